@@ -43,7 +43,7 @@ UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names giv
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
 _ROOT_PATH = re.compile(
-    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|backtest|forecast|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
 )
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 

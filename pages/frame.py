@@ -28,6 +28,7 @@ PAGES: Final = (
     (paths.SLA, "SLA"),
     (paths.OPTIMIZER, "Optimizer"),
     (paths.BACKTEST, "Backtest"),
+    (paths.FORECAST, "Forecast"),
     (paths.HELP, "Help"),
 )
 """Path and name of each page in the navigation; the keys from 1 on open them."""

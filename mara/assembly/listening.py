@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from mara.core.live_source import SourceSnapshot
 from mara.errors import ConfigError, FeedInvalid
-from mara.feeds.base import SourceStatus
 from mara.feeds.live.journal import JournalWriter
 from mara.feeds.live.memory import Memory
 from mara.feeds.live.sources import sources_of_spec
@@ -63,7 +63,7 @@ class Listening:
         self._settings, self._clock = settings, clock
         self._memory: Memory | None = None
         self._ends = ExitStack()
-        self._statuses: Callable[[], tuple[SourceStatus, ...]] = tuple
+        self._statuses: Callable[[], tuple[SourceSnapshot, ...]] = tuple
 
     @property
     def memory(self) -> Memory:
@@ -104,7 +104,7 @@ class Listening:
             self.close()
             raise
 
-    def statuses(self) -> tuple[SourceStatus, ...]:
+    def statuses(self) -> tuple[SourceSnapshot, ...]:
         """Tell how asking each source goes; empty before the run is open."""
         return self._statuses()
 

@@ -12,8 +12,8 @@ from mara.assembly.listening import journal_for, keys_for
 from mara.cli.app import app
 from mara.cli.options import moment_of
 from mara.cli.report import show
+from mara.core.live_source import SourceSnapshot
 from mara.errors import EXIT_DONE, EXIT_INPUT
-from mara.feeds.base import SourceStatus
 from mara.feeds.live.asking import Asker, keys_of
 from mara.feeds.live.exporting import ExportOrder, export_journal
 from mara.feeds.live.memory import Memory
@@ -97,7 +97,7 @@ def export(
     show(export_journal(read_spec(spec), folder, order), as_json=as_json)
 
 
-def _line_of(one: SourceStatus) -> str:
+def _line_of(one: SourceSnapshot) -> str:
     if not one.values:
         return one.reason or "nothing came"
     age = f"{one.age_minutes:.0f} minutes old" if one.age_minutes else "of the present interval"
@@ -107,7 +107,7 @@ def _line_of(one: SourceStatus) -> str:
     return f"{said}, {age}{stale}{until}" + (f"; {one.reason}" if one.reason else "")
 
 
-def _moments(one: SourceStatus) -> dict[str, str | None]:
+def _moments(one: SourceSnapshot) -> dict[str, str | None]:
     names = ("known_until", "known_at", "asked_at", "told_at", "next_at")
     found = {name: getattr(one, name) for name in names}
     return {name: None if at is None else at.isoformat() for name, at in found.items()}

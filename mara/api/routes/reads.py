@@ -18,9 +18,9 @@ from mara.api.security.authenticator import identity_in, is_still_known
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
+from mara.core.live_source import SourceSnapshot
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
-from mara.feeds.base import SourceStatus
 from mara.runtime.published_state import EngineState, PublishedState
 from mara.runtime.replay_check import RulesSince
 from mara.store.read.metrics import Metric, MetricHistory
@@ -96,7 +96,7 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
             raise NotThereError(f"{error}; GET /api/sites names them all") from error
 
     @router.get("/feed")
-    async def feed() -> tuple[SourceStatus, ...]:
+    async def feed() -> tuple[SourceSnapshot, ...]:
         """Return the live sources, each with its newest value, age and last failure.
 
         A run of a synthetic or replayed world has none.

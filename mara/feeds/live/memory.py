@@ -111,8 +111,8 @@ class Memory:
             if not self._is_listening and (not self._entries or at_s > self._entries[-1].known_at_s):
                 heard = f"until {_text(self._entries[-1].known_at_s)}" if self._entries else "at no time, it is empty"
                 raise FeedEnded(
-                    f"the journal of the live feed tells of what was known {heard}; asked for was {_text(at_s)}: listen "
-                    "with `mara run`, or stop before"
+                    f"the journal of the live feed tells of what was known {heard}; asked for was {_text(at_s)}: "
+                    "listen with `mara run`, or stop before"
                 )
             self._asked_until_s = max(self._asked_until_s, min(at_s, now_s))
             if self._past.entries and self._entries[self._past.entries - 1].known_at_s > at_s:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from mara.core.live_source import SourceSnapshot
 from mara.errors import FeedInvalid
-from mara.feeds.base import SourceStatus
 from mara.feeds.live.answers import ToldValues, rates_told, read_answer
 from mara.feeds.live.asking import NOT_FOUND, Ask, Asker, asks_of
 from mara.feeds.live.memory import Memory
@@ -111,7 +111,7 @@ class Poller:
             if self._due_s(one) <= self._now_s():
                 self._ask(one)
 
-    def statuses(self) -> tuple[SourceStatus, ...]:
+    def statuses(self) -> tuple[SourceSnapshot, ...]:
         """Tell how asking each source goes, and what is known of it."""
         now_s = self._now_s()
         return tuple(

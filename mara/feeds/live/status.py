@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from mara.feeds.base import SourceStatus
+from mara.core.live_source import SourceSnapshot
 from mara.feeds.live.known import KnownValues
 from mara.feeds.live.sources import LiveSource
 
@@ -18,13 +18,13 @@ def status_of(
     told_at_s: float,
     next_at_s: float,
     reason: str,
-) -> SourceStatus:
+) -> SourceSnapshot:
     """Describe a source; instants are UTC seconds, 0 for never."""
     told = known.told
     found = {name: known.last(name, int(now_s)) for name in told.columns}
     last = next((one for one in found.values() if one is not None), None)
     begun = int(np.searchsorted(told.begin_s, now_s, side="right"))
-    return SourceStatus(
+    return SourceSnapshot(
         name=source.name,
         provider=source.provider.id,
         licence=source.provider.layouts[0].licence,

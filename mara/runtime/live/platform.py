@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Exclude, Receipt
+from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
-from mara.feeds.base import SourceStatus
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock
 from mara.runtime.live.display import Display
@@ -47,7 +47,7 @@ class _LiveRun:
 class SourceListener(Protocol):
     """Listens to the live sources of a run, from before its first tick on."""
 
-    def statuses(self) -> tuple[SourceStatus, ...]: ...
+    def statuses(self) -> tuple[SourceSnapshot, ...]: ...
     def close(self) -> None: ...
 
 
@@ -193,7 +193,7 @@ class Platform:
             return ()
         return await asyncio.to_thread(self._run.store.read_model.series, hours)
 
-    def sources(self) -> tuple[SourceStatus, ...]:
+    def sources(self) -> tuple[SourceSnapshot, ...]:
         """Tell how asking the live sources goes; empty for a run without."""
         return () if self._listener is None else self._listener.statuses()
 
