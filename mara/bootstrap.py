@@ -9,6 +9,7 @@ from typing import Final
 
 from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import BYTES_PER_MB, ImportFolder
+from mara.assembly.listening import Listening
 from mara.assembly.runs import open_run, planner_of, reload_run
 from mara.assembly.signals import executor_setup_of, outlets_of
 from mara.errors import FeedError
@@ -47,12 +48,22 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
             engine.read_feed()
         return engine, planner_of(settings, engine, advisor if config.client is not None else None, clock)
 
+    listening = Listening(settings, clock) if settings.is_live else None
+
     def start() -> tuple[Store, TickEngine, Planner]:
-        store, engine = open_run(settings, settings.plan_deadline_s)
+        if listening is None:
+            store, engine = open_run(settings, settings.plan_deadline_s)
+            return (store, *planned(engine))
+        listening.open()
+        try:
+            store, engine = open_run(settings, settings.plan_deadline_s, listening.memory)
+        except BaseException:
+            listening.close()
+            raise
         return (store, *planned(engine))
 
     def reload(store: Store) -> tuple[TickEngine, Planner]:
-        return planned(reload_run(settings, store))
+        return planned(reload_run(settings, store, None if listening is None else listening.memory))
 
     webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
     publisher = StatePublisher(Alarm(webhook))
@@ -61,12 +72,13 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
         start,
         publisher,
         clock,
-        settings.speed,
+        settings.pace,
         advisor,
         reload,
         retry=retry,
         outlets=outlets,
         executors=executor_setup_of(settings),
+        listener=listening,
     )
 
 

@@ -37,6 +37,7 @@ MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 SECRETS = frozenset(
     {
         "storage_secret",
+        "feed_keys",
         "webhook_url",
         "database_url",
         "anthropic_api_key",
@@ -52,7 +53,8 @@ UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names giv
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
 _ROOT_PATH = re.compile(
-    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|operations|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|forecast|backtest|operations|help)"
+    r"(?:/|$))(?:/[\w~-][\w.~-]*)+"
 )
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
@@ -124,6 +126,21 @@ class Settings(BaseSettings):
         "`products.toml` beside a fleet file, else none",
     )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
+    feed: Literal["auto", "live"] = Field(
+        "auto",
+        description="`live` asks the live sources of MARA_FEED_SPEC; `auto`: a history is replayed where one is given, "
+        "else the world is synthetic",
+    )
+    feed_spec: Path | None = Field(None, description="SPEC of the live sources, a TOML file")
+    feed_journal: Path | None = Field(
+        None,
+        description="folder that remembers what live sources told and when; unset: `feed` beside the database's file",
+    )
+    feed_keys: SecretStr | None = Field(
+        None,
+        max_length=MAX_TEXT_LENGTH,
+        description="keys of providers, as `entsoe=…,watttime=user:password`",
+    )
     data_folders: str = Field(
         "",
         max_length=MAX_TEXT_LENGTH,
@@ -255,6 +272,16 @@ class Settings(BaseSettings):
     def has_positions(self) -> bool:
         """True where power is bought in day-ahead auctions."""
         return self.day_ahead_position != "none"
+
+    @property
+    def is_live(self) -> bool:
+        """True where live sources are asked."""
+        return self.feed == "live"
+
+    @property
+    def pace(self) -> float:
+        """Simulated seconds per real second; a live world keeps the wall clock."""
+        return 1.0 if self.is_live else self.speed
 
     @property
     def start_was_given(self) -> bool:

@@ -21,6 +21,7 @@ from mara.assembly.imports.trash import Deleted
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
 from mara.core.dispatch_document import MODES, UNARMED, Mode
 from mara.core.explanation import Explanation
+from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
@@ -77,6 +78,10 @@ class Authorized:
     @property
     def advisor(self) -> AdvisorScheduler | None:
         return self._platform.advisor
+
+    def sources(self) -> tuple[SourceSnapshot, ...]:
+        """Tell how asking the live sources goes."""
+        return self._platform.sources()
 
     def report(self) -> Report:
         """Return the state of the job runner."""

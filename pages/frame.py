@@ -27,6 +27,7 @@ PAGES: Final = (
     (paths.OVERVIEW, "Overview"),
     (paths.SLA, "SLA"),
     (paths.OPTIMIZER, "Optimizer"),
+    (paths.FORECAST, "Forecast"),
     (paths.BACKTEST, "Backtest"),
     (paths.OPERATIONS, "Operations"),
     (paths.HELP, "Help"),

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "history": Listed("mara.cli.histories", "Histories: those that come with Mara, and folders."),
     "import": Listed("mara.cli.imports", "Read market files: see what they are, and build a history of them."),
     "executor": Listed("mara.cli.signals", "Executors: try one, or give a site back to its owner."),
+    "feed": Listed("mara.cli.feeds", "Live sources: ask them, and export what they told."),
     "db": Listed("mara.cli.stored", "Care for the database."),
     "fleet": Listed("mara.cli.stored", "Fleet files."),
     "user": Listed("mara.cli.users", "Who may log in."),

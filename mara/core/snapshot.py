@@ -320,6 +320,8 @@ class Snapshot:
     """Profit since 00:00 UTC, or since the run began; None where it is not known."""
     power: tuple[SitePowerSnapshot, ...] = ()
     """Power terms by site, in the order of `sites`; empty for a fleet without any."""
+    plays: str = "synthetic"
+    """World that the run plays: synthetic, replayed or live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ from mara.core.step import Step
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD, PPM, TOLERANCE_MW
 from mara.core.world import Forecast, RunConfig, World
 
+PLAYS: Final = {"synthetic": "synthetic", "replay": "replayed", "live": "live"}
+"""World that a run plays, by the name of its feed."""
 GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
 
 
@@ -56,11 +58,13 @@ def snapshot_of(
     *,
     dawn_micro_usd: int | None = None,
     peak_risk_share: Floats | None = None,
+    feed: str = "synthetic",
 ) -> Snapshot:
     """Build the snapshot of the tick just settled.
 
     It lists contracts that are live after the tick; amounts are USD, rates per hour. `dawn_micro_usd` is the cash at
-    00:00 UTC of the tick's day, `peak_risk_share` the expected coincident peaks of the next hours (24, S).
+    00:00 UTC of the tick's day, `peak_risk_share` the expected coincident peaks of the next hours (24, S), `feed` the
+    name of what the tick was read from.
     """
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
@@ -101,6 +105,7 @@ def snapshot_of(
         gains=_gains(world, shadows),
         plan=_plan(step, plan, config),
         events=tuple(event_snapshot(event, config) for event in events),
+        plays=PLAYS.get(feed, PLAYS["synthetic"]),
         profit_today_usd=None
         if dawn_micro_usd is None
         else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,

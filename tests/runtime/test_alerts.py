@@ -134,12 +134,15 @@ def test_a_site_that_falls_is_a_warning_and_several_at_once_are_critical() -> No
     assert [alert.subject for alert in looked_at(watch, fleet_at(4))] == [UP[4].id]
 
 
-def test_a_feed_that_gives_nothing_new_is_a_warning_until_it_does() -> None:
+def test_a_source_that_gives_nothing_new_is_a_warning_until_it_does() -> None:
     watch = AlertRules()
     (alert,) = looked_at(watch, fleet_at(0, stale_sources=("prices",)))
-    assert (alert.kind, alert.severity) == ("feed", "warning")
-    assert not looked_at(watch, fleet_at(1, stale_sources=("prices", "weather")))
-    assert [alert.severity for alert in looked_at(watch, fleet_at(2))] == ["resolved"]
+    assert (alert.kind, alert.severity, alert.subject) == ("feed", "warning", "prices")
+    (alert,) = looked_at(watch, fleet_at(1, stale_sources=("prices", "weather")))
+    assert (alert.kind, alert.subject) == ("feed", "weather")
+    (over,) = looked_at(watch, fleet_at(2, stale_sources=("weather",)))
+    assert (over.severity, over.subject) == ("resolved", "prices")
+    assert [alert.severity for alert in looked_at(watch, fleet_at(3))] == ["resolved"]
 
 
 def test_the_end_of_a_replay_is_no_alarm() -> None:

@@ -3,6 +3,7 @@
 from math import isfinite
 
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
+from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
@@ -24,6 +25,7 @@ class FakePlatform:
         self.ordered: list[Command] = []
         self.archive = FakeArchive()
         self.advisor: AdvisorScheduler | None = None
+        self.told: tuple[SourceSnapshot, ...] = ()
         self.optimizations_asked = 0
         self.advice_asked = 0
         self.asked: list[QuoteRequest] = []
@@ -52,6 +54,9 @@ class FakePlatform:
         if advisor is None or advisor.why_not:
             raise CommandError("AI not configured")
         self.advice_asked += 1
+
+    def sources(self) -> tuple[SourceSnapshot, ...]:
+        return self.told
 
     def pause(self) -> None:
         self.publisher.mark(EngineState.PAUSED)

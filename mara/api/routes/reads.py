@@ -18,6 +18,7 @@ from mara.api.security.authenticator import identity_in, is_still_known
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
+from mara.core.live_source import SourceSnapshot
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.published_state import EngineState, PublishedState
@@ -93,6 +94,14 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
             return known[site_index(known, site_id)]
         except CommandError as error:
             raise NotThereError(f"{error}; GET /api/sites names them all") from error
+
+    @router.get("/feed")
+    async def feed() -> tuple[SourceSnapshot, ...]:
+        """Return the live sources, each with its newest value, age and last failure.
+
+        A run of a synthetic or replayed world has none.
+        """
+        return platform.sources()
 
     @router.get("/inventory")
     async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Exclude, Receipt
 from mara.core.dispatch_document import Mode
+from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
@@ -46,6 +48,13 @@ class _LiveRun:
     supervisor: Supervisor
 
 
+class SourceListener(Protocol):
+    """Listens to the live sources of a run, from before its first tick on."""
+
+    def statuses(self) -> tuple[SourceSnapshot, ...]: ...
+    def close(self) -> None: ...
+
+
 class Platform:
     """A live run from `start` to `stop`, and all that operators may ask of it.
 
@@ -58,6 +67,7 @@ class Platform:
         retry: limits on the tries of a failing tick.
         outlets: destinations of each tick's dispatch document; None for none.
         executors: ways to the devices of real sites; None for none.
+        listener: listens to live sources, opened with the run; such a run keeps the wall clock. None for another.
     """
 
     def __init__(
@@ -72,6 +82,7 @@ class Platform:
         retry: RetryPolicy | None = None,
         outlets: Mailboxes | None = None,
         executors: ExecutorSetup | None = None,
+        listener: SourceListener | None = None,
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
@@ -90,7 +101,8 @@ class Platform:
         publisher.follow(self._send_dispatch)
         publisher.follow(self.executors.on_state)
         self._clock = clock
-        self._pace = Pace(speed_factor)
+        self._listener = listener
+        self._pace = Pace(speed_factor, keeps_wall_clock=listener is not None)
         self._watchdog = Watchdog(self.metrics, clock)
         self._is_wanted = False
         self._run: _LiveRun | None = None
@@ -121,6 +133,8 @@ class Platform:
         self._watchdog.stop()
         await self.orders.close()
         await self._closing.aclose()
+        if self._listener is not None:
+            await asyncio.to_thread(self._listener.close)
         self._run = None
 
     async def ask_claude(self) -> None:
@@ -198,6 +212,10 @@ class Platform:
         if self._run is None:
             return ()
         return await asyncio.to_thread(self._run.store.read_model.series, hours)
+
+    def sources(self) -> tuple[SourceSnapshot, ...]:
+        """Tell how asking the live sources goes; empty for a run without."""
+        return () if self._listener is None else self._listener.statuses()
 
     @property
     def overdue_s(self) -> float:

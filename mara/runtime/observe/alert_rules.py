@@ -171,9 +171,9 @@ def _sites(snapshot: Snapshot) -> Iterator[Alert]:
 
 def _feeds(snapshot: Snapshot) -> Iterator[Alert]:
     """Find failed sources that are replaced by their last good values."""
-    if snapshot.stale_sources:
-        text = f"no new values from {', '.join(snapshot.stale_sources)}: the last good ones stand in"
-        yield Alert(kind="feed", severity="warning", subject="feed", text=text, tick=snapshot.tick)
+    for source in snapshot.stale_sources:
+        text = f"no new values from {source}: the last good ones stand in"
+        yield Alert(kind="feed", severity="warning", subject=source, text=text, tick=snapshot.tick)
 
 
 def _metered(snapshot: Snapshot) -> Iterator[Alert]:

@@ -133,6 +133,7 @@ class TickEngine:
             self.shadow_gains,
             dawn_micro_usd=day_start,
             peak_risk_share=result.peak_risk_share,
+            feed=self.feed.name,
         )
 
     def keep(self, result: TickResult) -> None:
