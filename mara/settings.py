@@ -34,14 +34,16 @@ LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 # Settings whose values are never repeated in a message.
-SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
+SECRETS = frozenset(
+    {"storage_secret", "webhook_url", "alert_targets", "database_url", "anthropic_api_key", "anthropic_base_url"}
+)
 OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not called as their field
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names given by Anthropic
 
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
 _ROOT_PATH = re.compile(
-    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|backtest|alerts|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
 )
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
@@ -206,11 +208,22 @@ class Settings(BaseSettings):
         description="where alerts are posted as JSON: broken Premium promises, sites that fall, stale feeds, states of "
         "the engine",
     )
+    alert_targets: str = Field(
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="further addresses that alerts are sent to, separated by spaces: webhooks, and services that "
+        "Apprise knows, such as `mailto://` or `slack://` (extra `alerts`)",
+    )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         "INFO", description="least severity that is logged"
     )
     log_json: bool = Field(True, description="log lines as JSON objects; off: plain text")
+
+    @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """All addresses that alerts are sent to."""
+        return (*([self.webhook_url] if self.webhook_url is not None else []), *self.alert_targets.split())
 
     @property
     def has_positions(self) -> bool:

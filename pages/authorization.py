@@ -101,10 +101,10 @@ class Authorized:
         if snapshot is None or all(contract.id != contract_id for contract in snapshot.contracts):
             raise CommandError(f"there is no live contract {contract_id!r}: it has ended, or was never booked")
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Sequence[Exclude]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> None:
         """Announce exclusions, all or none; `only_look` checks without announcing."""
         await _require(Permission.EXCLUDE)
-        return await self._platform.exclude(*asked, only_look=only_look)
+        await self._platform.exclude(*asked, only_look=only_look)
 
     async def order(self, *commands: Command) -> None:
         """Order commands, all or none; each kind among them needs its right."""

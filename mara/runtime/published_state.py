@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mara.core.alert import Alert
 from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
 
@@ -41,6 +42,10 @@ class PublishedState:
     """State of the advisor; None where none was set up."""
     waiting_count: int = 0
     """Orders that are on disk and wait for the next tick."""
+    alerts: tuple[Alert, ...] = ()
+    """Alerts that stand, the worst first."""
+    world: str = ""
+    """Name of the feed, such as synthetic or replay; empty until the run is open."""
 
 
 class StatePublisher:
@@ -81,6 +86,14 @@ class StatePublisher:
     def set_waiting(self, waiting_count: int) -> None:
         if waiting_count != self._current.waiting_count:
             self._set(waiting_count=waiting_count)
+
+    def set_alerts(self, alerts: tuple[Alert, ...]) -> None:
+        """Show the alerts that stand; the same ones again change nothing."""
+        if alerts != self._current.alerts:
+            self._set(alerts=alerts)
+
+    def set_world(self, world: str) -> None:
+        self._set(world=world)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
         """Publish the advisor's state."""

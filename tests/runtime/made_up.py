@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event as ThreadEvent
+from types import SimpleNamespace
 from typing import cast
 
 from sqlalchemy import create_engine, insert
@@ -35,6 +36,7 @@ from mara.runtime.tick.engine import TickEngine
 from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
 from mara.store.schema.tables import Row
 from mara.store.store import NO_PARTS, Store
+from mara.store.write.alert_log import AlertLine, AlertLog
 from mara.store.write.orders import Orders, Outcome, outcome_rows
 from tests import builders
 
@@ -84,9 +86,11 @@ class MemoryStore:
     def __post_init__(self) -> None:
         self.gate.set()
         self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        tables = (Order, OrderOutcome, OpenQuote, AnswerRow)
+        tables = (Order, OrderOutcome, OpenQuote, AnswerRow, AlertLine)
         Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[union-attr]
         self.orders = Orders(self._aside)
+        self.alerts = AlertLog(lambda doing, full=False: self._engine.begin())
+        self.database = SimpleNamespace(free_bytes=lambda: None)
 
     @contextmanager
     def _aside(self, doing: str) -> Iterator[Connection]:

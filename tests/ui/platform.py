@@ -1,12 +1,16 @@
 """A platform that plays made-up snapshots, judged by its state."""
 
+from collections.abc import Sequence
 from math import isfinite
 
-from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
+from mara.core.alert import AlertChange
+from mara.core.commands import Cancel, Command, Outage, Restore
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
+from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
+from mara.runtime.observe.alert_desk import AlertDesk, Standing
 from mara.runtime.published_state import EngineState, StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.archive import FakeArchive
@@ -14,6 +18,25 @@ from tests.ui.quotes import booking_of, quote_for
 from tests.ui.snapshots import SITES, forecast_at, large_snapshot_at, series_until, snapshot_at
 
 SITE_IDS = {row[0] for row in SITES}
+
+
+GRID = TimeGrid(start=snapshot_at(0).at, tick_minutes=5)
+
+
+class AlertMemory:
+    """Keeps the changes of alerts in a list."""
+
+    def __init__(self) -> None:
+        self.changes: list[AlertChange] = []
+
+    async def add(self, changes: Sequence[AlertChange], *, full: bool) -> None:
+        self.changes += changes
+
+    async def standing(self) -> Standing:
+        return (), (), 0
+
+    async def free_bytes(self) -> int | None:
+        return None
 
 
 class FakePlatform:
@@ -31,6 +54,8 @@ class FakePlatform:
         self.booked: list[tuple[str, str]] = []
         self.excluded: list[ExclusionRequest] = []
         self._sites_count = sites_count
+        self.alerts = AlertDesk(self.publisher)
+        self.alert_record = AlertMemory()
         self._show()
 
     def advance(self, ticks: int = 1) -> None:
@@ -89,13 +114,12 @@ class FakePlatform:
         self.booked.append((quote_id, customer))
         return booking_of(self.quotes[quote_id], customer)
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> tuple[Exclude, ...]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> None:
         for one in asked:
             if one.kind == "maintenance" and one.from_tick < self.tick + 864:
                 raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
         if not only_look:
             self.excluded += asked
-        return ()
 
     async def cancel(self, contract_id: str) -> None:
         await self.order(Cancel(contract_id=contract_id))
@@ -107,7 +131,7 @@ class FakePlatform:
         return series_until(self.tick, hours)
 
     async def start(self) -> None:
-        return None
+        await self.alerts.open(self.alert_record, GRID)
 
     async def stop(self) -> None:
-        return None
+        await self.alerts.close()

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import mara
 from mara.api import paths
 from mara.api.problem_body import SCHEMA_NAME, ProblemBody
+from mara.api.routes.alerts import alert_routes
 from mara.api.routes.changes import changing_routes
 from mara.api.routes.idempotency import Idempotency
 from mara.api.routes.imports import import_routes
@@ -66,6 +67,7 @@ def _app_of(platform: PlatformApi, stream: EventStream, desk: ImportDesk | None 
     answer_errors(app)
     app.include_router(reading_routes(platform, stream))
     app.include_router(changing_routes(platform))
+    app.include_router(alert_routes(platform))
     if desk is not None:
         app.include_router(import_routes(desk))
     _add_docs(app)

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from mara.api.problem_body import problem
 from mara.api.routes.exports import add_exports
-from mara.api.routes.inputs import AskedRange, Named
+from mara.api.routes.inputs import MAX_NUMBER, AskedRange, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
 from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream
@@ -20,6 +20,7 @@ from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
+from mara.runtime.observe.alert_rules import MOST_OVERDUE_S
 from mara.runtime.published_state import EngineState, PublishedState
 from mara.runtime.replay_check import RulesSince
 from mara.store.read.metrics import Metric, MetricHistory
@@ -29,9 +30,6 @@ DEFAULT_POINTS: Final = 600
 MAX_LISTED: Final = 200
 MAX_QUESTION_LENGTH: Final = 300
 MAX_TICK: Final = 10**9
-MAX_NUMBER: Final = 2**53
-MOST_OVERDUE_S: Final = 5.0
-"""Delay of a tick from which on the engine counts as not ready."""
 
 _ALWAYS: Final = documented(401, 421, 422, 429, 503)
 _JSON: Final = "application/json"
@@ -193,7 +191,10 @@ def _add_orders(router: APIRouter, platform: PlatformApi) -> None:
 def _add_stream(router: APIRouter, stream: EventStream) -> None:
     @router.get("/events", include_in_schema=False)
     async def events(request: Request, last_event_id: Annotated[str | None, Header()] = None) -> Response:
-        """Stream an event for each new snapshot, from the one after Last-Event-ID on."""
+        """Stream an event for each new snapshot, and for changed alerts.
+
+        Snapshots begin with the one after Last-Event-ID.
+        """
         text = (last_event_id or "").strip()
         last_tick = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
         identity = identity_in(request.scope)

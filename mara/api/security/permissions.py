@@ -28,6 +28,8 @@ class Permission(StrEnum):
     BACKTEST = "backtest"
     NEW_RUN = "new run"
     IMPORT = "import"
+    ACKNOWLEDGE = "acknowledge"
+    SILENCE = "silence"
 
 
 RIGHTS: Final[Mapping[Permission, str]] = dict.fromkeys(Permission, "operator")

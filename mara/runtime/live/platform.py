@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
-from mara.core.commands import Cancel, Command, Exclude, Receipt
+from mara.core.commands import Cancel, Command, Receipt
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
@@ -18,6 +18,8 @@ from mara.runtime.live.pace import Pace
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.quote_desk import QuoteDesk
 from mara.runtime.live.supervisor import Reload, RetryPolicy, Supervisor
+from mara.runtime.observe.alert_desk import AlertDesk, StoredAlerts
+from mara.runtime.observe.alert_targets import Target
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
 from mara.runtime.published_state import StatePublisher
@@ -52,6 +54,7 @@ class Platform:
         advisor: gives advice in addition to the planner; None for none.
         reload: see `Reload`; None where reloading is not possible.
         retry: limits on the tries of a failing tick.
+        targets: where alerts are sent besides the log.
     """
 
     def __init__(
@@ -64,12 +67,14 @@ class Platform:
         reload: Reload | None = None,
         *,
         retry: RetryPolicy | None = None,
+        targets: Sequence[Target] = (),
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
         self.archive = RunArchive()
         self.metrics = EngineMetrics()
         self.orders = OrderBook(publisher)
+        self.alerts = AlertDesk(publisher, targets)
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
@@ -161,7 +166,7 @@ class Platform:
         """Book a contract as it was quoted. See `QuoteDesk.book`."""
         return await self._opened.desk.book(quote_id, customer)
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> tuple[Exclude, ...]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Receipt:
         """Announce ticks that will not count for an SLA. See `QuoteDesk.exclude`."""
         return await self._opened.desk.exclude(asked, self.archive.contract, only_look=only_look)
 
@@ -207,6 +212,8 @@ class Platform:
         last = await asyncio.to_thread(display.recall, store)
         await self.orders.open(store, engine.config, run.loop.position)
         await run.desk.open()
+        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s)
+        self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)
@@ -214,6 +221,7 @@ class Platform:
             return
         self._run = run
         self.publisher.set_speed(self._pace.speed_factor)
+        self.publisher.set_world(engine.feed.name)
         if last is not None:
             self.publisher.publish(last)
         self._watchdog.start()
