@@ -7,6 +7,7 @@ from typing import Final
 
 from nicegui import ui
 
+from components.shared.alert_strip import alert_count, alert_strip
 from components.shared.clock import clock
 from components.shared.controls import Actions, notices, run_controls, state_chip, theme_switch
 from components.shared.outage_dialog import OutageDialog
@@ -28,6 +29,7 @@ PAGES: Final = (
     (paths.SLA, "SLA"),
     (paths.OPTIMIZER, "Optimizer"),
     (paths.BACKTEST, "Backtest"),
+    (paths.ALERTS, "Alerts"),
     (paths.HELP, "Help"),
 )
 """Path and name of each page in the navigation; the keys from 1 on open them."""
@@ -50,13 +52,14 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
-            _navigation(here)
+            _navigation(here, cells)
             clock(cells)
             state_chip(cells)
             run_controls(cells, actions)
             theme_switch()
             _user()
         notices(cells, actions)
+        alert_strip(paths.ALERTS, cells)
         if actions.order_outage is not None and actions.restore is not None:
             OutageDialog(down=actions.order_outage, restore=actions.restore)
         platform.undo.bar(ui.context.client)
@@ -64,7 +67,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             yield
 
 
-def _navigation(here: str) -> None:
+def _navigation(here: str, cells: Channel) -> None:
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
             key = HELP_KEY if path == paths.HELP else str(place)
@@ -73,6 +76,9 @@ def _navigation(here: str) -> None:
             )
             if path == here:
                 link.props("aria-current=page")
+            if path == paths.ALERTS:
+                with link:
+                    alert_count(cells)
 
 
 def _user() -> None:

@@ -23,6 +23,7 @@ SITE: Final = "/sites/{site_id}"
 SLA: Final = "/sla"
 OPTIMIZER: Final = "/optimizer"
 BACKTEST: Final = "/backtest"
+ALERTS: Final = "/alerts"
 BACKTEST_REPORT: Final = "/backtest/report"
 HELP: Final = "/help"
 

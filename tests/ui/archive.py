@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mara.core.alert import Alert
 from mara.core.explanation import Explanation, Fact
 from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization
 from mara.core.plan import Claim, Provenance
@@ -33,6 +34,7 @@ class FakeArchive:
         self.tick = 288
         self.asked: list[str] = []
         self.is_broken = False
+        self.past_alerts: tuple[Alert, ...] = ()
 
     async def history(
         self,
@@ -46,6 +48,12 @@ class FakeArchive:
         first = 0 if from_ is None else int((from_ - START).total_seconds()) // (60 * TICK_MINUTES)
         snapshots = [snapshot_at(tick) for tick in range(max(0, first), self.tick + 1, 3)]
         return FakeCourse([FakeMoment(snapshot.at, getattr(snapshot, metric)) for snapshot in snapshots])
+
+    async def alerts(
+        self, from_: datetime | None = None, to: datetime | None = None, limit: int = 1_000
+    ) -> tuple[Alert, ...]:
+        self._ask(f"alerts {from_} {to} {limit}")
+        return self.past_alerts
 
     async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
         self._ask(f"site_series {site_id} {hours}")

@@ -143,7 +143,7 @@ class MaintenanceInput(_Input):
 class AlertsInput(_Input):
     """Alerts by their numbers, all or none."""
 
-    alerts: list[Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_NUMBER)]] = Field(
+    alerts: list[Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_whole)]] = Field(
         min_length=1, max_length=MOST_AT_ONCE
     )
 
