@@ -7,9 +7,9 @@ from typing import Final
 
 from nicegui import ui
 
-from components.shared.alert_strip import alert_count, alert_strip
+from components.alerts.alert_strip import alert_count, alert_strip
 from components.shared.clock import clock
-from components.shared.controls import Actions, notices, run_controls, state_chip, theme_switch
+from components.shared.controls import Actions, notices, run_controls, state_chip, theme_switch, world_mark
 from components.shared.outage_dialog import OutageDialog
 from components.shared.theme import address, element, head_html, icon
 from components.shared.view_model import Channel
@@ -54,6 +54,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
                 element("span", "brand-name", "Mara")
             _navigation(here, cells)
             clock(cells)
+            world_mark(cells)
             state_chip(cells)
             run_controls(cells, actions)
             theme_switch()

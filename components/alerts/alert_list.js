@@ -1,5 +1,5 @@
 // Alerts with filters by state, severity, text and time, each with what to do. Rows come from the channel `alerts`, those
-// of an asked time from the prop `found`. Emits `order-…` with numbers of alerts, and `find-alerts` with two UTC times.
+// of an asked time from the prop `found`. Emits `order-…` with numbers of alerts, and `show-alerts` with two UTC times.
 import { number, ranked, useChannel } from "mara";
 
 const MOST_SHOWN = 100;
@@ -10,7 +10,7 @@ export default {
     rows: Object, found: Object, refusal: String, chosen: Number, forbidden: String,
     states: Array, severities: Array, silences: Array,
   },
-  emits: ["find-alerts", "order-acknowledge", "order-reopen", "order-silence", "order-unsilence"],
+  emits: ["show-alerts", "order-acknowledge", "order-reopen", "order-silence", "order-unsilence"],
   setup(props) {
     return { live: useChannel("alerts", props.rows), moment: useChannel("moment") };
   },
@@ -55,7 +55,7 @@ export default {
       return number(this.matching.filter((row) => this.isIn(row, state)).length);
     },
     find() {
-      this.$emit("find-alerts", { since: this.since, until: this.until });
+      this.$emit("show-alerts", { since: this.since, until: this.until });
     },
     forget() {
       this.since = this.until = "";

@@ -16,7 +16,7 @@ from mara.core.alert import SEVERITIES, Alert, ranked
 from mara.errors import CommandError, MaraError
 
 MOST_STANDING: Final = 200
-"""Standing alerts that are listed, the worst; the head of the page counts them all."""
+"""Standing alerts that are listed, the worst; the API has them all."""
 SILENCES_H: Final = (1, 4, 24, 168)
 """Offered lengths of a silence on the fleet's clock."""
 STATES: Final = (
@@ -27,7 +27,7 @@ STATES: Final = (
     ("", "All"),
 )
 SEVERITY_LABELS: Final = {"critical": "Critical", "warning": "Warning"}
-ABOVE_ENDED: Final = 1e9
+ABOVE_ENDED: Final = 1_000_000_000
 """Rank of standing alerts; those that are over rank below, the newest first."""
 
 
@@ -67,7 +67,7 @@ class AlertList(ui.element, component="alert_list.js", esm=BROWSER_MODULES):
         self.props["states"] = [{"key": key, "label": label} for key, label in STATES]
         self.props["severities"] = [{"key": key, "label": SEVERITY_LABELS[key]} for key in SEVERITIES]
         self.props["silences"] = [{"hours": hours, "label": text.duration(60 * hours)} for hours in SILENCES_H]
-        self.on("find-alerts", self._find)
+        self.on("show-alerts", self._find)
         if not actions.why_not:
             self.on("order-acknowledge", lambda event: actions.acknowledge(_numbers_of(event)))
             self.on("order-reopen", lambda event: actions.reopen(_numbers_of(event)))
@@ -76,7 +76,10 @@ class AlertList(ui.element, component="alert_list.js", esm=BROWSER_MODULES):
         self.mark("alert-list")
 
     async def _find(self, event: GenericEventArguments) -> None:
-        """Show the alerts of a time, or why they cannot be read; of no time, those that stand."""
+        """Show the alerts of a time, or why they cannot be read.
+
+        Without a time, those that stand are shown.
+        """
         given = event.args if isinstance(event.args, dict) else {}
         try:
             since, until = (time_of(given.get(name)) for name in ("since", "until"))
@@ -109,7 +112,7 @@ def alert_channel(alerts: Iterable[Alert]) -> Channel:
     standing = ranked(alert for alert in known.values() if alert.ended_at is None)[:MOST_STANDING]
     rows: Channel = {str(alert.number): _row(alert, ABOVE_ENDED - place) for place, alert in enumerate(standing)}
     over = (alert for alert in known.values() if alert.ended_at is not None)
-    return {**rows, **{str(alert.number): _row(alert, float(alert.number)) for alert in over}}
+    return {**rows, **{str(alert.number): _row(alert, alert.number) for alert in over}}
 
 
 def time_of(given: Any) -> datetime | None:
@@ -135,7 +138,7 @@ def question_path(alert: Alert) -> str:
     return f"/optimizer?ask={quote(f'What happened at {alert.began_at:%Y-%m-%d %H:%M} UTC?')}"
 
 
-def _row(alert: Alert, rank: float) -> Row:
+def _row(alert: Alert, rank: int) -> Row:
     return {
         "rank": rank,
         "number": alert.number,

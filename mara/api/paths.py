@@ -16,6 +16,7 @@ API_DOCS: Final = "/api/docs"
 API_DOCS_FILES: Final = "/api/docs-files"
 UPLOADS: Final = "/api/imports/uploads/"
 """Folder of the paths that files are sent to."""
+SITES_CSV: Final = "/api/sites.csv"
 METRICS: Final = "/metrics"
 
 OVERVIEW: Final = "/"

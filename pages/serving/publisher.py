@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 from nicegui import Client
 
-from components.shared.alert_strip import alert_cells
+from components.alerts.alert_strip import alert_cells
 from components.shared.clock import moment_channel, place_channel
 from components.shared.controls import engine_cells
 from components.shared.key_figure_history import KeyFigureHistory
@@ -117,7 +117,7 @@ class Publisher:
 def _framed(current: PublishedState, own: ViewModel) -> ViewModel:
     """Add the frame's channels to a page's view model: state, clock, speed and sites."""
     snapshot = current.snapshot
-    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot)
+    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot, current.world)
     alerts = alert_cells(current.alerts, "stale" if _is_stale(current) else str(current.state))
     framed: ViewModel = {**own, "cells": {**engine, **alerts, **own.get("cells", {})}}
     if snapshot is None:

@@ -43,6 +43,7 @@ class FakePlatform:
     def __init__(self, tick: int = 288, sites_count: int = len(SITES)) -> None:
         self.publisher = StatePublisher()
         self.publisher.set_speed(300)
+        self.publisher.set_world("synthetic")
         self.tick = tick
         self.ordered: list[Command] = []
         self.archive = FakeArchive()

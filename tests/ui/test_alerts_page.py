@@ -7,7 +7,7 @@ from typing import Any, cast
 from nicegui import Client
 
 from components.alerts.alert_list import alert_channel, question_path, time_of
-from components.shared.alert_strip import NO_ALERT, alert_cells
+from components.alerts.alert_strip import NO_ALERT, alert_cells
 from mara.core.alert import Alert
 from tests.api.test_alerts import AT, OVER, STANDING, alert_of
 from tests.ui.conftest import Screen, element_of
@@ -74,11 +74,11 @@ async def test_an_alert_is_acknowledged_and_silenced_on_the_page_and_both_are_re
 async def test_the_past_is_searched_by_time_and_nonsense_is_refused_in_a_line(screen: Screen) -> None:
     screen.platform.archive.past_alerts = (OVER,)
     client = await screen.open("/alerts")
-    send(screen, client, "findAlerts", {"since": "2025-07-01T14:00", "until": "2025-07-01T15:00"})
+    send(screen, client, "showAlerts", {"since": "2025-07-01T14:00", "until": "2025-07-01T15:00"})
     await screen.delivery()
     listed = element_of(screen.user, "alert-list")
     assert list(listed.props["found"]) == ["1"]
     assert "alerts 2025-07-01 14:00:00+00:00 2025-07-01 15:00:00+00:00 500" in screen.platform.archive.asked
-    send(screen, client, "findAlerts", {"since": "soon", "until": ""})
+    send(screen, client, "showAlerts", {"since": "soon", "until": ""})
     await screen.delivery()
     assert listed.props["refusal"].startswith("a UTC time like 2025-07-05 14:00 was expected, got 'soon'")

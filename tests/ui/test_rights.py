@@ -54,7 +54,7 @@ SENT: dict[str, Any] = {
     "submit": pairs_of({**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"}),
     "change": [["history", "four_markets_2023"]],
     "orderUndo": {"key": "1"},
-    "findAlerts": {"since": "2025-07-01T10:00", "until": ""},
+    "showAlerts": {"since": "2025-07-01T10:00", "until": ""},
     "orderAcknowledge": {"numbers": [1]},
     "orderReopen": {"numbers": [1]},
     "orderSilence": {"numbers": [1], "until": "2025-07-02T14:00Z"},
@@ -193,7 +193,7 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     for path in PAGES:
         client = await screen.open(path)
         kinds = {kind for _, _, kind in listeners_of(client)}
-        assert kinds <= {"showContract", "showInside", "showEvidence", "askWhy", "orderUndo", "findAlerts"}, path
+        assert kinds <= {"showContract", "showInside", "showEvidence", "askWhy", "orderUndo", "showAlerts"}, path
         for marker in ("Pause", "Resume", "optimize-now", "outage", "bt-cancel", "begin-anew"):
             await screen.user.should_not_see(marker=marker)
     await screen.open("/sla")

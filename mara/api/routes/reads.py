@@ -13,6 +13,7 @@ from mara.api.routes.exports import add_exports
 from mara.api.routes.inputs import MAX_NUMBER, AskedRange, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
+from mara.api.routes.site_table import sites_csv, sites_csv_name
 from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream
 from mara.api.security.authenticator import identity_in, is_still_known
 from mara.core.explanation import Explanation
@@ -82,6 +83,13 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
     async def sites() -> tuple[SiteSnapshot, ...]:
         """Return every site as of the tick last stored."""
         return snapshot_of(platform).sites
+
+    @router.get("/sites.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+    async def site_table() -> Response:
+        """Return every site as of the tick last stored as a CSV file."""
+        now = snapshot_of(platform)
+        headers = {"content-disposition": f'attachment; filename="{sites_csv_name(now)}"'}
+        return Response(sites_csv(now), media_type="text/csv", headers=headers)
 
     @router.get("/sites/{site_id:path}", responses=documented(404))
     async def site(site_id: Named) -> SiteSnapshot:

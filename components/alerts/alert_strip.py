@@ -14,7 +14,7 @@ NO_ALERT: Final[Channel] = {"alert-first": "", "alert-when": "", "alert-more": "
 
 
 def alert_strip(path: str, first: Channel) -> None:
-    """Draw the worst open alert as a link to all; it takes no space while there is none."""
+    """Draw the worst open alert as a link to all; without one it takes no space."""
     cells = {**NO_ALERT, **first}
     with element("div").props('role=status aria-label="Worst alert"'):  # noqa: SIM117  one element a line
         with element("a", "alert-strip").props(f'href="{address(path)}"'):
