@@ -82,3 +82,16 @@ async def test_the_past_is_searched_by_time_and_nonsense_is_refused_in_a_line(sc
     send(screen, client, "showAlerts", {"since": "soon", "until": ""})
     await screen.delivery()
     assert listed.props["refusal"].startswith("a UTC time like 2025-07-05 14:00 was expected, got 'soon'")
+
+
+async def test_an_unknown_address_is_answered_by_a_page_that_names_those_there_are(screen: Screen) -> None:
+    answer = await screen.user.http_client.get("/nowhere/<b>at</b>/all")
+    assert answer.status_code == 404
+    assert "No such page" in answer.text
+    assert "<b>at</b>" not in answer.text
+
+
+async def test_the_head_says_which_world_is_played_and_how_fast(screen: Screen) -> None:
+    await screen.open("/alerts")
+    assert screen.text_of("world") == "simulated"
+    assert screen.text_of("speed") == "5 min/s"
