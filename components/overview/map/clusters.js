@@ -13,7 +13,7 @@ export function groupsOf(circles) {
     if (near) near.ids.push(one.id);
     else groups.push({ x: one.x, y: one.y, radius: one.radius, ids: [one.id] });
   }
-  return groups.filter(({ ids }) => ids.length > 1).map(({ ids }) => ids);
+  return groups.filter(({ ids }) => ids.length > 1).map(({ ids }) => ids.sort());
 }
 
 // Marks of groups on a map; `open` is called with the ids of the group that was chosen.
