@@ -20,7 +20,7 @@ from mara.runtime.clock import SystemClock
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
 from mara.runtime.live.supervisor import RetryPolicy
-from mara.runtime.observe.alerts import Alarm, Webhook
+from mara.runtime.observe.alert_targets import targets_of
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings
@@ -37,7 +37,7 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
     """Build the live platform; nothing is opened before it is started.
 
     Raises:
-        ConfigError: there is no such optimizer.
+        ConfigError: there is no such optimizer, or alerts cannot be sent to one of their targets.
     """
     refuse_unknown_optimizer(settings.optimizer)
     clock, config = SystemClock(), advisor_config_of(settings)
@@ -65,20 +65,18 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
     def reload(store: Store) -> tuple[TickEngine, Planner]:
         return planned(reload_run(settings, store, None if listening is None else listening.memory))
 
-    webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
-    publisher = StatePublisher(Alarm(webhook))
-    outlets = outlets_of(settings, clock.now)
     return Platform(
         start,
-        publisher,
+        StatePublisher(),
         clock,
         settings.pace,
         advisor,
         reload,
         retry=retry,
-        outlets=outlets,
+        outlets=outlets_of(settings, clock.now),
         executors=executor_setup_of(settings),
         listener=listening,
+        targets=targets_of(settings.alert_addresses),
     )
 
 

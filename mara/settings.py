@@ -39,6 +39,7 @@ SECRETS = frozenset(
         "storage_secret",
         "feed_keys",
         "webhook_url",
+        "alert_targets",
         "database_url",
         "anthropic_api_key",
         "anthropic_base_url",
@@ -53,8 +54,8 @@ UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names giv
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
 _ROOT_PATH = re.compile(
-    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|forecast|backtest|operations|help)"
-    r"(?:/|$))(?:/[\w~-][\w.~-]*)+"
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|forecast|backtest|operations|alerts"
+    r"|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
 )
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
@@ -262,11 +263,22 @@ class Settings(BaseSettings):
     executors: Path | None = Field(
         None, description="file that says how the devices of real sites are reached (TOML); unset: none is ever written"
     )
+    alert_targets: str = Field(
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="further addresses that alerts are sent to, separated by spaces: webhooks, and services that "
+        "Apprise knows, such as `mailto://` or `slack://` (extra `alerts`)",
+    )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         "INFO", description="least severity that is logged"
     )
     log_json: bool = Field(True, description="log lines as JSON objects; off: plain text")
+
+    @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """All addresses that alerts are sent to."""
+        return (*([self.webhook_url] if self.webhook_url is not None else []), *self.alert_targets.split())
 
     @property
     def has_positions(self) -> bool:

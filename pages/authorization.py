@@ -5,6 +5,7 @@ that a page or a message names.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,16 +110,36 @@ class Authorized:
         if snapshot is None or all(contract.id != contract_id for contract in snapshot.contracts):
             raise CommandError(f"there is no live contract {contract_id!r}: it has ended, or was never booked")
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Sequence[Exclude]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> None:
         """Announce exclusions, all or none; `only_look` checks without announcing."""
         await _require(Permission.EXCLUDE)
-        return await self._platform.exclude(*asked, only_look=only_look)
+        await self._platform.exclude(*asked, only_look=only_look)
 
     async def order(self, *commands: Command) -> None:
         """Order commands, all or none; each kind among them needs its right."""
         for permission in sorted({_PERMISSION_OF[type(command)] for command in commands}):
             await _require(permission)
         await self._platform.order(*commands)
+
+    async def acknowledge(self, *numbers: int) -> None:
+        """Note that some alerts were seen."""
+        await _require(Permission.ACKNOWLEDGE)
+        await self._platform.alerts.acknowledge(*numbers)
+
+    async def reopen(self, *numbers: int) -> None:
+        """Take back that some alerts were seen."""
+        await _require(Permission.ACKNOWLEDGE)
+        await self._platform.alerts.reopen(*numbers)
+
+    async def silence(self, numbers: Sequence[int], until: datetime) -> None:
+        """Silence the kind and subject of some alerts until a time of the fleet's clock."""
+        await _require(Permission.SILENCE)
+        await self._platform.alerts.silence(*numbers, until=until)
+
+    async def unsilence(self, *numbers: int) -> None:
+        """End the silence of some alerts."""
+        await _require(Permission.SILENCE)
+        await self._platform.alerts.unsilence(*numbers)
 
     async def pause(self) -> None:
         await _require(Permission.PAUSE)

@@ -7,8 +7,9 @@ from typing import Final
 
 from nicegui import ui
 
+from components.alerts.alert_strip import alert_count, alert_strip
 from components.shared.clock import clock
-from components.shared.controls import Actions, mode_chip, notices, run_controls, state_chip, theme_switch
+from components.shared.controls import Actions, mode_chip, notices, run_controls, state_chip, theme_switch, world_mark
 from components.shared.outage_dialog import OutageDialog
 from components.shared.theme import address, element, head_html, icon
 from components.shared.view_model import Channel
@@ -30,6 +31,7 @@ PAGES: Final = (
     (paths.FORECAST, "Forecast"),
     (paths.BACKTEST, "Backtest"),
     (paths.OPERATIONS, "Operations"),
+    (paths.ALERTS, "Alerts"),
     (paths.HELP, "Help"),
 )
 """Path and name of each page in the navigation; the keys from 1 on open them."""
@@ -52,14 +54,16 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
-            _navigation(here)
+            _navigation(here, cells)
             clock(cells)
+            world_mark(cells)
             state_chip(cells)
             mode_chip(cells)
             run_controls(cells, actions)
             theme_switch()
             _user()
         notices(cells, actions)
+        alert_strip(paths.ALERTS, cells)
         if actions.order_outage is not None and actions.restore is not None:
             OutageDialog(down=actions.order_outage, restore=actions.restore)
         platform.undo.bar(ui.context.client)
@@ -67,7 +71,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             yield
 
 
-def _navigation(here: str) -> None:
+def _navigation(here: str, cells: Channel) -> None:
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
             key = HELP_KEY if path == paths.HELP else str(place)
@@ -76,6 +80,9 @@ def _navigation(here: str) -> None:
             )
             if path == here:
                 link.props("aria-current=page")
+            if path == paths.ALERTS:
+                with link:
+                    alert_count(cells)
 
 
 def _user() -> None:

@@ -57,7 +57,7 @@ def _draw(picture: ViewModel, platform: Authorized) -> None:
     with element("div", "overview"):
         kpi_strip(cells)
         with element("div", "strip strip-now"):
-            site_map_panel()
+            site_map_panel(paths.SITES_CSV)
             sla_panel(
                 picture.get("tiers", {}), picture.get("contracts", {}), lambda: request_panel(platform, compact=True)
             )

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from mara.core.commands import Cancel, Command, Exclude, Receipt
+from mara.core.commands import Cancel, Command, Receipt
 from mara.core.dispatch_document import Mode
 from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
@@ -21,6 +21,8 @@ from mara.runtime.live.pace import Pace
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.quote_desk import QuoteDesk
 from mara.runtime.live.supervisor import Reload, RetryPolicy, Supervisor
+from mara.runtime.observe.alert_desk import AlertDesk, StoredAlerts
+from mara.runtime.observe.alert_targets import Target
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
 from mara.runtime.published_state import PublishedState, StatePublisher
@@ -68,6 +70,7 @@ class Platform:
         outlets: destinations of each tick's dispatch document; None for none.
         executors: ways to the devices of real sites; None for none.
         listener: listens to live sources, opened with the run; such a run keeps the wall clock. None for another.
+        targets: where alerts are sent besides the log.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Platform:
         outlets: Mailboxes | None = None,
         executors: ExecutorSetup | None = None,
         listener: SourceListener | None = None,
+        targets: Sequence[Target] = (),
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
@@ -93,6 +97,7 @@ class Platform:
         self.signals = SignalsDesk(
             publisher, clock, why_not_armed=self.executors.why_not, on_mode=self.executors.on_mode
         )
+        self.alerts = AlertDesk(publisher, targets)
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
@@ -191,7 +196,7 @@ class Platform:
         """Book a contract as it was quoted. See `QuoteDesk.book`."""
         return await self._opened.desk.book(quote_id, customer)
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> tuple[Exclude, ...]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Receipt:
         """Announce ticks that will not count for an SLA. See `QuoteDesk.exclude`."""
         return await self._opened.desk.exclude(asked, self.archive.contract, only_look=only_look)
 
@@ -249,6 +254,8 @@ class Platform:
         self._closing.callback(self.signals.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
+        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s)
+        self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)
@@ -258,6 +265,7 @@ class Platform:
         self._outlets.open()
         self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
+        self.publisher.set_world(engine.feed.name)
         if last is not None:
             self.publisher.publish(last)
         self._watchdog.start()
