@@ -76,6 +76,7 @@ class JournalWriter:
             self._lock = (folder / LOCK_FILE).open("wb")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self._lock.close()
             raise ConfigError(f"{folder} is written by another process: name another MARA_FEED_JOURNAL") from error
         except OSError as error:
             raise ConfigError(

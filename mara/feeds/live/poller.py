@@ -134,7 +134,13 @@ class Poller:
             next_one = min(mine, key=self._due_s)
             if self._stop.wait(max(self._due_s(next_one) - self._now_s(), 0.0)):
                 return
-            self._ask(next_one)
+            try:
+                self._ask(next_one)
+            except Exception as error:
+                log.exception("a source could not be asked", extra={"source": next_one.first.name})
+                next_one.reasons = {one.name: f"asking failed ({type(error).__name__})" for one in next_one.sources}
+                next_one.due_s = self._now_s() + LONGEST_RETRY_S
+                next_one.answered.set()
 
     def _due_s(self, one: Round) -> float:
         return max(one.due_s, self._free_s.get(one.first.provider.base, 0.0))
@@ -181,11 +187,14 @@ class Poller:
         rates = rates_told(known_rates if len(known_rates.begin_s) else None, self._usd_per)
         read = read_answer(files, one.sources, now_s, rates)
         reasons: dict[str, str] = {}
-        for name, told in read.items():
-            if isinstance(told, ToldValues):
-                self._memory.tell(name, told, int(now_s))
-            reasons[name] = told if isinstance(told, str) else ""
-        self._memory.listen(int(now_s))
+        try:
+            for name, told in read.items():
+                if isinstance(told, ToldValues):
+                    self._memory.tell(name, told, int(now_s))
+                reasons[name] = told if isinstance(told, str) else ""
+            self._memory.listen(int(now_s))
+        except OSError as error:
+            reasons = {source.name: f"the journal cannot be written ({error.strerror})" for source in one.sources}
         one.reasons = reasons
         if any(not why for why in reasons.values()):
             one.told_s = now_s

@@ -1,5 +1,7 @@
 """A tick sees what was known when it began, and a journal gives it back bit for bit."""
 
+import errno
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +14,10 @@ from mara.core.contract import Tier
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Forecast, Observation, first_world
-from mara.errors import FeedEnded, FeedUnavailable
+from mara.errors import ConfigError, FeedEnded, FeedInvalid, FeedUnavailable
 from mara.feeds.live.feed import LiveFeed
+from mara.feeds.live.journal import JournalWriter
+from mara.feeds.live.memory import Memory
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.tick.engine import TickEngine
 from tests.builders import contract
@@ -238,3 +242,36 @@ def test_without_the_internet_for_a_day_promises_are_kept_and_no_restart_is_need
     assert engine.world.accounts.good_ticks.tolist() == [52]
     assert stale[0] < stale[20] <= stale[48]
     assert stale[51] == 0
+
+
+def test_a_full_disk_is_told_and_what_was_not_written_is_not_known(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = begin()
+    before = world.memory.newest("sydney price").told.end_s[-1]
+
+    def full(_: JournalWriter, __: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(JournalWriter, "append", full)
+        world.until(2)
+    reasons = {status.name: status.reason for status in world.poller.statuses()}
+    assert reasons["sydney price"] == "the journal cannot be written (No space left on device)"
+    assert world.memory.newest("sydney price").told.end_s[-1] == before
+    world.until(4)
+    assert world.feed.observe(4).stale_sources == ()
+
+
+def test_a_torn_line_is_cut_off_and_a_damaged_one_refused(tmp_path: Path, begin: Begin) -> None:
+    begin().close()
+    (file,) = tmp_path.glob("*.jsonl")
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'00000000 {"known_at_s":17')
+    JournalWriter(tmp_path).close()
+    assert file.read_bytes() == whole
+    with closing(JournalWriter(tmp_path)), pytest.raises(ConfigError, match="is written by another process"):
+        JournalWriter(tmp_path)
+    file.write_bytes(whole.replace(b"1.1", b"2.1", 1) if b"1.1" in whole else whole.replace(b"0", b"1", 1))
+    with pytest.raises(FeedInvalid, match=r"jsonl line \d+ should be as Mara wrote it"):
+        Memory.of_journal(tmp_path)
