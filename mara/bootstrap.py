@@ -10,7 +10,7 @@ from typing import Final
 from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import BYTES_PER_MB, ImportFolder
 from mara.assembly.runs import open_run, planner_of, reload_run
-from mara.assembly.signals import outlets_of
+from mara.assembly.signals import executor_setup_of, outlets_of
 from mara.errors import FeedError
 from mara.optimizers.registry import refuse_unknown_optimizer
 from mara.runtime.advisor.config import advisor_config_of
@@ -57,7 +57,17 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
     webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
     publisher = StatePublisher(Alarm(webhook))
     outlets = outlets_of(settings, clock.now)
-    return Platform(start, publisher, clock, settings.speed, advisor, reload, retry=retry, outlets=outlets)
+    return Platform(
+        start,
+        publisher,
+        clock,
+        settings.speed,
+        advisor,
+        reload,
+        retry=retry,
+        outlets=outlets,
+        executors=executor_setup_of(settings),
+    )
 
 
 def set_aside(settings: Settings) -> str | None:

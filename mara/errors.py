@@ -13,6 +13,7 @@
     ├─ AdviceError             nothing that may be followed came from the advisor: the plan in force stays
     ├─ CommandError            asked for the impossible: nothing changes
     │  └─ EngineStopped        nothing is ordered now: the engine has halted, is degraded, or ends
+    ├─ DeviceError             a device of a real site did not answer, or refused: nothing counts as done there
     └─ StoreError              the database did not take it: DEGRADED, tried again
        ├─ StoreBlocked         the disk is full, another program locks it, its server is away: tried until it passes
        ├─ StoreWentBack        the database stands elsewhere than the run: loaded again, and gone on with from there
@@ -113,6 +114,12 @@ class EngineStopped(CommandError):
 
     It has not started, has halted, is degraded, or is ending.
     """
+
+
+class DeviceError(MaraError):
+    """A device of a real site did not answer, or did not take what it was told."""
+
+    exit_code = EXIT_INPUT
 
 
 class StoreError(MaraError):

@@ -117,6 +117,12 @@ class Settings(BaseSettings):
     fleet: str = Field(
         "global_ten", min_length=1, max_length=MAX_TEXT_LENGTH, description="a shipped fleet's name, or a TOML file"
     )
+    products: str = Field(
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="grid products that the fleet may sell: a shipped file's name, or a TOML file; unset: "
+        "`products.toml` beside a fleet file, else none",
+    )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
     data_folders: str = Field(
         "",
@@ -235,6 +241,9 @@ class Settings(BaseSettings):
         pattern=r"^mqtts?://",
         description="broker that gets each site's targets as retained messages, `mqtt://host` or "
         "`mqtts://user:password@host`",
+    )
+    executors: Path | None = Field(
+        None, description="file that says how the devices of real sites are reached (TOML); unset: none is ever written"
     )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 import mara
-from mara.assembly.worlds import fleet_for, is_shipped_history, seeded_feed, terms_of
+from mara.assembly.worlds import fleet_of_run, is_shipped_history, seeded_feed, terms_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
@@ -160,7 +160,7 @@ def portable(settings: Settings) -> Settings:
 def fingerprint(settings: Settings, order: StudyOrder) -> str:
     """Hash all inputs that results in one journal must have in common."""
     history = _history_of(settings)
-    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
+    fleet = fleet_of_run(settings, history)
     parts = {
         "history": history.sha256 if history is not None else "",
         "fleet": {part.name: _text_of(getattr(fleet, part.name)) for part in fields(fleet)},
@@ -190,7 +190,7 @@ def _charter_of(scenario: Scenario) -> tuple[RunConfig, int]:
     start = settings.start
     if history is not None:
         start = history.start + timedelta(hours=int(draw.integers(0, _starts_count(history, scenario.order))))
-    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
+    fleet = fleet_of_run(settings, history)
     grid = TimeGrid(start=start, tick_minutes=settings.tick_minutes)
     return RunConfig(fleet=fleet, grid=grid, terms=terms_of(settings)), seed
 

@@ -4,7 +4,7 @@ No other module checks rights for the screens. The user is that of the connectio
 that a page or a message names.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from mara.assembly.imports.catalogue import HistoryCard
 from mara.assembly.imports.desk import BuildRequest, ImportDesk
 from mara.assembly.imports.draft import ImportDraft
 from mara.assembly.imports.folder import ImportFolder, MarketFile
+from mara.assembly.imports.reports import InspectionOrder
 from mara.assembly.imports.trash import Deleted
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
 from mara.core.dispatch_document import MODES, UNARMED, Mode
@@ -180,10 +181,10 @@ class Authorized:
         await _require(Permission.IMPORT)
         return await self._desk.files()
 
-    async def inspect_files(self, names: Sequence[str], layouts: Mapping[str, str]) -> list[dict[str, Any]]:
+    async def inspect_files(self, asked: InspectionOrder) -> list[dict[str, Any]]:
         """Report on market files; see `ImportDesk.inspect`."""
         await _require(Permission.IMPORT)
-        return await self._desk.inspect(names, layouts)
+        return await self._desk.inspect(asked)
 
     async def remove_file(self, name: str) -> str:
         """Delete an uploaded file; returns the entry that brings it back."""

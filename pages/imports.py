@@ -16,6 +16,7 @@ from mara.assembly.imports.catalogue import HistoryCard
 from mara.assembly.imports.desk import BuildRequest
 from mara.assembly.imports.draft import draft_of, spec_text
 from mara.assembly.imports.folder import BYTES_PER_MB, MarketFile
+from mara.assembly.imports.reports import InspectionOrder, OwnTable
 from mara.assembly.imports.trash import Deleted
 from mara.errors import CommandError
 from pages.authorization import Authorized, Histories
@@ -122,6 +123,7 @@ def draw_import(platform: Authorized, publisher: Publisher, run_card: RunCard) -
     calls = ImportCalls(
         files=partial(_files, platform),
         reports=partial(_reports, platform),
+        more=partial(_reports, platform),
         spec=partial(_spec, platform),
         build=partial(_build, platform, publisher),
         end_build=partial(_end_build, platform, publisher),
@@ -144,12 +146,26 @@ async def _files(platform: Authorized, _: Sent) -> list[dict[str, Any]]:
 
 
 async def _reports(platform: Authorized, sent: Sent) -> object:
-    layouts = sent.get("layouts")
-    chosen = {str(name): str(layout) for name, layout in layouts.items()} if isinstance(layouts, dict) else {}
-    names = sent.get("files")
-    return json_value(
-        await platform.inspect_files([str(name) for name in names] if isinstance(names, list) else [], chosen)
+    return json_value(await platform.inspect_files(inspection_of(sent)))
+
+
+def inspection_of(sent: Sent) -> InspectionOrder:
+    """Read what a browser asks to have inspected."""
+    names, layouts, own = sent.get("files"), sent.get("layouts"), sent.get("own")
+    skip = sent.get("skip")
+    return InspectionOrder(
+        files=[str(name) for name in names] if isinstance(names, list) else [],
+        layouts={str(name): str(layout) for name, layout in layouts.items()} if isinstance(layouts, dict) else {},
+        own={str(name): _own_table(one) for name, one in own.items()} if isinstance(own, dict) else {},
+        find=str(sent.get("find", "")),
+        skip=max(skip, 0) if isinstance(skip, int) else 0,
     )
+
+
+def _own_table(sent: object) -> OwnTable:
+    said = sent if isinstance(sent, dict) else {}
+    table = said.get("table")
+    return OwnTable(quantity=str(said.get("quantity", "")), table=table if isinstance(table, dict) else {})
 
 
 async def _spec(platform: Authorized, sent: Sent) -> str:

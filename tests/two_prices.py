@@ -10,6 +10,7 @@ import numpy as np
 from mara.assembly.runs import open_run
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
+from tests.store.databases import url_of
 
 FIRST = datetime(2024, 5, 1, 5, tzinfo=UTC)
 """Midnight in Dallas."""
@@ -17,20 +18,25 @@ DAYS = 17
 START_DAY = 14
 
 
-def made_folder(folder: Path, *, with_auction: bool = True) -> Path:
-    """A history of one site: real time is 8 USD/MWh and three quarters of the auction's price, and a little noise."""
+def made_folder(folder: Path, *, with_auction: bool = True, steps_an_hour: int = 1) -> Path:
+    """A history of one site: real time is 8 USD/MWh and three quarters of the auction's price, and a little noise.
+
+    In finer steps the hour's price wavers around its mean; the auction's price is that of the hour.
+    """
     folder.mkdir()
     draw = np.random.default_rng(5)
     ahead = np.round(35.0 + 15.0 * np.sin(np.arange(24 * DAYS) * np.pi / 12) + draw.normal(0.0, 6.0, 24 * DAYS), 2)
     price = np.round(8.0 + 0.75 * ahead + draw.normal(0.0, 3.0, 24 * DAYS), 2)
+    if steps_an_hour > 1:
+        ahead, price = (np.repeat(column, steps_an_hour) for column in (ahead, price))
+        price = np.round(price + draw.normal(0.0, 9.0, len(price)), 2)
+    step = timedelta(hours=1) / steps_an_hour
     names = ["timestamp_utc", "site_id", "price_usd_per_mwh", "carbon_g_per_kwh", "renewable_share", "dry_bulb_c"]
     names += ["wet_bulb_c", *(["day_ahead_usd_per_mwh"] if with_auction else [])]
     rows: list[list[Any]] = [
-        [f"{FIRST + timedelta(hours=h):%Y-%m-%dT%H:%M:%SZ}", "dal", price[h], 0, 0.3, 20, 12][
-            : len(names) - with_auction
-        ]
-        + ([ahead[h]] if with_auction else [])
-        for h in range(24 * DAYS)
+        [f"{FIRST + n * step:%Y-%m-%dT%H:%M:%SZ}", "dal", price[n], 0, 0.3, 20, 12][: len(names) - with_auction]
+        + ([ahead[n]] if with_auction else [])
+        for n in range(len(price))
     ]
     site: list[list[Any]] = [
         ["dal", "Dallas", "United States", 32.8, -96.8, "America/Chicago", "ERCOT HB_HUBAVG", "real_time"]
@@ -47,14 +53,14 @@ def made_folder(folder: Path, *, with_auction: bool = True) -> Path:
     return folder
 
 
-def settings_of(folder: Path, database: Path, position: str = "planned") -> Settings:
+def settings_of(folder: Path, database: Path, position: str = "planned", tick_minutes: int = 60) -> Settings:
     return read_settings(
         {},
         {
             "history": folder,
-            "database_url": f"sqlite:///{database}",
+            "database_url": url_of(database),
             "start": (FIRST + timedelta(days=START_DAY)).isoformat(),
-            "tick_minutes": 60,
+            "tick_minutes": tick_minutes,
             "optimizer": "rules",
             "day_ahead_position": position,
         },

@@ -10,6 +10,7 @@ const BYTES_PER_MB = 1e6;
 const CREATED = 201;
 const SPEC_DELAY_MS = 400;
 const SHOWN_FILES = 8;
+const reportKey = ({ files, layout, variant, quantity }) => [layout, variant, quantity, ...files].join("/");
 const emptySpec = () => ({
   name: "",
   step: "60",
@@ -23,8 +24,8 @@ const emptySpec = () => ({
 
 export default {
   components: { FileReport, SiteForm },
-  props: { files: Object, reports: Object, spec: Object, said: Object, most_mb: Number, folder: String, why_not: String, why_not_run: String, shipped: Array },
-  emits: ["ask-files", "ask-reports", "ask-spec", "order-build", "order-build-end", "order-remove-file", "order-run-built"],
+  props: { files: Object, reports: Object, more: Object, spec: Object, said: Object, most_mb: Number, folder: String, why_not: String, why_not_run: String, shipped: Array },
+  emits: ["ask-files", "ask-reports", "ask-more", "ask-spec", "order-reading-end", "order-build", "order-build-end", "order-remove-file", "order-run-built"],
   setup() {
     return { build: useChannel("build") };
   },
@@ -34,6 +35,9 @@ export default {
       chosen: [],
       wanted: "",
       layouts: {},
+      own: {}, // layouts that were described, by the file's name
+      found: [],
+      seen: [], // reports with all series that have been shown, which sites may take
       uploads: [],
       problem: "",
       isOver: false,
@@ -49,15 +53,28 @@ export default {
     clearTimeout(this.timer);
   },
   watch: {
-    reports() {
+    // Every answer brings all of them anew; their numbers tell which question is answered.
+    reports(now, before) {
+      if (now.number === before.number) return;
       this.isReading = false;
+      if (!this.reports.found) return; // refused, or cancelled: what was found before stands
+      this.found = this.reports.found;
+      this.seen = this.found;
       const prices = this.choices.price ?? [];
       const known = new Set(Object.values(this.choices).flatMap((list) => list.map(({ id }) => id)));
       const holds = ({ source }) => !source.includes("/") || known.has(source);
-      this.entered.sites = this.entered.sites.filter((site) => [site.price, site.day_ahead, site.carbon, site.weather].every(holds));
+      this.entered.sites = this.entered.sites.filter((site) => [site.price, site.day_ahead, site.carbon, site.weather, site.demand, site.demand_forecast].every(holds));
       const { bitcoin } = this.entered;
       if (!holds(bitcoin) || (bitcoin.source === CONSTANT && bitcoin.constant === "")) bitcoin.source = this.choices.hashprice?.[0].id ?? CONSTANT;
       if (!this.entered.sites.length && prices.length === 1) this.addSite(prices[0].id);
+    },
+    more(now, before) {
+      if (now.number === before.number) return;
+      this.isReading = false;
+      for (const report of this.more.found ?? []) {
+        this.found = this.found.map((one) => (reportKey(one) === reportKey(report) ? report : one));
+        this.seen = [...this.seen, report];
+      }
     },
     said() {
       this.isOrdering = false;
@@ -81,11 +98,8 @@ export default {
     hasSearch() {
       return this.listed.length > SHOWN_FILES;
     },
-    found() {
-      return this.reports.found ?? [];
-    },
     choices() {
-      return choicesOf(this.found);
+      return choicesOf(this.seen);
     },
     fxFiles() {
       return [...new Set((this.choices.fx ?? []).flatMap(({ files }) => files.files))];
@@ -143,7 +157,24 @@ export default {
     },
     inspect() {
       this.isReading = true;
-      this.$emit("ask-reports", { files: [...this.chosen], layouts: { ...this.layouts } });
+      this.$emit("ask-reports", { files: [...this.chosen], layouts: this.layouts, own: this.own });
+    },
+    seek({ files }, find, skip) {
+      this.isReading = true;
+      this.$emit("ask-more", { files, layouts: this.layouts, own: this.own, find, skip });
+    },
+    endReading() {
+      this.isReading = false;
+      this.$emit("order-reading-end", {});
+    },
+    // What is said of a file holds for the others with the same columns, such as those of other months.
+    describe(report, own) {
+      const columns = JSON.stringify(report.outline?.columns);
+      const alike = own ? this.found.filter(({ outline }) => outline && JSON.stringify(outline.columns) === columns) : [report];
+      const names = alike.flatMap(({ files }) => files);
+      const kept = Object.entries(this.own).filter(([name]) => !names.includes(name));
+      this.own = Object.fromEntries([...kept, ...(own ? names.map((name) => [name, own]) : [])]);
+      this.inspect();
     },
     choose(name, layout) {
       if (!layout) return;
@@ -234,12 +265,22 @@ export default {
             <button type="button" class="button button-strong" :disabled="!chosen.length || isReading" @click="inspect">
               {{ isReading ? "Reading …" : "See what they are" }}
             </button>
+            <button v-if="isReading" type="button" class="button" @click="endReading">Cancel reading</button>
             <span class="note">{{ chosen.length ? (chosen.length === 1 ? "1 file chosen" : chosen.length + " files chosen") : "Choose files first" }}</span>
           </div>
         </div>
         <p v-if="reports.refusal" class="import-refusal" role="alert">{{ reports.refusal }}</p>
         <div v-if="found.length" class="import-reports" aria-live="polite" :aria-busy="isReading">
-          <FileReport v-for="(report, place) in found" :key="place + report.files[0]" :report="report" :offset="place" @layout-chosen="choose" @site-wanted="addSite" />
+          <FileReport
+            v-for="(report, place) in found"
+            :key="place + report.files[0] + (report.refusal ?? '')"
+            :report="report"
+            :is_reading="isReading"
+            @layout-chosen="choose"
+            @site-wanted="addSite"
+            @series-sought="seek"
+            @own-described="describe"
+          />
         </div>
         <form v-if="found.some((report) => report.series)" class="import-spec" aria-label="History" @submit.prevent="order">
           <h3 class="panel-subtitle">Sites of the history</h3>

@@ -1,5 +1,6 @@
 """Panel that makes a history of market files: chosen, inspected, mapped, built."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -16,7 +17,7 @@ HINT = (
 )
 Sent: TypeAlias = Mapping[str, Any]
 """Content of a message of a browser, not yet checked."""
-Place: TypeAlias = Literal["files", "reports", "spec", "said"]
+Place: TypeAlias = Literal["files", "reports", "more", "spec", "said"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +29,14 @@ class ImportCalls:
     Attributes:
         files: returns the files on the server.
         reports: returns a report for each layout among the chosen files.
+        more: returns the reports of some of them with other series.
         spec: returns the text of the SPEC that was entered.
         build, end_build, remove, run: change something.
     """
 
     files: Callable[[Sent], Awaitable[object]]
     reports: Callable[[Sent], Awaitable[object]]
+    more: Callable[[Sent], Awaitable[object]]
     spec: Callable[[Sent], Awaitable[object]]
     build: Callable[[Sent], Awaitable[object]]
     end_build: Callable[[Sent], Awaitable[object]]
@@ -64,7 +67,8 @@ class ImportPanel(ui.element, component="import_panel.js", esm=BROWSER_MODULES):
     ) -> None:
         super().__init__()
         self._asked: dict[str, int] = {}
-        for place in ("files", "reports", "spec", "said"):
+        self._reading: asyncio.Task[object] | None = None
+        for place in ("files", "reports", "more", "spec", "said"):
             self.props[place] = {}
         self.props.update({"most_mb": most_mb, "folder": folder, "why_not": why_not, "why_not_run": why_not_run})
         self.props["shipped"] = [{"name": name, "title": title} for name, title in shipped]
@@ -73,7 +77,9 @@ class ImportPanel(ui.element, component="import_panel.js", esm=BROWSER_MODULES):
         if why_not:
             return
         self.on("ask-files", lambda event: self._answer("files", calls.files, event))
-        self.on("ask-reports", lambda event: self._answer("reports", calls.reports, event))
+        self.on("ask-reports", lambda event: self._read("reports", calls.reports, event))
+        self.on("ask-more", lambda event: self._read("more", calls.more, event))
+        self.on("order-reading-end", self._end_reading)
         self.on("ask-spec", lambda event: self._answer("spec", calls.spec, event))
         self.on("order-build", lambda event: self._answer("said", calls.build, event))
         self.on("order-build-end", lambda event: self._answer("said", calls.end_build, event))
@@ -83,6 +89,32 @@ class ImportPanel(ui.element, component="import_panel.js", esm=BROWSER_MODULES):
     async def _remove(self, event: GenericEventArguments) -> None:
         await self._answer("said", self._calls.remove, event)
         await self._answer("files", self._calls.files, event)
+
+    async def _read(
+        self, place: Place, call: Callable[[Sent], Awaitable[object]], event: GenericEventArguments
+    ) -> None:
+        """Show what is read from files; a newer question, or its end, cancels it."""
+        self._end_reading()
+
+        async def called(sent: Sent) -> object:
+            with self:  # a task of its own has no slot, from which the calls know whose page asks
+                return await call(sent)
+
+        async def read(sent: Sent) -> object:
+            reading = self._reading = asyncio.create_task(called(sent))
+            try:
+                return await reading
+            except asyncio.CancelledError:
+                if not reading.cancelled():
+                    raise
+                return None
+
+        await self._answer(place, read, event)
+
+    def _end_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     async def _answer(
         self, place: Place, call: Callable[[Sent], Awaitable[object]], event: GenericEventArguments

@@ -39,6 +39,9 @@ LINE_LABELS = {
     "migration": "Moves",
     "restart": "Miner restarts",
     "credit": "Service credits",
+    "adder": "Charge on energy",
+    "supply": "Gain of contracted supply",
+    "cfd": "Contracts for difference",
 }
 """Labels of ledger lines by their first word; a tier may follow it."""
 MACHINE_COLUMNS = (

@@ -8,11 +8,12 @@ from typing import cast, get_args
 from mara.assembly.worlds import (
     Outside,
     contracts_beside,
-    fleet_for,
+    fleet_of_run,
     history_of,
     served,
     terms_of,
     with_day_ahead,
+    with_power,
 )
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
@@ -82,7 +83,7 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
     terms = terms_of(settings)
     premium, standard, flexible = (fee * order.migration_factor for fee in terms.migration_usd_per_mw)
     config = RunConfig(
-        fleet=fleet_for(settings.fleet if settings.fleet_was_given else None, history),
+        fleet=fleet_of_run(settings, history),
         grid=TimeGrid(start=start, tick_minutes=tick_minutes),
         terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
     )
@@ -106,5 +107,6 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         arrivals=demand.requests,
     )
     note = market_note(config.fleet.sites, history.price_known) if order.forecast == "day-ahead" else ""
-    outside = served(config, with_day_ahead(settings, config, feed, history), history, demand, note)
+    told = with_power(with_day_ahead(settings, config, feed, history), config, settings.seed, history)
+    outside = served(config, told, history, demand, note)
     return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)

@@ -1,17 +1,22 @@
-"""Outlets of dispatch documents, from settings."""
+"""Outlets of dispatch documents, and executors of real sites, from settings."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Final
 
 from mara.errors import ConfigError
+from mara.runtime.signals.executor_desk import ExecutorSetup
 from mara.settings import Settings
 from mara.signals.outlets.document_file import DocumentFile
 from mara.signals.outlets.mailbox import Mailboxes, Outlet
 from mara.signals.outlets.mqtt import MqttOutlet, client_options
 from mara.signals.outlets.signed_webhook import SignedWebhook
+from mara.store.backends.database import database_of
+from mara.store.backends.sqlite_file import SqliteFile
 
 LEAST_SECRET_LENGTH: Final = 16
 """Fewest characters of a secret that signs: shorter ones can be guessed."""
@@ -31,6 +36,20 @@ def outlets_of(settings: Settings, now: Callable[[], datetime]) -> Mailboxes:
     if settings.dispatch_mqtt is not None:
         makers.append(partial(MqttOutlet, client_options(settings.dispatch_mqtt)))
     return Mailboxes(tuple(makers))
+
+
+def executor_setup_of(settings: Settings) -> ExecutorSetup | None:
+    """Gather what executors need; None where no executors file is set."""
+    if settings.executors is None:
+        return None
+    database = database_of(settings.database_url)
+    beside = database.path if isinstance(database, SqliteFile) else Path("mara")
+    return ExecutorSetup(
+        specs=settings.executors,
+        secret=settings.dispatch_secret.get_secret_value() if settings.dispatch_secret is not None else "",
+        holds=beside.with_name(f"{beside.name}.holds").absolute(),
+        locks=Path(gettempdir()) / f"mara-executors-{os.getuid()}",
+    )
 
 
 def _writable(path: Path) -> Path:

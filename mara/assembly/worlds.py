@@ -19,10 +19,14 @@ from mara.feeds.files.history import History
 from mara.feeds.files.history_file import CONTRACTS_FILE, read_history
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.files.shipped_histories import shipped_folder
+from mara.feeds.files.terms.power_terms import with_products
+from mara.feeds.files.terms.products import products_beside, read_products
+from mara.feeds.power_feed import PowerFeed, RecordedPower
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.feeds.synthetic.outages import OutageStream
+from mara.feeds.synthetic.power_system import SyntheticCalls, with_synthetic_power
 from mara.feeds.two_prices import TwoPriceFeed, tradable
 from mara.settings import Settings
 
@@ -67,6 +71,18 @@ def fleet_for(name: str | None, history: History | None) -> Fleet:
     return fleet_of_history(history) if history is not None else read_fleet("global_ten")
 
 
+def fleet_of_run(settings: Settings, history: History | None) -> Fleet:
+    """Read the fleet that the settings name, with the grid products that it may sell.
+
+    Raises:
+        ConfigError, FeedInvalid: the fleet, its products or the history's sites cannot be read.
+    """
+    name = settings.fleet if settings.fleet_was_given else None
+    fleet = fleet_for(name, history)
+    products = settings.products or products_beside(name or "")
+    return with_products(fleet, read_products(products, fleet)) if products else fleet
+
+
 def history_of(settings: Settings) -> History | None:
     """Read the whole history that the settings name; None for a synthetic world.
 
@@ -90,7 +106,7 @@ def outside_of(settings: Settings) -> Outside:
         ConfigError, FeedError: the fleet, the history or the start cannot be used.
     """
     history = history_of(settings)
-    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
+    fleet = fleet_of_run(settings, history)
     start = history.start if history is not None and not settings.start_was_given else settings.start
     config = RunConfig(
         fleet=fleet, grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes), terms=terms_of(settings)
@@ -129,7 +145,7 @@ def seeded_feed(
     if history is None:
         if settings.has_positions:
             raise _no_two_prices("a synthetic world has one price")
-        return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
+        return with_synthetic_power(SyntheticFeed(config, seed, settings.token_price_usd_per_mtok), config, seed)
     feed = ReplayFeed(
         config,
         history,
@@ -138,7 +154,19 @@ def seeded_feed(
         availability=OutageStream(config, seed).availability,
         arrivals=ArrivalStream(config, seed).arrivals if arrivals is None else arrivals,
     )
-    return with_day_ahead(settings, config, feed, history)
+    return with_power(with_day_ahead(settings, config, feed, history), config, seed, history)
+
+
+def with_power(feed: Feed, config: RunConfig, seed: int, history: History) -> Feed:
+    """Add the recorded power system to a feed; nothing without power terms.
+
+    Raises:
+        ConfigError: the history lacks a column that a charge or a product needs.
+    """
+    if config.fleet.power is None:
+        return feed
+    recorded = RecordedPower(config, history)
+    return PowerFeed(feed, config, recorded, recorded.calls(SyntheticCalls(config, seed).at, config))
 
 
 def with_day_ahead(settings: Settings, config: RunConfig, feed: ReplayFeed, history: History) -> Feed:

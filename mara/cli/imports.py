@@ -12,8 +12,9 @@ from mara.cli.report import bars, show, tell_notes
 from mara.feeds.markets.building.build import BuildOrder
 from mara.feeds.markets.building.build import build as build_history
 from mara.feeds.markets.building.folder import Format
+from mara.feeds.markets.building.own_layout import layout_in
 from mara.feeds.markets.building.spec import read_spec
-from mara.feeds.markets.inspection import inspected, layout_table, lines_of, markdown_lines
+from mara.feeds.markets.inspection import SeriesPart, inspected, layout_table, lines_of, markdown_lines
 from mara.feeds.markets.reading.series import Fill
 from mara.runtime.progress import Progress
 
@@ -35,10 +36,16 @@ def inspect(
     *,
     files: Annotated[list[Path], typer.Argument(help="Files as their publishers write them, zip and gzip included.")],
     layout: Annotated[str | None, typer.Option(help="Read them in this layout [default: the header decides].")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="TOML file with the table csv of a SPEC, and quantity: read them by it.")
+    ] = None,
+    find: Annotated[str, typer.Option(help="Describe the series with this in their names.")] = "",
+    skip: Annotated[int, typer.Option(min=0, help="Leave out the first of the series.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Report layout, points, period and gaps of market files."""
-    reports = inspected(files, layout)
+    own = layout_in(csv) if csv is not None else None
+    reports = inspected(files, layout, own=own, part=SeriesPart(find=find, skip=skip))
     if as_json:
         typer.echo(json.dumps({"reports": reports}, allow_nan=False))
         return

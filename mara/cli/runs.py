@@ -40,6 +40,7 @@ SHADOW_GAINS = (
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
 OptimizerName = Annotated[str | None, typer.Option("--optimizer", help=f"Who plans: {', '.join(POLICIES)}.")]
+Products = Annotated[str | None, typer.Option(help="Grid products to sell: a shipped file's name, or a TOML file.")]
 DayAhead = Annotated[str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -50,6 +51,7 @@ def simulate(
     ticks: Annotated[int, typer.Option(min=1, max=MAX_TICK, help="How many ticks to go on.")],
     seed: Seed = None,
     fleet: Fleet = None,
+    products: Products = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: OptimizerName = None,
     day_ahead: DayAhead = None,
@@ -58,7 +60,7 @@ def simulate(
 ) -> None:
     """Continue the stored run by some ticks, or begin it."""
     options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
-    settings = read_settings(options={**options, "day_ahead_position": day_ahead})
+    settings = read_settings(options={**options, "day_ahead_position": day_ahead, "products": products})
     clock = SystemClock()
     with nullcontext() if no_store else open_log(settings):
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
@@ -90,6 +92,7 @@ def simulate(
             cpu_s,
             settings.seed,
             has_positions=settings.has_positions,
+            has_terms=engine.config.fleet.power is not None,
         ),
         **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),
@@ -112,6 +115,7 @@ def backtest(
     *,
     history: Annotated[Path | None, typer.Option(help="History folder [default: MARA_HISTORY].")] = None,
     fleet: Fleet = None,
+    products: Products = None,
     optimizer: OptimizerName = None,
     seed: Seed = None,
     from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
@@ -126,12 +130,15 @@ def backtest(
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
     day_ahead: DayAhead = None,
     bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Also measure an instrument's worth: run again with plans that ignore it.")
+    ] = None,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
     """Run policies over a period of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed}
-    own = {"horizon_hours": horizon_hours, "day_ahead_position": day_ahead}
+    own = {"horizon_hours": horizon_hours, "day_ahead_position": day_ahead, "products": products}
     settings = read_settings(
         options={**options, **own, "tick_minutes": tick_minutes or MINUTES_PER_HOUR},
         own_defaults={"tick_minutes": "of the history's step"},
@@ -147,7 +154,7 @@ def backtest(
     )
     refuse_homeless(report, "--report")
     with bars() as on_progress:
-        results = compared(settings, order, with_bound=bound, on_progress=on_progress)
+        results = compared(settings, order, with_bound=bound, without=without or (), on_progress=on_progress)
     unwritten = None
     if report is not None:
         try:

@@ -13,6 +13,8 @@ from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import show
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.files.fleet_file import read_fleet
+from mara.feeds.files.terms.power_terms import terms_told, with_products
+from mara.feeds.files.terms.products import products_beside, read_products
 from mara.settings import read_settings
 from mara.store import maintenance
 from mara.store.check import coverage
@@ -179,12 +181,20 @@ app.add_typer(fleet, name="fleet")
 
 
 @fleet.command("check")
-def check_fleet(file: Annotated[str, typer.Argument(help="A TOML file, or a shipped fleet's name.")]) -> None:
+def check_fleet(
+    file: Annotated[str, typer.Argument(help="A TOML file, or a shipped fleet's name.")],
+    products: Annotated[str | None, typer.Option(help="Grid products: a shipped file's name, or a TOML file.")] = None,
+) -> None:
     """Check a fleet file, and summarise its contents."""
     read = read_fleet(file)
+    named = products or products_beside(file)
+    read = with_products(read, read_products(named, read)) if named else read
     machines, grid_mw = int(read.units_count.sum()), float(read.grid_limit_mw.sum())
     it_mw, racks_mw = float(read.nameplate_mw.sum()), float(read.racks_mw.sum())
     typer.echo(
         f"{read.name}: {read.site_count} sites, {machines:,} machines, {it_mw:.1f} MW of IT "
         f"({racks_mw:.1f} MW of racks) behind {grid_mw:.1f} MW of grid"
     )
+    if read.power is not None:
+        for line in terms_told(read.power, read.site_ids):
+            typer.echo(f"  {line}")

@@ -140,6 +140,11 @@ class ContractBook:
         return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
 
     @cached_property
+    def is_promised(self) -> Bools:
+        """True for contracts of promised tiers (C,)."""
+        return sealed(self.tier < PROMISED_TIER_COUNT)
+
+    @cached_property
     def tiers(self) -> tuple[int, ...]:
         """Tier of each contract as a plain number (C,)."""
         return tuple(self.tier.tolist())
@@ -148,6 +153,11 @@ class ContractBook:
     def powers_mw(self) -> tuple[float, ...]:
         """Power of each contract as a plain number (C,) [MW]."""
         return tuple(self.power_mw.tolist())
+
+    @cached_property
+    def least_power_mw(self) -> float:
+        """Power of the smallest contract; infinite without one."""
+        return min(self.powers_mw, default=float("inf"))
 
     @cached_property
     def rates_usd_per_mwh(self) -> tuple[float, ...]:

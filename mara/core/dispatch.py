@@ -5,16 +5,24 @@ flexible, standard and premium by whole contracts, the one with the most budget 
 Model: docs/model.md#10-dispatch
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import Tier
-from mara.core.fleet import MINERS, RACKS
+from mara.core.own_load import OwnLoad, fit_own_load, shed_to_grid, site_power_mw
 from mara.core.placement import Placement, place, without_spot
 from mara.core.plan import PlanStep
+from mara.core.power_dispatch import (
+    PowerAllocation,
+    battery_flow,
+    called_mw,
+    deliverable_mw,
+    flexible_load,
+    power_allocation,
+)
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions, Observation, RunConfig, World
 
@@ -37,11 +45,12 @@ class Allocation:
         site_mining_it_mw, site_merchant_it_mw, site_contracts_it_mw: their sums over kinds, regions and tiers (S,).
         site, served, scheduled: state of each contract (C,); see `Placement`.
         pue (S, K), available_mw (S, K): the tick's conditions.
-        site_power_mw: power drawn from the grid (S,).
+        site_power_mw: power of all load, cooling included (S,).
         bought_mw, sold_mw: power bought beyond the hedge, and hedged power sold back (S,).
         moved_mw: contract load that came from another site, by tier (S, 3).
         ramp_mw: increase of mining load since the last tick (S,).
         deviations: changes that dispatch made to the plan.
+        power: batteries and grid products; None where the fleet has no power terms.
     """
 
     miners_mw: Floats
@@ -62,19 +71,12 @@ class Allocation:
     moved_mw: Floats
     ramp_mw: Floats
     deviations: tuple[Deviation, ...] = ()
+    power: PowerAllocation | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Loads:
-    """Own-account load that fits a site, and the load that it left out."""
-
-    miners_mw: Floats
-    merchant_mw: Floats
-    mining_mw: Floats
-    racks_used_mw: Floats
-    site_power_mw: Floats
-    rack_short_mw: Floats | None
-    grid_short_mw: Floats | None
+    @property
+    def drawn_mw(self) -> Floats:
+        """Power taken from the grid connection: that of all load, but for batteries (S,)."""
+        return self.site_power_mw if self.power is None else self.power.drawn_mw
 
 
 def dispatch(
@@ -84,22 +86,34 @@ def dispatch(
     fleet = config.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = row_sums(placed.contracts_mw)
-    loads = _fit(plan, contracts_mw, world, conditions, observation, config)
+    flow = None if world.power is None else battery_flow(plan, world.power, config)
+    limit_mw = fleet.grid_limit_mw if flow is None else fleet.grid_limit_mw + flow[1]
+    loads = fit_own_load(plan, contracts_mw, world, conditions, observation, config, limit_mw=limit_mw)
     gave_way = _spot_that_gave_way(plan, placed)
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
         wanted_mw = contracts_mw
         placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
         contracts_mw = row_sums(placed.contracts_mw)
         gave_way += _less("spot gave way", wanted_mw - contracts_mw, placed.rescued_mw)
-        loads = _fit(plan, contracts_mw, world, conditions, observation, config)
+        loads = fit_own_load(plan, contracts_mw, world, conditions, observation, config, limit_mw=limit_mw)
+    changes = (*gave_way, *_deviations(plan, placed, loads))
+    flexibility = None
+    if flow is not None and world.power is not None:
+        wanted_mw = loads.mining_mw + loads.racks_used_mw + contracts_mw
+        placed, loads, flexibility = _with_flexibility(
+            plan, placed, loads, flow, world=world, observation=observation, conditions=conditions, config=config
+        )
+        contracts_mw = row_sums(placed.contracts_mw)
+        changes += tuple(_less(CALLED, wanted_mw - loads.mining_mw - loads.racks_used_mw - contracts_mw))
     power = loads.site_power_mw
+    drawn = power if flexibility is None else flexibility.drawn_mw
     ramp = loads.mining_mw - row_sums(world.miners_mw)
-    bought, sold = (power, np.zeros(len(power))) if fleet.is_unhedged else _traded(power, fleet.hedge_mw)
+    bought, sold = (drawn, np.zeros(len(power))) if fleet.is_unhedged else traded(drawn, fleet.hedge_mw)
     return Allocation(
         miners_mw=sealed(loads.miners_mw),
         merchant_mw=sealed(loads.merchant_mw),
         contracts_mw=placed.contracts_mw,
-        reserve_mw=sealed(_reserve_mw(plan, placed, conditions)),
+        reserve_mw=sealed(reserve_within(plan.reserve_mw, placed.contracts_mw, conditions.contract_room_mw)),
         site_mining_it_mw=sealed(loads.mining_mw),
         site_merchant_it_mw=sealed(loads.racks_used_mw),
         site_contracts_it_mw=sealed(contracts_mw),
@@ -113,91 +127,98 @@ def dispatch(
         sold_mw=sealed(sold),
         moved_mw=placed.moved_mw,
         ramp_mw=sealed(np.maximum(ramp, 0.0, out=ramp)),
-        deviations=(*gave_way, *_deviations(plan, placed, loads)),
+        deviations=changes,
+        power=flexibility,
     )
 
 
-def _reserve_mw(plan: PlanStep, placed: Placement, conditions: Conditions) -> Floats:
-    """Planned reserve within the racks and power that firm tiers leave (S,)."""
-    binding_mw = placed.contracts_mw[:, Tier.PREMIUM] + placed.contracts_mw[:, Tier.STANDARD]
-    room = np.maximum(conditions.contract_room_mw - binding_mw, 0.0)
-    return np.asarray(np.minimum(plan.reserve_mw, room, out=room))
-
-
-def _traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
-    return np.maximum(power_mw - hedge_mw, 0.0), np.maximum(hedge_mw - power_mw, 0.0)
-
-
-def _fit(
+def _with_flexibility(
     plan: PlanStep,
-    contracts_mw: Floats,
+    placed: Placement,
+    loads: OwnLoad,
+    flow: tuple[Floats, Floats],
+    *,
     world: World,
-    conditions: Conditions,
     observation: Observation,
+    conditions: Conditions,
     config: RunConfig,
-) -> _Loads:
-    merchant, racks_by_kind, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
-    miners = _fit_miners(plan.miners_mw, world, conditions, config)
-    power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
-    over = power - config.fleet.grid_limit_mw
-    crowded = np.count_nonzero(over > TOLERANCE_MW) > 0
-    if crowded:
-        miners, merchant = miners.copy(), merchant.copy()
-        _shed_to_grid(miners, merchant, over, conditions)
-        racks_by_kind = merchant.sum(axis=0)
-        power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
-    return _Loads(
+) -> tuple[Placement, OwnLoad, PowerAllocation]:
+    """Obey calls of grid products, then fit batteries and awards to what runs."""
+    assert world.power is not None
+    if observation.power is not None and observation.power.is_calling:
+        placed, loads, flow = _obeying_calls(
+            placed, loads, flow, world=world, observation=observation, conditions=conditions, config=config
+        )
+    done = power_allocation(
+        plan,
+        flexible_load(loads.miners_mw, loads.merchant_mw, placed.contracts_mw, conditions),
+        flow,
+        contracts_mw=placed.contracts_mw,
+        reserve_mw=reserve_within(plan.reserve_mw, placed.contracts_mw, conditions.contract_room_mw),
+        state=world.power,
+        signals=observation.power,
+        conditions=conditions,
+        config=config,
+    )
+    return placed, loads, done
+
+
+def _obeying_calls(
+    placed: Placement,
+    loads: OwnLoad,
+    flow: tuple[Floats, Floats],
+    *,
+    world: World,
+    observation: Observation,
+    conditions: Conditions,
+    config: RunConfig,
+) -> tuple[Placement, OwnLoad, tuple[Floats, Floats]]:
+    """Obey calls of grid products: charging stops, then Spot, batteries, own load."""
+    state, (charge, discharge) = world.power, flow
+    assert state is not None
+    assert config.fleet.power is not None
+    called = called_mw(state, observation.power).sum(axis=0)
+    load = flexible_load(loads.miners_mw, loads.merchant_mw, placed.contracts_mw, conditions)
+    over = np.where(called > 0.0, load.flexible_mw + charge - discharge - (state.called_base_mw - called), 0.0)
+    less = np.clip(over, 0.0, charge)
+    charge, over = charge - less, over - less
+    spot_mw = load.spot_mw
+    if (np.minimum(over, spot_mw) > TOLERANCE_MW).any():
+        placed = without_spot(placed, world.book, np.maximum(over, 0.0) / conditions.rack_pue)
+        left_mw = placed.contracts_mw[:, Tier.SPOT] * conditions.rack_pue
+        over = over - (spot_mw - left_mw)
+    spare = np.minimum(
+        deliverable_mw(state, config), load.flexible_mw + load.firm_mw + config.fleet.power.export_limit_mw
+    )
+    more = np.clip(over, 0.0, np.maximum(spare - discharge, 0.0)) * (charge <= 0.0)
+    discharge, over = discharge + more, over - more
+    miners, merchant = loads.miners_mw.copy(), loads.merchant_mw.copy()
+    shed_to_grid(miners, merchant, over, conditions)
+    racks_by_kind = merchant.sum(axis=0)
+    kept = replace(
+        loads,
         miners_mw=miners,
         merchant_mw=merchant,
         mining_mw=row_sums(miners),
         racks_used_mw=row_sums(racks_by_kind),
-        # Any excess over the limit that remains here is rounding.
-        site_power_mw=np.minimum(power, config.fleet.grid_limit_mw, out=power),
-        rack_short_mw=rack_short,
-        grid_short_mw=over if crowded else None,
+        site_power_mw=site_power_mw(miners, racks_by_kind, row_sums(placed.contracts_mw), conditions),
     )
+    return placed, kept, (charge, discharge)
 
 
-def _fit_merchant(
-    wanted_mw: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, config: RunConfig
-) -> tuple[Floats, Floats, Floats | None]:
-    """Fit merchant inference to demand, machines and the racks that contracts leave.
-
-    Returns the load (R, S, 2), its sum over regions (S, 2), and the load that lacked racks (S,).
-    """
-    tokens = (wanted_mw @ config.fleet.tokens_per_mwh).sum(axis=1)
-    demand = observation.demand_tokens_per_h
-    if np.count_nonzero(tokens > demand * _ROUNDED_UP):
-        fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
-        wanted_mw = wanted_mw * fit[:, None, None]
-    by_kind = wanted_mw.sum(axis=0)
-    kinds = conditions.available_mw[:, RACKS]
-    if np.count_nonzero(by_kind > kinds):
-        wanted_mw = wanted_mw * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
-        by_kind = np.minimum(by_kind, kinds)
-    total = row_sums(by_kind)
-    short = total + contracts_mw - conditions.racks_mw
-    if not np.count_nonzero(short > 0.0):
-        return wanted_mw, by_kind, None
-    room = np.maximum(conditions.racks_mw - contracts_mw, 0.0)
-    fit = np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
-    return wanted_mw * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
+def reserve_within(reserve_mw: Floats, contracts_mw: Floats, room_mw: Floats) -> Floats:
+    """Planned reserve within the racks and power that firm tiers leave (..., S)."""
+    binding_mw = contracts_mw[..., Tier.PREMIUM] + contracts_mw[..., Tier.STANDARD]
+    room = np.maximum(room_mw - binding_mw, 0.0)
+    return np.asarray(np.minimum(reserve_mw, room, out=room))
 
 
-def _fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
-    """Fit miners to availability and to their minimum time off (S, 3)."""
-    available = conditions.available_mw[:, MINERS]
-    fitted = np.minimum(wanted_mw, available) if np.count_nonzero(wanted_mw > available) else wanted_mw
-    least = config.miner_min_off_ticks
-    if least > 1:
-        off = world.miner_off_ticks
-        held_back = (off > 0) & (off < least)
-        if np.count_nonzero(held_back):
-            fitted = np.where(held_back, 0.0, fitted)
-    return fitted
+def traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
+    """Power bought beyond the hedge, and hedged power sold back (..., S)."""
+    return np.maximum(power_mw - hedge_mw, 0.0), np.maximum(hedge_mw - power_mw, 0.0)
 
 
-def _short_it_mw(loads: _Loads, conditions: Conditions) -> Floats:
+def _short_it_mw(loads: OwnLoad, conditions: Conditions) -> Floats:
     """IT load that lacked racks or grid power, whichever is more (S,)."""
     short = np.zeros(len(conditions.racks_mw))
     if loads.rack_short_mw is not None:
@@ -207,35 +228,7 @@ def _short_it_mw(loads: _Loads, conditions: Conditions) -> Floats:
     return short
 
 
-def _shed_to_grid(
-    miners_mw: Floats,
-    merchant_mw: Floats,
-    over_mw: Floats,
-    conditions: Conditions,
-) -> None:
-    """Cut the loads of least value in place, where power exceeds the grid limit."""
-    mining: list[float] = conditions.mining_value_usd_per_mwh.tolist()
-    value = conditions.merchant_value_usd_per_mwh
-    for s in np.nonzero(over_mw > TOLERANCE_MW)[0].tolist():
-        pue = conditions.pue[s].tolist()
-        loads = [(mining[k] / pue[k], miners_mw[s], k, pue[k]) for k in range(len(mining))]
-        for r in range(len(merchant_mw)):
-            loads += [(value[r, s, j] / pue[3 + j], merchant_mw[r, s], j, pue[3 + j]) for j in range(2)]
-        left = float(over_mw[s])
-        for _, row, k, factor in sorted(loads, key=lambda load: load[0]):
-            cut = min(float(row[k]), left / factor)
-            row[k] -= cut
-            left -= cut * factor
-            if left <= 0.0:
-                break
-
-
-def _site_power_mw(miners_mw: Floats, racks_by_kind_mw: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
-    own = row_sums(miners_mw * conditions.pue[:, MINERS]) + row_sums(racks_by_kind_mw * conditions.pue[:, RACKS])
-    return np.asarray(own + contracts_mw * conditions.rack_pue)
-
-
-def _deviations(plan: PlanStep, placed: Placement, loads: _Loads) -> tuple[Deviation, ...]:
+def _deviations(plan: PlanStep, placed: Placement, loads: OwnLoad) -> tuple[Deviation, ...]:
     changes: list[Deviation] = []
     stranded, rescued = placed.stranded_mw, placed.rescued_mw
     if stranded is not None:
@@ -277,7 +270,7 @@ def _less(cause: str, less_mw: Floats, rescued_mw: Floats | None = None) -> list
     ]
 
 
+CALLED: Final = "called by the grid"
+"""Cause of a deviation where a grid product has called what it bought."""
 TO_PREMIUM: Final = "gave way to Premium"
 """Cause of a deviation where Premium of a failed site came."""
-_ROUNDED_UP: Final = 1.0 + 1e-12
-"""Factor by which sums of floats may exceed the demand that a plan serves exactly."""

@@ -191,6 +191,21 @@ class DayEnded:
     """Gain of positions bought day-ahead; part of what was earned."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCalled:
+    """A grid product called what it bought at a site.
+
+    Attributes:
+        called_mw: power that must stay away. short_mw: what of it came short in the tick.
+        until: UTC time until which it must, as `14:35`.
+    """
+
+    product: str
+    called_mw: float
+    short_mw: float
+    until: str
+
+
 OfContract = (
     ContractStranded
     | ContractPlaced
@@ -201,4 +216,4 @@ OfContract = (
     | ContractBooked
     | RequestRefused
 )
-EventDetails = OfContract | SiteFailed | SiteRecovered | MinersSwitched | CreditOwed | DayEnded
+EventDetails = OfContract | SiteFailed | SiteRecovered | MinersSwitched | CreditOwed | DayEnded | ProductCalled

@@ -23,6 +23,7 @@ from mara.core.event_details import (
     EventDetails,
     MinersSwitched,
     MoveCause,
+    ProductCalled,
     PromiseBroken,
     RequestRefused,
     SchedulingOffBegan,
@@ -35,6 +36,8 @@ from mara.core.event_text import (
     BACK_IN_PART,
     BOOKED,
     BROKEN,
+    CALLED,
+    CALLED_SHORT,
     CONSEQUENCES,
     CREDIT,
     CURTAILED,
@@ -213,6 +216,15 @@ def _day_ended(parts: _Parts) -> DayEnded:
     )
 
 
+def _called(parts: _Parts, short_mw: float) -> ProductCalled:
+    return ProductCalled(
+        product=parts.text("product"),
+        called_mw=parts.number("called_mw"),
+        short_mw=short_mw,
+        until=parts.text("until"),
+    )
+
+
 def _regex(template: str) -> str:
     """Turn a format template into a pattern with a named group for each of its fields."""
     pattern = ""
@@ -279,6 +291,10 @@ _READERS: Final[Mapping[str, tuple[tuple[re.Pattern[str], Callable[[_Parts], Eve
     "curtailed": ((_compiled(CURTAILED), lambda p: _switched(p, is_on=False)),),
     "booked": ((_compiled(BOOKED), _booked),),
     "refused": ((_compiled(REFUSED), lambda p: RequestRefused(contract=p.contract(), reason=p.text("reason"))),),
+    "called": (
+        (_compiled(CALLED_SHORT), lambda p: _called(p, p.number("short_mw"))),
+        (_compiled(CALLED), lambda p: _called(p, 0.0)),
+    ),
     "credit": ((_compiled(CREDIT), _credit),),
     "day": ((_DAY_PATTERN, _day_ended),),
 }

@@ -17,6 +17,7 @@ from mara.core.event_details import (
     MinersSwitched,
     MoveCause,
     OfContract,
+    ProductCalled,
     PromiseBroken,
     RequestRefused,
     SchedulingOffBegan,
@@ -70,6 +71,8 @@ RUNS: Final = "{site} runs {power_mw:.1f} MW of {miner}s: price {price:.0f} USD/
 CURTAILED: Final = "{site} curtailed {power_mw:.1f} MW of {miner}s: price {price:.0f} USD/MWh, break-even {limit:.0f}."
 BOOKED: Final = "{customer} booked {power_mw:.1f} MW {tier} for {hours:.0f} h at {rate:.0f} USD/MWh."
 REFUSED: Final = CONTRACT + " refused: {reason}."
+CALLED: Final = "{product} called {called_mw:.1f} MW at {site} until {until} UTC."
+CALLED_SHORT: Final = "{product} called {called_mw:.1f} MW at {site} until {until} UTC; {short_mw:.1f} MW came short."
 CREDIT: Final = (
     "Contract {contract_id} missed its target: {bad:d} of {counted:d} ticks bad, credit {credit_usd:,.0f} USD."
 )
@@ -99,6 +102,9 @@ def text_of(details: EventDetails, site: int, tick: int, config: RunConfig) -> s
             return CREDIT.format(contract_id=named, bad=bad, counted=counted, credit_usd=credit)
         case DayEnded():
             return _day(details, tick, config)
+        case ProductCalled(product=product, called_mw=called, short_mw=short, until=until):
+            template = CALLED_SHORT if round(short, 1) else CALLED
+            return template.format(product=product, called_mw=called, site=name, until=until, short_mw=short)
         case _:
             return _contract_text(details, name, config)
 

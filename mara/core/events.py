@@ -25,6 +25,7 @@ from mara.core.event_details import (
     MinersSwitched,
     MoveCause,
     OfContract,
+    ProductCalled,
     PromiseBroken,
     RequestRefused,
     SiteRecovered,
@@ -93,7 +94,7 @@ def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -
 
 def events_of(step: Step, config: RunConfig) -> tuple[Event, ...]:
     """List the events of a tick, in the order in which an operator wants to read them."""
-    makers = (_outages, _stranded, _moves, _scheduled_off, _broken, _curtailments, _bookings, _closings, _day)
+    makers = (_outages, _calls, _stranded, _moves, _scheduled_off, _broken, _curtailments, _bookings, _closings, _day)
     return tuple(
         Event(
             tick=step.tick,
@@ -135,6 +136,19 @@ def _outages(step: Step, _: RunConfig) -> _Found:
             yield "warning" if up > 0.0 else "critical", s, "outage", failure_of(step, s)
         else:
             yield "info", s, "recovery", SiteRecovered(up_share=up)
+
+
+def _calls(step: Step, config: RunConfig) -> _Found:
+    """Tell each call of a grid product when it begins at a site."""
+    done, signals, before, terms = step.allocation.power, step.observation.power, step.before.power, config.fleet.power
+    if done is None or signals is None or before is None or terms is None or not signals.is_calling:
+        return
+    began = signals.call_ends_tick != before.call_ends_tick
+    for p, s in np.argwhere((done.called_mw > TOLERANCE_MW) & began[:, None]).tolist():
+        called, short = float(done.called_mw[p, s]), float(done.called_mw[p, s] - done.delivered_mw[p, s])
+        until = f"{config.grid.at(int(signals.call_ends_tick[p])):%H:%M}"
+        details = ProductCalled(product=terms.products[p].id, called_mw=called, short_mw=short, until=until)
+        yield "warning", s, "called", details
 
 
 def _stranded(step: Step, _: RunConfig) -> _Found:

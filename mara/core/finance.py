@@ -4,7 +4,7 @@ Every line is rounded once to whole micro-dollars or watt-hours; from there on s
 Model: docs/model.md#3-money
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -13,11 +13,13 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
 from mara.core.dispatch import Allocation
-from mara.core.economics import economics_of
+from mara.core.economics import Economics, economics_of
 from mara.core.fleet import Fleet, Workload
 from mara.core.position import cleared_mw, two_settlement_gain_usd_per_h
+from mara.core.power_settlement import settle_power
+from mara.core.power_state import PowerState
 from mara.core.sla import SlaReport
-from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, SECONDS_PER_HOUR, TOLERANCE_MW, WH_PER_MWH
+from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
 from mara.core.world import ClosedWindow, Conditions, Gains, Observation, RunConfig, World
 
 
@@ -45,16 +47,46 @@ class Line(IntEnum):
     CREDIT_STANDARD = 15
     CREDIT_FLEXIBLE = 16
     DAY_AHEAD = 17
+    ADDER = 18
+    DEMAND_CHARGE = 19
+    COINCIDENT_PEAK = 20
+    BATTERY_WEAR = 21
+    EXPORT_REVENUE = 22
+    RESERVE_REVENUE = 23
+    DEPLOYMENT_REVENUE = 24
+    RESERVE_PENALTY = 25
+    SUPPLY = 26
+    CFD = 27
+    TAKE_OR_PAY = 28
 
 
-LINE_COUNT: Final = 18
+LINE_COUNT: Final = 29
 CONTRACT_LINES: Final = slice(Line.CONTRACT_PREMIUM, Line.CONTRACT_SPOT + 1)
 MIGRATION_LINES: Final = slice(Line.MIGRATION_PREMIUM, Line.MIGRATION_FLEXIBLE + 1)
 CREDIT_LINES: Final = slice(Line.CREDIT_PREMIUM, Line.CREDIT_FLEXIBLE + 1)
-REVENUE_LINES: Final = slice(Line.MINING, Line.SELLBACK + 1)
-COST_LINES: Final = slice(Line.ENERGY, LINE_COUNT)
-POWER_LINES: Final = (Line.ENERGY, Line.HEDGE, Line.DAY_AHEAD)
-"""Lines of the power bill: real-time energy, hedge, and gain of positions."""
+TERMS_LINES: Final = slice(Line.ADDER, LINE_COUNT)
+"""Lines of the power terms, in the order of `PowerLine`."""
+REVENUE_LINES: Final = [
+    *range(Line.MINING, Line.SELLBACK + 1),
+    Line.EXPORT_REVENUE,
+    Line.RESERVE_REVENUE,
+    Line.DEPLOYMENT_REVENUE,
+]
+COST_LINES: Final = [line for line in range(Line.ENERGY, LINE_COUNT) if line not in REVENUE_LINES]
+POWER_LINES: Final = (
+    Line.ENERGY,
+    Line.HEDGE,
+    Line.DAY_AHEAD,
+    Line.ADDER,
+    Line.DEMAND_CHARGE,
+    Line.COINCIDENT_PEAK,
+    Line.SUPPLY,
+    Line.CFD,
+    Line.TAKE_OR_PAY,
+)
+"""Lines of the power bill: energy, hedge, positions, supply and charges."""
+ENERGY_LINES: Final = [Line.SELLBACK, Line.ENERGY, Line.HEDGE, Line.DAY_AHEAD]
+"""Lines of energy itself, the first part of a site's bill."""
 
 
 class EnergyLine(IntEnum):
@@ -70,9 +102,11 @@ class EnergyLine(IntEnum):
     CONTRACTS = 4
     COOLING = 5
     SOLD = 6
+    BATTERY = 7
+    EXPORTED = 8
 
 
-ENERGY_LINE_COUNT: Final = 7
+ENERGY_LINE_COUNT: Final = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,16 +114,18 @@ class Settlement:
     """Ledger of one tick: money, energy and emissions of each site.
 
     Attributes:
-        lines_micro_usd: signed, by site and `Line` (S, 18); their sum is the change of cash, exactly.
-        energy_wh: signed, by site and `EnergyLine` (S, 7); each row sums to zero.
+        lines_micro_usd: signed, by site and `Line` (S, 29); their sum is the change of cash, exactly.
+        energy_wh: signed, by site and `EnergyLine` (S, 9); each row sums to zero.
         emissions_g: of the grid energy used (S,).
         position_mw: power bought day-ahead (S,); None where no site has any.
+        power: what the power terms remember after the tick; None without any.
     """
 
     lines_micro_usd: Ints
     energy_wh: Ints
     emissions_g: Ints
     position_mw: Floats | None = None
+    power: PowerState | None = None
 
     @property
     def profit_micro_usd(self) -> int:
@@ -97,14 +133,14 @@ class Settlement:
 
     @property
     def revenue_micro_usd(self) -> int:
-        """Revenue of mining, inference, contracts and power sold back [micro-USD]."""
+        """Revenue of load, of power sold, and of grid products [micro-USD]."""
         return int(self.lines_micro_usd[:, REVENUE_LINES].sum())
 
     @property
     def cost_micro_usd(self) -> int:
-        """Sum of energy, hedge, carbon, migration, restarts and credits; positive costs.
+        """Sum of power, carbon, migration, restarts and credits; positive costs.
 
-        What a position bought day-ahead saved is taken off.
+        What a position bought day-ahead or contracted supply saved is taken off.
         """
         return -int(self.lines_micro_usd[:, COST_LINES].sum())
 
@@ -123,65 +159,70 @@ def settle(
     tick. A position bought day-ahead is for load beyond the hedge and is settled whole, whatever runs: no megawatt is
     sold twice, the unused hedge by its own line and the unused position by the difference of the two prices.
     """
-    epoch_h = config.grid.epoch_s(world.tick) // SECONDS_PER_HOUR
-    position = cleared_mw(world.day_ahead, epoch_h, observation.day_ahead_usd_per_mwh)
-    carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
-    lines = _lines(
+    position = cleared_mw(world.day_ahead, config.grid.epoch_h(world.tick), observation.day_ahead_usd_per_mwh)
+    carbon_kg_per_h = allocation.drawn_mw * observation.carbon_intensity_g_per_kwh
+    each = economics_of(observation, conditions, config)
+    lines = lines_by_site(
         allocation,
-        report,
-        world,
-        observation,
-        conditions,
+        each,
         config,
-        position_mw=position,
+        mining_usd_per_h=allocation.miners_mw.dot(each.mining_usd_per_mwh),
         carbon_kg_per_h=carbon_kg_per_h,
     )
+    if position is not None and observation.day_ahead_usd_per_mwh is not None:
+        gain = two_settlement_gain_usd_per_h(position, each.price_usd_per_mwh, observation.day_ahead_usd_per_mwh)
+        lines[Line.DAY_AHEAD] = np.rint(gain * (config.grid.dt_h * MICRO_USD_PER_USD)).astype(np.int64)
+    lines[CONTRACT_LINES] = charges_by_site(
+        report.accounts.site, report.charge_micro_usd, world.book.tier, (TIER_COUNT, config.fleet.site_count)
+    )
+    if world.closed:
+        lines[CREDIT_LINES] -= credits_due(world.closed, config.fleet)
+    state = None
+    if allocation.power is not None:
+        settled = settle_power(allocation, world, observation, config)
+        lines[TERMS_LINES] = settled.lines_micro_usd
+        bill = np.column_stack([lines[ENERGY_LINES].sum(axis=0), settled.lines_micro_usd.T])
+        state = replace(settled.state, bill_micro_usd=sealed(settled.state.bill_micro_usd + bill))
     return Settlement(
-        lines_micro_usd=sealed(lines),
-        energy_wh=sealed(_energy(allocation, config).T),
-        emissions_g=sealed(np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)),
+        lines_micro_usd=sealed(lines.T),
+        energy_wh=sealed(energy_by_site(allocation, config).T),
+        emissions_g=sealed(emissions_g_of(carbon_kg_per_h, config)),
         position_mw=position,
+        power=state,
     )
 
 
-def _lines(
-    allocation: Allocation,
-    report: SlaReport,
-    world: World,
-    observation: Observation,
-    conditions: Conditions,
-    config: RunConfig,
-    *,
-    position_mw: Floats | None,
-    carbon_kg_per_h: Floats,
+def lines_by_site(
+    allocation: Allocation, each: Economics, config: RunConfig, *, mining_usd_per_h: Floats, carbon_kg_per_h: Floats
 ) -> Ints:
-    """Compute signed money by site and `Line` (S, 18) [micro-USD]."""
-    dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
-    # Written line by line, so lines are the rows here and the columns of what is returned.
-    usd = np.zeros((LINE_COUNT, fleet.site_count))
-    each = economics_of(observation, conditions, config)
-    usd[Line.MINING] = allocation.miners_mw.dot(each.mining_usd_per_mwh)
-    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * each.merchant_usd_per_mwh).sum(axis=0))
+    """Compute signed money by `Line` and site (29, ..., S) [micro-USD].
+
+    Axes before that of sites, such as T ticks, are kept. Lines of contracts, credits, positions and
+    power terms are left zero.
+    """
+    terms, fleet = config.terms, config.fleet
+    # Written line by line, so lines are the first axis here and the last of what is kept.
+    usd = np.zeros((LINE_COUNT, *carbon_kg_per_h.shape))
+    usd[Line.MINING] = mining_usd_per_h
+    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * each.merchant_usd_per_mwh).sum(axis=-3))
     usd[Line.ENERGY] = -allocation.bought_mw * each.price_usd_per_mwh
     if not fleet.is_unhedged:
         usd[Line.SELLBACK] = allocation.sold_mw * each.sellback_usd_per_mwh
         usd[Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
-    if position_mw is not None and observation.day_ahead_usd_per_mwh is not None:
-        usd[Line.DAY_AHEAD] = two_settlement_gain_usd_per_h(
-            position_mw, each.price_usd_per_mwh, observation.day_ahead_usd_per_mwh
-        )
     # Computed from the stored mass of carbon, so that cost and mass agree to the last gram.
     usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
-    usd *= dt_h * MICRO_USD_PER_USD
+    usd *= config.grid.dt_h * MICRO_USD_PER_USD
     # Moves and restarts are per change, not per hour.
     if np.count_nonzero(allocation.moved_mw):
-        usd[MIGRATION_LINES] = (allocation.moved_mw * each.migration_usd_per_mw * -MICRO_USD_PER_USD).T
+        moved = allocation.moved_mw * each.migration_usd_per_mw * -MICRO_USD_PER_USD
+        usd[MIGRATION_LINES] = np.moveaxis(moved, -1, 0)
     usd[Line.RESTART] = allocation.ramp_mw * (-each.restart_usd_per_mw * MICRO_USD_PER_USD)
-    lines = np.rint(usd, out=usd).astype(np.int64)
-    lines[CONTRACT_LINES] = _charges(report, world, fleet.site_count)
-    if world.closed:
-        lines[CREDIT_LINES] -= credits_due(world.closed, fleet)
-    return lines.T
+    return np.rint(usd, out=usd).astype(np.int64)
+
+
+def emissions_g_of(carbon_kg_per_h: Floats, config: RunConfig) -> Ints:
+    """Round the emissions of a tick to whole grams."""
+    return np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)
 
 
 def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
@@ -216,30 +257,33 @@ def _spread(amount_micro_usd: int, weights_mw: Floats) -> Ints:
     return parts
 
 
-def _charges(report: SlaReport, world: World, sites: int) -> Ints:
-    """Sum contract charges by tier and site (G, S) [micro-USD].
+def charges_by_site(site: Ints, charge_micro_usd: Ints, row: Ints, shape: tuple[int, int]) -> Ints:
+    """Sum contract charges (N,) by row and site (rows, S) [micro-USD].
 
-    Float sums of whole numbers this small are exact.
+    A row is a tier, or a tier in one of several ticks. Float sums of whole numbers this small are exact.
     """
-    if not len(report.good):
-        return np.zeros((TIER_COUNT, sites), dtype=np.int64)
-    cell = np.maximum(report.accounts.site, 0) + world.book.tier * sites
-    sums = np.bincount(cell, weights=report.charge_micro_usd, minlength=sites * TIER_COUNT)
-    return sums.astype(np.int64).reshape(TIER_COUNT, sites)
+    rows, sites = shape
+    if not len(site):
+        return np.zeros(shape, dtype=np.int64)
+    cell = np.maximum(site, 0) + row * sites
+    return np.bincount(cell, weights=charge_micro_usd, minlength=rows * sites).astype(np.int64).reshape(shape)
 
 
-def _energy(allocation: Allocation, config: RunConfig) -> Ints:
-    """Compute energy by `EnergyLine` and site (7, S) [Wh]; each site sums to zero.
+def energy_by_site(allocation: Allocation, config: RunConfig) -> Ints:
+    """Compute energy by `EnergyLine` and site (9, ..., S) [Wh].
 
-    Cooling and losses are the remainder.
+    Each site sums to zero. Cooling and losses are the remainder. Axes before that of sites are kept.
     """
-    mw = np.zeros((ENERGY_LINE_COUNT, len(allocation.site_power_mw)))
+    mw = np.zeros((ENERGY_LINE_COUNT, *allocation.site_power_mw.shape))
     mw[EnergyLine.BOUGHT] = allocation.bought_mw
     mw[EnergyLine.HEDGE] = config.fleet.hedge_mw
     mw[EnergyLine.MINING] = -allocation.site_mining_it_mw
     mw[EnergyLine.INFERENCE] = -allocation.site_merchant_it_mw
     mw[EnergyLine.CONTRACTS] = -allocation.site_contracts_it_mw
     mw[EnergyLine.SOLD] = -allocation.sold_mw
+    if allocation.power is not None:
+        mw[EnergyLine.BATTERY] = allocation.power.discharge_mw - allocation.power.charge_mw
+        mw[EnergyLine.EXPORTED] = -allocation.power.exported_mw
     mw *= config.grid.dt_h * WH_PER_MWH
     wh = np.rint(mw, out=mw).astype(np.int64)
     wh[EnergyLine.COOLING] = -wh.sum(axis=0)

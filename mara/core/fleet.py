@@ -11,7 +11,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, floats, ints, sealed
+from mara.core.arrays import LATER, Floats, Ints, floats, ints, sealed
+from mara.core.power_terms import PowerTerms
 from mara.core.units import SECONDS_PER_HOUR, W_PER_MW
 from mara.errors import CommandError
 
@@ -103,6 +104,7 @@ class Fleet:
         grid_limit_mw: most site power that the grid connection can deliver (S,).
         hedge_mw: constant power bought ahead, paid whether used or not (S,).
         hedge_price_usd_per_mwh: price of that power (S,).
+        power: charges, batteries, supply and grid products; None where power has a price alone.
 
     Raises:
         ValueError: no site, a wrong number of machine kinds, negative numbers, duplicate site ids, or a hedge above the
@@ -116,6 +118,7 @@ class Fleet:
     grid_limit_mw: Floats
     hedge_mw: Floats
     hedge_price_usd_per_mwh: Floats
+    power: PowerTerms | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         s = len(self.sites)
@@ -133,6 +136,8 @@ class Fleet:
             raise ValueError("units, grid limits and hedges must not be negative")
         if (self.hedge_mw > self.grid_limit_mw).any():
             raise ValueError("hedge_mw must not exceed grid_limit_mw")
+        if self.power is not None and self.power.site_count != s:
+            raise ValueError(f"power terms must be of {s} sites, got {self.power.site_count}")
 
     @property
     def site_count(self) -> int:

@@ -85,14 +85,14 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     placing by megawatts then decides which contract gives way.
     """
     book, accounts = world.book, world.accounts
-    served = step.contract_site != UNPLACED
-    delivered = _by_cell(step.contract_site, book.tier, book.power_mw * served, len(capacity_mw))
+    delivered = placed_by_cell(step.contract_site, book.tier, book.power_mw, len(capacity_mw))
     room = capacity_mw - row_sums(delivered)
     differs = np.abs(delivered - step.contracts_mw) > TOLERANCE_MW
     if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
         return None
-    shed = ~served & (book.tier != Tier.SPOT)
-    scheduled = shed
+    served = step.contract_site != UNPLACED
+    shed = book.is_promised > served
+    scheduled, stranded, stranded_mw = shed, [], None
     if np.count_nonzero(shed):
         if np.count_nonzero(shed & (book.tier == Tier.PREMIUM)):
             return None
@@ -103,17 +103,18 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
         if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
             return None
     site = np.where(served, step.contract_site, accounts.site)
-    moves = (site != accounts.site) & (accounts.site != UNPLACED)
-    moved = (
-        _by_cell(site, book.tier, book.power_mw * moves, len(room)) if np.count_nonzero(moves) else _no_load(len(room))
-    )
+    if stranded:
+        stranded_mw = _stranded_mw(site, shed & ~scheduled, book, len(room))
+    changed, moved = site != accounts.site, _no_load(len(room))
+    if np.count_nonzero(changed):
+        moved = _by_cell(site, book.tier, book.power_mw * (changed & (accounts.site != UNPLACED)), len(room))
     return Placement(
         site=sealed(site),
         served=sealed(served),
         scheduled=sealed(scheduled),
         contracts_mw=sealed(delivered),
         moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
-        stranded_mw=_stranded_mw(site, shed & ~scheduled, book, len(room)),
+        stranded_mw=stranded_mw,
     )
 
 
@@ -186,13 +187,23 @@ def placed_mw(site: Ints, book: ContractBook, sites: int) -> Floats:
 
     `site` (C,) holds its index. A contract that resumes where it was scheduled off has not moved, and costs no fee.
     """
-    return _by_cell(site, book.tier, book.power_mw * (site != UNPLACED), sites)[:, :PROMISED_TIER_COUNT]
+    return placed_by_cell(site, book.tier, book.power_mw, sites)[:, :PROMISED_TIER_COUNT]
 
 
 def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
-    cell = np.maximum(site, 0) * TIER_COUNT + tier
-    sums: Floats = np.bincount(cell, weights=power_mw, minlength=sites * TIER_COUNT).astype(np.float64, copy=False)
-    return sums.reshape(sites, TIER_COUNT)
+    return placed_by_cell(np.maximum(site, 0), tier, power_mw, sites)
+
+
+def placed_by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
+    """Sum the power of contracts by site and tier (S, G) [MW].
+
+    Those at `UNPLACED` are left out.
+    """
+    # That is -1: they add to a site before the first, which is left out.
+    sums: Floats = np.bincount(
+        (site - UNPLACED) * TIER_COUNT + tier, weights=power_mw, minlength=(sites + 1) * TIER_COUNT
+    ).astype(np.float64, copy=False)
+    return sums[TIER_COUNT:].reshape(sites, TIER_COUNT)
 
 
 def _no_load(sites: int) -> Floats:

@@ -7,7 +7,10 @@ from typing import Final, Literal
 import numpy as np
 
 from mara.core.arrays import LATER, Floats, Ints, sealed
+from mara.core.climate import MOST_RACK_PUE, MOST_RACK_PUE_UP_TO_C
+from mara.core.outlook import Outlook, rack_cost_ahead_usd_per_mwh
 from mara.core.position import DayAheadOrders
+from mara.core.units import G_PER_KG
 from mara.core.world import Conditions, Forecast, Observation, RunConfig, World, conditions_of, known_in
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
@@ -26,6 +29,8 @@ class Problem:
     world: World
     observation: Observation
     forecast: Forecast
+    outlook: Outlook | None = None
+    """Consequences of observation and forecast, where they were computed ahead."""
 
     @property
     def tick(self) -> int:
@@ -34,12 +39,55 @@ class Problem:
     @cached_property
     def conditions(self) -> Conditions:
         """Conditions of the present tick, computed once."""
-        return conditions_of(self.observation, self.config)
+        return conditions_of(self.observation, self.config) if self.outlook is None else self.outlook.known_conditions
+
+    @cached_property
+    def rack_cost_usd_per_mwh(self) -> Floats:
+        """Cost of a rack megawatt-hour in each row of the forecast (H, S)."""
+        if self.outlook is not None:
+            return self.outlook.rack_cost_usd_per_mwh
+        return np.asarray(rack_cost_ahead_usd_per_mwh((self.forecast,), self.config)[0])
+
+    @property
+    def most_rack_cost_usd_per_mwh(self) -> float:
+        """Bound on the cost of a rack megawatt-hour in all rows and sites.
+
+        In most ticks this already tells that nothing pays to break. It is infinite in weather that has no bound.
+        """
+        if self.outlook is not None:
+            return self.outlook.most_rack_cost_usd_per_mwh
+        forecast, terms = self.forecast, self.config.terms
+        if max(forecast.dry_bulb_c.max(), forecast.wet_bulb_c.max()) > MOST_RACK_PUE_UP_TO_C:
+            return np.inf
+        carbon = forecast.carbon_intensity_g_per_kwh.max() * (terms.carbon_price_usd_per_t / G_PER_KG)
+        return float(MOST_RACK_PUE * max(forecast.energy_price_usd_per_mwh.max() + carbon, 0.0))
 
 
 def problem_of(config: RunConfig, world: World, observation: Observation, forecast: Forecast) -> Problem:
     """Put together what may be known of a tick when it is planned."""
     return Problem(config=config, world=world, observation=known_in(forecast, observation), forecast=forecast)
+
+
+def problem_in(config: RunConfig, world: World, outlook: Outlook) -> Problem:
+    """Put together what may be known of a tick whose outlook was computed ahead."""
+    return Problem(config=config, world=world, observation=outlook.known, forecast=outlook.forecast, outlook=outlook)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerStep:
+    """Targets of batteries and grid products for one step [MW], at the meter.
+
+    Attributes:
+        charge_mw, discharge_mw: of the batteries (S,).
+        award_mw: to be sold to each product (P, S).
+        draw_limit_mw: most that a site should draw, for a peak that it would have to pay; the connection where there
+            is no such peak (S,).
+    """
+
+    charge_mw: Floats
+    discharge_mw: Floats
+    award_mw: Floats
+    draw_limit_mw: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +105,7 @@ class PlanStep:
         broken_contract: positions in the book of the contracts that are left unserved on purpose although their
             budgets are spent (N,).
         day_ahead: orders sent to a day-ahead auction in this tick; None for none.
+        power: batteries and awards; None where the fleet has no power terms.
     """
 
     miners_mw: Floats
@@ -67,6 +116,7 @@ class PlanStep:
     book_changes_count: int = -1
     broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
     day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
+    power: PowerStep | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,6 +23,7 @@ from mara.core.contract import (
     window_of,
 )
 from mara.core.dispatch import Allocation
+from mara.core.placement import Placement
 from mara.core.units import PPM
 from mara.core.world import ClosedWindow, Exclusion, RunConfig, World
 
@@ -43,7 +44,7 @@ class SlaReport:
     accounts: SlaAccounts
 
 
-def judge(allocation: Allocation, world: World) -> SlaReport:
+def judge(allocation: Allocation | Placement, world: World) -> SlaReport:
     """Count the tick for every contract: good, bad or excluded.
 
     It is good when the whole promise was delivered. Contracts run whole, so ``delivered >= promised x (1 - 1e-6)`` and

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from mara.core.metering import MeteredSnapshot
 from mara.core.plan import Claim, Provenance
+from mara.core.power_snapshot import SitePowerSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +318,8 @@ class Snapshot:
     events: tuple[EventSnapshot, ...]
     profit_today_usd: float | None = None
     """Profit since 00:00 UTC, or since the run began; None where it is not known."""
+    power: tuple[SitePowerSnapshot, ...] = ()
+    """Power terms by site, in the order of `sites`; empty for a fleet without any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

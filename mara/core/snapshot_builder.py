@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from mara.core.arrays import Floats
 from mara.core.claims import claims_of
 from mara.core.contract import (
     TARGET_PPM,
@@ -22,6 +23,7 @@ from mara.core.events import Event
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
 from mara.core.fleet import MINERS, RACKS, WORKLOAD_KEYS, Workload
 from mara.core.plan import Plan
+from mara.core.power_snapshot import power_snapshot_of
 from mara.core.reasons import curtailed_mw, headline_of, reasons_of
 from mara.core.sla import burn_rates
 from mara.core.snapshot import (
@@ -53,11 +55,12 @@ def snapshot_of(
     shadows: ShadowGains | None = None,
     *,
     dawn_micro_usd: int | None = None,
+    peak_risk_share: Floats | None = None,
 ) -> Snapshot:
     """Build the snapshot of the tick just settled.
 
     It lists contracts that are live after the tick; amounts are USD, rates per hour. `dawn_micro_usd` is the cash at
-    00:00 UTC of the tick's day.
+    00:00 UTC of the tick's day, `peak_risk_share` the expected coincident peaks of the next hours (24, S).
     """
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
@@ -101,6 +104,7 @@ def snapshot_of(
         profit_today_usd=None
         if dawn_micro_usd is None
         else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
+        power=power_snapshot_of(step, config, peak_risk_share),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mara.core.arrays import Ints, sealed
+from mara.core.arrays import Floats, Ints, sealed
 from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
 from mara.core.commands import Command
 from mara.core.contract import SlaContract
@@ -17,7 +17,6 @@ from mara.core.finance import Line, Settlement, gains_of, settle
 from mara.core.plan import PlanStep
 from mara.core.position import orders_after
 from mara.core.sla import SlaReport, judge, roll_over
-from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import Conditions, Gains, Observation, RunConfig, World, conditions_of
 
 
@@ -47,43 +46,46 @@ class Step:
 
 
 def advance(
-    world: World, observation: Observation, plan: PlanStep, config: RunConfig, commands: tuple[Command, ...] = ()
+    world: World,
+    observation: Observation,
+    plan: PlanStep,
+    config: RunConfig,
+    commands: tuple[Command, ...] = (),
+    *,
+    ahead: Conditions | None = None,
 ) -> Step:
     """Advance by one tick: obey commands, dispatch, judge, settle, turn windows over.
 
-    Pure: the same arguments give the same step, bit for bit.
+    Pure: the same arguments give the same step, bit for bit. `ahead` are conditions of the observation, if known.
     """
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)
     seen = observed(observation, before)
-    conditions = conditions_of(seen, config)
+    conditions = ahead if ahead is not None and seen is observation else conditions_of(seen, config)
     allocation = dispatch(plan, before, seen, conditions, config)
     report = judge(allocation, before)
     settlement = settle(allocation, report, before, seen, conditions, config)
     accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
-    gains = gains_of(allocation, seen, conditions, config)
-    if settlement.position_mw is not None:
-        gains = replace(gains, day_ahead_micro_usd=int(settlement.lines_micro_usd[:, Line.DAY_AHEAD].sum()))
+    gains = _with_position(gains_of(allocation, seen, conditions, config), settlement)
     book, accounts, closed = roll_over(before, report.accounts, accepted, cancelled, config)
     after = World(
         tick=world.tick + 1,
         book=book,
         accounts=accounts,
         miners_mw=allocation.miners_mw,
-        miner_off_ticks=_off_ticks(allocation, before),
+        miner_off_ticks=off_ticks(allocation.miners_mw, before),
         availability_share=seen.availability_share,
         outage_until_tick=before.outage_until_tick,
         exclusions=_current(before),
         closed=closed,
-        gains=_sum(world.gains, gains),
+        gains=sum_of(world.gains, gains),
         cash_micro_usd=world.cash_micro_usd + settlement.profit_micro_usd,
         revenue_micro_usd=world.revenue_micro_usd + settlement.revenue_micro_usd,
         refused_count=world.refused_count + len(refused),
         book_changes_count=world.book_changes_count + (book is not before.book),
         day=day_after(before, seen, allocation, book, booked=len(accepted), grid=config.grid),
-        day_ahead=orders_after(
-            before.day_ahead, plan.day_ahead, config.grid.epoch_s(world.tick + 1) // SECONDS_PER_HOUR
-        ),
+        day_ahead=orders_after(before.day_ahead, plan.day_ahead, config.grid.epoch_h(world.tick + 1)),
+        power=settlement.power,
     )
     return Step(
         tick=world.tick,
@@ -110,15 +112,23 @@ def observed(observation: Observation, world: World) -> Observation:
     return replace(observation, availability_share=sealed(availability))
 
 
-def _off_ticks(allocation: Allocation, world: World) -> Ints:
-    return sealed((world.miner_off_ticks + 1) * (allocation.miners_mw <= 0.0))
+def _with_position(gains: Gains, settlement: Settlement) -> Gains:
+    if settlement.position_mw is None:
+        return gains
+    return replace(gains, day_ahead_micro_usd=int(settlement.lines_micro_usd[:, Line.DAY_AHEAD].sum()))
+
+
+def off_ticks(miners_mw: Floats, world: World) -> Ints:
+    """Count the ticks that each miner kind has been off after a tick (S, 3)."""
+    return sealed((world.miner_off_ticks + 1) * (miners_mw <= 0.0))
 
 
 def _current(world: World) -> tuple:  # type: ignore[type-arg]
     return tuple(e for e in world.exclusions if e.to_tick > world.tick + 1) if world.exclusions else ()
 
 
-def _sum(a: Gains, b: Gains) -> Gains:
+def sum_of(a: Gains, b: Gains) -> Gains:
+    """Add gains up."""
     return Gains(
         climate_micro_usd=a.climate_micro_usd + b.climate_micro_usd,
         time_zone_micro_usd=a.time_zone_micro_usd + b.time_zone_micro_usd,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_DAY, SECONDS_PER_MINUTE
+from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,10 @@ class TimeGrid:
     def epoch_s(self, tick: int) -> int:
         """Seconds since 1970 UTC at the start of the tick."""
         return self.start_epoch_s + tick * self.tick_minutes * SECONDS_PER_MINUTE
+
+    def epoch_h(self, tick: int) -> int:
+        """Whole hours since 1970 UTC at the start of the tick."""
+        return self.epoch_s(tick) // SECONDS_PER_HOUR
 
     def at(self, tick: int) -> datetime:
         """First instant of the tick, UTC."""

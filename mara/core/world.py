@@ -19,8 +19,11 @@ from mara.core.market import (
     mining_value_usd_per_mwh,
 )
 from mara.core.position import DayAheadOrders
+from mara.core.power_calendar import adder_usd_per_mwh
+from mara.core.power_signals import PowerForecast, PowerObservation
+from mara.core.power_state import PowerState, first_power_state
 from mara.core.timegrid import TimeGrid
-from mara.core.units import G_PER_KG
+from mara.core.units import G_PER_KG, SECONDS_PER_HOUR
 
 MIN_PRICE_USD_PER_MWH: Final = -1_000.0
 MAX_PRICE_USD_PER_MWH: Final = 20_000.0
@@ -55,6 +58,7 @@ class Observation:
         stale_sources: feeds that gave no value, so that their last good one is used.
         day_ahead_usd_per_mwh: price that an auction set for this tick on the day before (S,), NaN at sites without;
             None where no site has one.
+        power: the power system beside its price; None where the fleet has no power terms.
     """
 
     tick: int
@@ -71,6 +75,7 @@ class Observation:
     arrivals: tuple[ContractRequest, ...] = ()
     stale_sources: tuple[str, ...] = ()
     day_ahead_usd_per_mwh: Floats | None = None
+    power: PowerObservation | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +89,7 @@ class Conditions:
         rack_pue: PUE of contract load, which is that of the site's GPU racks (S,).
         contract_room_mw: contract load that racks and grid can hold (S,).
         carbon_cost_usd_per_mwh: carbon cost of a site megawatt-hour (S,).
-        grid_cost_usd_per_mwh: price plus carbon cost of a site megawatt-hour (S,).
+        grid_cost_usd_per_mwh: price, carbon cost and adder of a site megawatt-hour (S,).
         mining_value_usd_per_mwh: revenue of an IT megawatt-hour of each miner kind (3,).
         merchant_value_usd_per_mwh: revenue of an IT megawatt-hour of merchant inference, less the cost of serving a
             remote region (R, S, 2).
@@ -160,6 +165,7 @@ class Forecast:
         auction: the day-ahead auction to which orders are sent in this tick; None in most ticks.
         published_count: number of first rows whose prices are published, by site (S,); 1 is the present alone. None
             where the feed does not tell.
+        power: the power system beside its price; None where the fleet has no power terms.
     """
 
     tick: int
@@ -174,6 +180,7 @@ class Forecast:
     expects_present_price: bool = False
     auction: Auction | None = None
     published_count: Ints | None = None
+    power: PowerForecast | None = None
 
 
 def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
@@ -274,6 +281,7 @@ class World:
         day: the sums of the present UTC day.
         cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
         day_ahead: orders in day-ahead auctions for hours to come; None for none.
+        power: what the fleet's power terms remember; None without any.
     """
 
     tick: int
@@ -292,6 +300,7 @@ class World:
     book_changes_count: int = 0
     day: Day = field(default_factory=Day)
     day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
+    power: PowerState | None = field(default=None, metadata=LATER)
 
 
 def first_world(config: RunConfig) -> World:
@@ -315,6 +324,7 @@ def first_world(config: RunConfig) -> World:
         miner_off_ticks=sealed(np.full((s, MINER_COUNT), config.miner_min_off_ticks, dtype=np.int64)),
         availability_share=sealed(np.ones(s)),
         outage_until_tick=sealed(np.zeros(s, dtype=np.int64)),
+        power=None if config.fleet.power is None else first_power_state(config.fleet.power),
     )
 
 
@@ -332,6 +342,9 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
         fleet,
     )
     carbon = observation.carbon_intensity_g_per_kwh * (terms.carbon_price_usd_per_t / G_PER_KG)
+    cost = observation.energy_price_usd_per_mwh + carbon
+    if fleet.power is not None:
+        cost = cost + adder_usd_per_mwh(fleet, config.grid.epoch_s(observation.tick) // SECONDS_PER_HOUR)
     return Conditions(
         pue=pue,
         available_mw=available,
@@ -339,7 +352,7 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
         rack_pue=pue[:, Workload.GPU],
         contract_room_mw=contract_room,
         carbon_cost_usd_per_mwh=sealed(carbon),
-        grid_cost_usd_per_mwh=sealed(observation.energy_price_usd_per_mwh + carbon),
+        grid_cost_usd_per_mwh=sealed(cost),
         mining_value_usd_per_mwh=_mining_value(observation.hashprice_usd_per_ph_day, fleet),
         merchant_value_usd_per_mwh=_merchant_value(
             fleet,

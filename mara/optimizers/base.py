@@ -33,6 +33,14 @@ class Optimizer(Protocol):
 
 
 @runtime_checkable
+class Memoryless(Protocol):
+    """An optimizer that keeps nothing from plan to plan: a tick may be planned again."""
+
+    @property
+    def is_memoryless(self) -> bool: ...
+
+
+@runtime_checkable
 class LooksAhead(Protocol):
     """An optimizer that follows a plan over many ticks, with a simpler one behind it."""
 

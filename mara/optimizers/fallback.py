@@ -1,5 +1,6 @@
 """Optimizers in order of preference, of which the first usable plan is taken."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from mara.core.arrays import Ints
 from mara.core.contract import TIER_COUNT, UNPLACED
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
-from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.plan import Plan, PlanStep, PowerStep, Problem
 from mara.errors import PlanError, PlanRejected
 from mara.optimizers.base import Optimizer
 
@@ -65,11 +66,15 @@ def check(plan: Plan, problem: Problem) -> None:
         )
     for step in plan.steps:
         _check_step(step, shapes)
+        if step.power is not None:
+            products = 0 if problem.config.fleet.power is None else len(problem.config.fleet.power.products)
+            of_sites = dict.fromkeys(("charge_mw", "discharge_mw", "draw_limit_mw"), (sites,))
+            _check_step(step.power, of_sites | {"award_mw": (products, sites)})
         _check_sites(step.contract_site, sites, len(problem.world.book.contracts))
         _check_broken(step.broken_contract, len(problem.world.book.contracts))
 
 
-def _check_step(step: PlanStep, shapes: dict[str, tuple[int, ...]]) -> None:
+def _check_step(step: PlanStep | PowerStep, shapes: Mapping[str, tuple[int, ...]]) -> None:
     for name, shape in shapes.items():
         array = getattr(step, name)
         if array.shape != shape:

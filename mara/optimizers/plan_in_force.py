@@ -15,7 +15,7 @@ from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.accounting import worth_usd
-from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay
+from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay, site_limit_mw
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 
@@ -140,5 +140,5 @@ def _with_miners_that_pay(step: PlanStep, problem: Problem) -> PlanStep:
     """Return the step with its miners replaced by those that the rules run."""
     conditions = problem.conditions
     drawn = inference_power_mw(conditions, row_sums(step.contracts_mw), step.merchant_mw)
-    headroom = problem.config.fleet.grid_limit_mw - drawn
+    headroom = site_limit_mw(problem.config.fleet, step.power) - drawn
     return replace(step, miners_mw=sealed(miners_that_pay(problem, conditions, headroom)))

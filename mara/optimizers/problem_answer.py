@@ -7,7 +7,6 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT
-from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.core.plan import DualPrices, PlanStatus
 from mara.errors import PlanError, PlanRejected
 from mara.optimizers.lp.accounting import profit_usd
@@ -15,7 +14,7 @@ from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns, columns_of
 from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optimum_from, solve_split
 from mara.optimizers.lp.duals import ContractPrices
-from mara.optimizers.lp.instruments.costs import pledges_usd_per_mw_h
+from mara.optimizers.lp.instruments.reading import power_schedule
 from mara.optimizers.lp.model import model_of
 from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.power_contract import PowerContract
@@ -110,51 +109,8 @@ def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
         contracts_mw=table[:, columns.contracts],
         shed_mw=table[:, columns.shed],
         rested_mw=rested,
-        power=None if case.power_contract is None else _power_of(table, columns, case, case.power_contract),
+        power=None if case.power_contract is None else power_schedule(table, columns, case, case.power_contract),
     )
-
-
-def _power_of(table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract) -> PowerSchedule:
-    """Read batteries and pledges from the table of a solution (H, width)."""
-    charge, discharge = np.zeros((case.steps, case.sites)), np.zeros((case.steps, case.sites))
-    stored = np.zeros(case.sites) if contract.battery is None else contract.battery.start_mwh
-    energy = np.tile(stored, (case.steps, 1))
-    from_battery = np.zeros((len(contract.products), case.steps, case.sites))
-    charge[:, columns.batteries], discharge[:, columns.batteries] = (
-        table_mw[:, columns.charged],
-        table_mw[:, columns.discharged],
-    )
-    energy[:, columns.batteries] = table_mw[:, columns.stored]
-    miners, merchant, spot = _by_product(table_mw, columns, case, contract)
-    from_battery[:, :, columns.batteries] = table_mw[:, columns.pledged_battery].swapaxes(0, 1)
-    return PowerSchedule(
-        charge_mw=charge,
-        discharge_mw=discharge,
-        energy_mwh=energy,
-        pledged_miners_mw=miners,
-        pledged_merchant_mw=merchant,
-        pledged_spot_mw=spot,
-        pledged_battery_mw=from_battery,
-    )
-
-
-def _by_product(
-    table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract
-) -> tuple[Floats, Floats, Floats]:
-    """Give pledged load to the product that pays most for it.
-
-    Miners (P, H, S, 3), merchant inference (P, H, S, 2) and Spot (P, H, S).
-    """
-    places = (columns.pledged_miners, columns.pledged_merchant, columns.pledged_spot)
-    if not contract.products:
-        shape = (0, case.steps, case.sites)
-        return np.zeros((*shape, MINER_COUNT)), np.zeros((*shape, RACK_KIND_COUNT)), np.zeros(shape)
-    product = np.arange(len(contract.products))
-    miners, merchant, spot = (
-        np.where(product.reshape(-1, *[1] * (earned.ndim - 1)) == earned.argmax(axis=0), table_mw[:, place], 0.0)
-        for place, earned in zip(places, pledges_usd_per_mw_h(contract, case), strict=True)
-    )
-    return miners, merchant, spot
 
 
 def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, Any]:

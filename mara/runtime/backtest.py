@@ -6,16 +6,24 @@ from typing import Final
 
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
-from mara.core.plan import problem_of
+from mara.core.outlook import Outlook, outlooks_of
+from mara.core.plan import PlanStep, problem_in
 from mara.core.step import Step, advance
+from mara.core.stretch import Stretch
 from mara.core.world import RunConfig, World
-from mara.feeds.base import Feed
-from mara.optimizers.base import Optimizer
+from mara.errors import FeedError
+from mara.feeds.base import Feed, FeedReading, read_feed
+from mara.optimizers.base import Memoryless, Optimizer
 from mara.optimizers.day_ahead import with_orders
 from mara.runtime.run_totals import RunTotals
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
 """Shares of the tiers in a pooled demand."""
+TICKS_AHEAD: Final = 96
+"""Most ticks that are read ahead: a day of quarters.
+
+What no plan changes is computed for all of them together.
+"""
 POOL_SLICES_PER_SITE: Final = 20
 """Number of contracts into which the demand for an average site's racks is cut.
 
@@ -42,18 +50,56 @@ def backtest(
         PlanError: the optimizer failed.
     """
     totals = RunTotals(dt_h=config.grid.dt_h)
-    for tick in range(world.tick, world.tick + ticks):
-        observation = feed.observe(tick)
-        forecast = feed.forecast(tick, horizon_hours)
-        problem = problem_of(config, world, observation, forecast)
-        plan = optimizer.plan(problem)
-        step = advance(world, observation, with_orders(plan.step_at(tick), problem, optimizer), config)
-        totals.add(step)
-        world = step.world
-        if on_step is not None:
-            on_step(step)
+    end, is_memoryless = world.tick + ticks, isinstance(optimizer, Memoryless)
+    while world.tick < end:
+        outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
+        while outlooks:
+            steps = _together(config, optimizer, world, outlooks) if is_memoryless else []
+            steps = steps or [_advanced(config, optimizer, world, outlooks[0])]
+            for step in steps:
+                totals.add(step)
+                if on_step is not None:
+                    on_step(step)
+            world, outlooks = steps[-1].world, outlooks[len(steps) :]
     totals.close(world, config.fleet)
     return totals, world
+
+
+def _outlooks(config: RunConfig, feed: Feed, ticks: range, horizon_hours: int) -> tuple[Outlook, ...]:
+    """Read a feed ahead; a tick that it does not cover is refused when its turn comes."""
+    readings: list[FeedReading] = []
+    for tick in ticks:
+        try:
+            readings.append(read_feed(feed, tick, horizon_hours))
+        except FeedError:
+            if not readings:
+                raise
+            break
+    return outlooks_of([r.observation for r in readings], [r.forecast for r in readings], config)
+
+
+def _together(config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]) -> list[Step]:
+    """Advance by the ticks in which nothing happens but the plan.
+
+    There are none if the first has to stand alone.
+    """
+    stretch = Stretch(world, config)
+    for outlook in outlooks:
+        if not stretch.may_go_on(outlook):
+            break
+        if not stretch.follow(outlook, _targets(config, optimizer, stretch.world, outlook)):
+            break
+    return stretch.settled()
+
+
+def _advanced(config: RunConfig, optimizer: Optimizer, world: World, outlook: Outlook) -> Step:
+    targets = _targets(config, optimizer, world, outlook)
+    return advance(world, outlook.observation, targets, config, ahead=outlook.conditions)
+
+
+def _targets(config: RunConfig, optimizer: Optimizer, world: World, outlook: Outlook) -> PlanStep:
+    problem = problem_in(config, world, outlook)
+    return with_orders(optimizer.plan(problem).step_at(world.tick), problem, optimizer)
 
 
 def pooled_contracts(config: RunConfig, load_share: float, ticks: int) -> tuple[SlaContract, ...]:

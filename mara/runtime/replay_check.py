@@ -12,6 +12,7 @@ from mara.core.world import World
 from mara.errors import ConfigError, StoreRefused
 from mara.feeds.base import Feed
 from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.feeds.synthetic.power_system import with_synthetic_power
 from mara.runtime.tick.engine import TickEngine, TickResult
 from mara.store.encoding.codec import bytes_of
 from mara.store.encoding.records import RunRecord, StoredTick
@@ -57,7 +58,9 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
     run = reading.run()
     if run.run_id != run_id:
         raise ConfigError(f"{reading.name} holds run {run.run_id}, {run_id} was asked for: name that one")
-    feed = SyntheticFeed(run.config, run.seed) if run.feed == SyntheticFeed.name else None
+    feed: Feed | None = None
+    if run.feed == SyntheticFeed.name:
+        feed = with_synthetic_power(SyntheticFeed(run.config, run.seed), run.config, run.seed)
     stored = reading.stored_tick(tick)
     rules = rules_of(tick, reading.rules())
     if not rules.are_ours:

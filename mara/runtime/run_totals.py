@@ -4,7 +4,7 @@ The names of the figures are those that `--json` prints.
 """
 
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypedDict
+from typing import TypeAlias, TypedDict, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mara.core.finance import (
     CONTRACT_LINES,
     CREDIT_LINES,
     ENERGY_LINE_COUNT,
+    ENERGY_LINES,
     LINE_COUNT,
     MIGRATION_LINES,
     EnergyLine,
@@ -21,6 +22,7 @@ from mara.core.finance import (
     credits_due,
 )
 from mara.core.fleet import Fleet
+from mara.core.power_settlement import PowerLine, open_accruals_micro_usd
 from mara.core.step import Step
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
@@ -77,6 +79,26 @@ class DayAheadFigures(TypedDict):
     profit_without_usd: Usd
 
 
+class PowerFigures(TypedDict):
+    """Bill of the power terms by instrument; a cost is negative.
+
+    `energy` is what energy itself cost: bought, hedged, sold back, and positions.
+    """
+
+    energy_usd: Usd
+    adder_usd: Usd
+    demand_charge_usd: Usd
+    coincident_peak_usd: Usd
+    battery_wear_usd: Usd
+    export_revenue_usd: Usd
+    reserve_revenue_usd: Usd
+    deployment_revenue_usd: Usd
+    reserve_penalty_usd: Usd
+    supply_usd: Usd
+    cfd_usd: Usd
+    take_or_pay_usd: Usd
+
+
 class RunFigures(TypedDict):
     """Figures that a backtest and a simulation share, in USD, MWh and tonnes.
 
@@ -88,6 +110,7 @@ class RunFigures(TypedDict):
     revenue_usd: RevenueUsd
     cost_usd: CostUsd
     day_ahead: DayAheadFigures
+    power: PowerFigures
     energy_mwh: float
     emissions_t: float
     renewable_share: float
@@ -196,10 +219,15 @@ class RunTotals:
         return int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
 
     def close(self, world: World, fleet: Fleet) -> None:
-        """Add the credits of windows that ended with the last tick.
+        """Add the credits of windows that ended with the last tick, and open accruals.
 
-        The ledger would post them with the next tick.
+        The ledger would post the credits with the next tick, and the month's coincident peaks when it is over.
         """
+        accrued = open_accruals_micro_usd(world.power, fleet)
+        if np.count_nonzero(accrued):
+            lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)
+            lines[:, Line.COINCIDENT_PEAK] = accrued
+            self.site_lines_micro_usd = self.site_lines_micro_usd - lines
         if world.closed:
             lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)
             lines[:, CREDIT_LINES] = credits_due(world.closed, fleet).T
@@ -226,6 +254,7 @@ class RunTotals:
                 "credits": float(paid_usd[CREDIT_LINES].sum()),
             },
             "day_ahead": self._day_ahead(),
+            "power": self.power_figures(),
             "energy_mwh": self.energy_wh / WH_PER_MWH,
             "emissions_t": int(self.site_emissions_g.sum()) / G_PER_T,
             "renewable_share": self.renewable_wh / self.energy_wh if self.energy_wh else 0.0,
@@ -259,6 +288,12 @@ class RunTotals:
             "gain_usd": gain_micro_usd / MICRO_USD_PER_USD,
             "profit_without_usd": (int(self.lines_micro_usd.sum()) - gain_micro_usd) / MICRO_USD_PER_USD,
         }
+
+    def power_figures(self) -> PowerFigures:
+        """Split the power bill by instrument; all but energy is zero without power terms."""
+        usd = self.lines_micro_usd / MICRO_USD_PER_USD
+        parts = {f"{line.name.lower()}_usd": float(usd[Line.ADDER + line]) for line in PowerLine}
+        return cast(PowerFigures, {"energy_usd": float(usd[ENERGY_LINES].sum()), **parts})
 
     def _tier(self, tier: int) -> TierFigures:
         good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])

@@ -91,6 +91,26 @@ def test_a_history_is_made_over_rest_alone(desk: ImportDesk, root: Path, monkeyp
     assert (root / "uploads" / "prices.csv").is_file()
 
 
+def test_an_own_file_is_described_over_rest_as_in_a_spec(desk: ImportDesk, root: Path) -> None:
+    operator = client(desk)
+    sent = operator.put(
+        "/api/imports/uploads/own.csv", content=b"at,usd\n2024-07-01T00:00Z,41.5\n2024-07-01T01:00Z,40\n"
+    )
+    assert sent.json()["layouts"] == ["csv"]
+    (name,) = files = [sent.json()["file"]]
+    table = {"time": "at", "side": "begin", "clock": "stated", "steps_minutes": [60], "value": "usd", "unit": "USD/MWh"}
+
+    def reported(quantity: str) -> dict[str, Any]:
+        asked = {"files": files, "csv": {name: {"quantity": quantity, "table": table}}}
+        (report,) = operator.post("/api/imports/inspect", json=asked).json()["reports"]
+        return dict(report)
+
+    (series,) = reported("price")["series"]
+    assert (series["intervals"], series["most"]) == (2, 41.5)
+    refused = reported("fx")
+    assert "an own file should hold price" in refused["refusal"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

@@ -1,5 +1,6 @@
 """Market files on the backtest page in a real browser: from the first look to a history that runs."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.assembly.imports.desks import PRICES, price_bytes
-from tests.browser.conftest import ARTIFACTS, Visit, arrive, running_app
+from tests.browser.conftest import PHONE, Visit, arrive, picture, running_app
 from tests.browser.test_accessibility import SERIOUS
 
 pytestmark = pytest.mark.browser
@@ -35,6 +36,15 @@ def apart() -> Iterator[str]:
 @pytest.fixture
 def page(tab: Visit, apart: str) -> Page:
     return arrive(tab, f"{apart}/backtest").page
+
+
+MOST_TABS = 60
+LABEL_OF_FOCUS = """() => {
+    const element = document.activeElement;
+    return (element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || "").trim();
+}"""
+OWN = "\n".join(["Beginn;Preis", *(f"2024-03-01 {hour:02d}:00;{20 + hour}.5" for hour in range(24))]).encode()
+"""A table that no publisher writes."""
 
 
 def send(page: Page, name: str, content: bytes) -> None:
@@ -68,7 +78,7 @@ def test_a_market_file_becomes_a_history_that_can_be_deleted_and_brought_back(pa
     expect(form.get_by_label("SPEC", exact=True)).to_contain_text("usd_per.EUR = 1.08")
     faults = [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in SERIOUS]
     assert faults == []
-    page.screenshot(path=ARTIFACTS / "import-1440x900.png", full_page=True)
+    picture(page, "import-1440x900", full_page=True)
     form.get_by_role("button", name="Build history").click()
     expect(page.locator(".build-state")).to_contain_text("is built: 959 rows", timeout=WORK_TIMEOUT_MS)
     page.locator(".build-run").click()
@@ -80,3 +90,68 @@ def test_a_market_file_becomes_a_history_that_can_be_deleted_and_brought_back(pa
     expect(cards).not_to_contain_text("germany-luxembourg")
     page.get_by_role("button", name="Bring back germany-luxembourg").click()
     expect(cards).to_contain_text("germany-luxembourg")
+
+
+def go_to(page: Page, label: str) -> None:
+    """Press Tab until the element of that label has the focus."""
+    wanted = re.compile(label)
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if wanted.match(page.evaluate(LABEL_OF_FOCUS)):
+            return
+    raise AssertionError(f"{label} is not reached by Tab")
+
+
+def test_a_file_of_ones_own_is_described_by_keys_alone_on_a_phone_in_the_dark(tab: Visit, apart: str) -> None:
+    page = arrive(tab, f"{apart}/backtest", size=PHONE, scheme="dark").page
+    page.get_by_label("Choose files").focus()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(FilePayload(name="plant.csv", mimeType="text/csv", buffer=OWN))
+    expect(page.get_by_role("checkbox", name="uploads/plant.csv")).to_be_checked()
+    go_to(page, "See what they are")
+    page.keyboard.press("Enter")
+    form = page.get_by_role("form", name="Description of uploads/plant.csv")
+    expect(form).to_be_visible()
+    go_to(page, "Value column")
+    page.keyboard.type("Preis")
+    go_to(page, "Unit")
+    page.keyboard.type("EUR/MWh")
+    go_to(page, "Time column")
+    page.keyboard.type("Beginn")
+    go_to(page, "A time names the")
+    page.keyboard.type("begin")
+    go_to(page, "Step")
+    page.keyboard.type("1 h")
+    go_to(page, "Clock")
+    page.keyboard.type("UTC")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+    faults = [
+        rule["id"] for rule in Axe().run(page, ".import-panel").response["violations"] if rule["impact"] in SERIOUS
+    ]
+    assert faults == []
+    picture(page, "import-own-390x844", full_page=True)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("table", name="Series of uploads/plant.csv")).to_contain_text("EUR")
+    expect(page.get_by_role("form", name="History").get_by_label("Name of plant")).to_have_value("plant")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+
+
+def test_a_site_stays_at_its_point_while_others_are_searched_for(page: Page) -> None:
+    points = [f"NODE_{number:03d}" for number in range(120)]
+    header = "DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag"
+    lines = [f"07/01/2024,{hour:02d}:00,{point},20.5,N" for point in points for hour in range(1, 25)]
+    send(page, "nodes.csv", "\n".join([header, *lines]).encode())
+    expect(page.get_by_role("checkbox", name="uploads/nodes.csv")).to_be_checked()
+    page.get_by_role("button", name="See what they are").click()
+    report = page.locator(".file-report")
+    expect(report).to_contain_text("1 to 50 of 120 series")
+    page.get_by_role("button", name="Next").click()
+    expect(report).to_contain_text("51 to 100 of 120 series")
+    page.get_by_role("button", name="Add a site at NODE_055").click()
+    page.get_by_label("Find a point").fill("node_11")
+    expect(report).to_contain_text("1 to 10 of 10 series with that in their names, of 120")
+    page.get_by_role("button", name="Add a site at NODE_117").click()
+    form = page.get_by_role("form", name="History")
+    expect(form.get_by_text("Still open")).to_be_visible()
+    expect(form.locator(".site-legend")).to_have_text(["NODE_055", "NODE_117"])

@@ -58,6 +58,13 @@ KINDS: dict[str, st.SearchStrategy[details.EventDetails]] = {
         cause=st.sampled_from(get_args(details.StrandedCause)),
         failed_site=sites,
     ),
+    "called": st.builds(
+        details.ProductCalled,
+        product=st.sampled_from(("rrs", "ers_30")),
+        called_mw=powers_mw,
+        short_mw=st.just(0.0) | powers_mw,
+        until=st.just("14:35"),
+    ),
     "placed": st.builds(details.ContractPlaced, contract=contracts, rack_usd_per_mwh=st.none() | prices),
     "moved": st.builds(
         details.ContractMoved,

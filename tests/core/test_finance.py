@@ -159,7 +159,7 @@ def test_every_watt_hour_has_a_place() -> None:
     energy = settled(of, seen, state, MINE_WEST, [[0] * 4, [0, 2, 0, 0], [0] * 4], merchant).energy_wh
     assert not energy.sum(axis=1).any()
     cooling = EnergyLine.COOLING
-    assert energy[WEST].tolist() == [0, 10_000_000, -6_000_000, 0, 0, -360_000, -3_640_000]
-    assert energy[NORTH].tolist() == [2_060_000, 0, 0, 0, -2_000_000, -60_000, 0]
+    assert energy[WEST].tolist() == [0, 10_000_000, -6_000_000, 0, 0, -360_000, -3_640_000, 0, 0]
+    assert energy[NORTH].tolist() == [2_060_000, 0, 0, 0, -2_000_000, -60_000, 0, 0, 0]
     assert energy[EAST, EnergyLine.INFERENCE] == -1_000_000
     assert energy[EAST, cooling] == -(energy[EAST, EnergyLine.BOUGHT] - 1_000_000)

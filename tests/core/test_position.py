@@ -68,7 +68,9 @@ def test_what_is_bought_beyond_the_load_is_sold_in_real_time() -> None:
     """
     of = config(tick_minutes=5)
     money = bought(of, [30.0] * 3, 12.0, [5.0, 0.0, 0.0], mines=False).settlement
-    assert money.lines_micro_usd[WEST].tolist() == [0] * Line.DAY_AHEAD + [-7_500_000]
+    assert money.lines_micro_usd[WEST].tolist() == [0] * Line.DAY_AHEAD + [-7_500_000] + [0] * (
+        len(Line) - Line.DAY_AHEAD - 1
+    )
     assert money.cost_micro_usd == 7_500_000
 
 

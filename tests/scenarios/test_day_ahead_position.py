@@ -15,6 +15,7 @@ from mara.store import maintenance
 from mara.store.read.read_model import ReadModel
 from mara.store.read.table_file import write_export
 from tests.cli.console import ran
+from tests.store.databases import KINDS, url_of
 from tests.two_prices import FIRST, START_DAY, made_folder, run, settings_of
 
 TICKS = 50
@@ -22,8 +23,13 @@ STOP = 40
 """The tick at which the run stops: four in the afternoon of a day with a position, orders for the next are held."""
 
 
+QUARTERS = 4 * 34
+STOP_QUARTER = 4 * 32 + 2
+"""The tick of a quarter-hourly run at which it stops: in the middle of an hour with a position."""
+
+
 def exported(database: Path, table: str, folder: Path) -> list[dict[str, str]]:
-    reading = ReadModel.open(f"sqlite:///{database}")
+    reading = ReadModel.open(url_of(database))
     write_export(reading, table, "csv", folder / f"{table}.csv")  # type: ignore[arg-type]
     reading.close()
     with (folder / f"{table}.csv").open(newline="", encoding="utf-8") as file:
@@ -59,6 +65,38 @@ def test_a_run_that_stops_in_mid_day_keeps_its_position_and_ends_with_the_same_l
     assert [replayed(reading, reading.run().run_id, t).differs for t in (9, STOP - 1, STOP, TICKS - 1)] == [()] * 4
     reading.close()
     assert maintenance.check(f"sqlite:///{parts}").findings == ()
+
+
+@pytest.fixture(scope="module")
+def in_quarters(tmp_path_factory: pytest.TempPathFactory) -> Bought:
+    folder = made_folder(tmp_path_factory.mktemp("quarters") / "history", steps_an_hour=4)
+    database = folder.parent / "mara.db"
+    return Bought(folder, database, run(settings_of(folder, database, tick_minutes=15), QUARTERS))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_quarters_an_hour_that_was_bought_is_settled_in_four_also_across_a_stop_within_it(
+    in_quarters: Bought, tmp_path: Path, kind: str
+) -> None:
+    parts = tmp_path / f"parts.{kind}"
+    settings = settings_of(in_quarters.folder, parts, tick_minutes=15)
+    assert run(settings, STOP_QUARTER, QUARTERS - STOP_QUARTER) == in_quarters.cash_micro_usd
+    positions = exported(parts, "positions", tmp_path)
+    assert positions == exported(in_quarters.database, "positions", tmp_path)
+    hours: dict[int, set[str]] = {}
+    for row in positions:
+        hours.setdefault(int(row["tick"]) // 4, set()).add(row["position_mw"])
+    assert STOP_QUARTER // 4 in hours
+    assert all(len(bought) == 1 for bought in hours.values())  # what is bought for an hour holds in each quarter
+    assert len(positions) == 4 * len(hours)
+    for row in positions[:8]:
+        apart_usd_per_mwh = float(row["energy_price_usd_per_mwh"]) - float(row["day_ahead_usd_per_mwh"])
+        assert float(row["gain_usd"]) == pytest.approx(0.25 * float(row["position_mw"]) * apart_usd_per_mwh, abs=0.01)
+    reading = ReadModel.open(url_of(parts))
+    checked = (STOP_QUARTER - 1, STOP_QUARTER, QUARTERS - 1)
+    assert [replayed(reading, reading.run().run_id, tick).differs for tick in checked] == [()] * 3
+    reading.close()
+    assert maintenance.check(url_of(parts)).findings == ()
 
 
 def test_a_position_adds_its_gain_to_what_the_run_earns_and_nothing_else(bought: Bought, tmp_path: Path) -> None:

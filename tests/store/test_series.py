@@ -201,8 +201,10 @@ def test_hours_of_an_older_mara_get_their_extremes_from_the_ticks_that_are_still
     with connected(path) as connection:
         for name in EXTREMES:
             connection.execute(f"ALTER TABLE hourly DROP COLUMN {name}")
-        for table, later in (("prices", "day_ahead_usd_per_mwh"), ("allocations", "position_w")):
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {later}")
+        added = ("position_w", "battery_w", "stored_wh", "exported_w", "award_w", "called_w")
+        later = [("prices", "day_ahead_usd_per_mwh"), ("markets", "power"), *(("allocations", name) for name in added)]
+        for table, column in later:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         revisions = known_revisions(MIGRATIONS)
         connection.execute(f"UPDATE alembic_version SET version_num = '{revisions[revisions.index('0009') - 1]}'")
     maintenance.upgrade(url_of(path))

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.requests import ClientDisconnect
 
 from mara.api.routes.changes import requires
@@ -17,6 +17,7 @@ from mara.api.routes.problems import documented
 from mara.api.security.permissions import Permission
 from mara.assembly.imports.desk import BuildRequest, ImportDesk
 from mara.assembly.imports.folder import MOST_NAME_CHARACTERS
+from mara.assembly.imports.reports import InspectionOrder, OwnTable
 from mara.errors import CommandError
 from mara.feeds.markets.reading.series import Fill
 
@@ -31,15 +32,31 @@ class _ImportInput(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class OwnTableInput(_ImportInput):
+    """The layout of a file as its user describes it.
+
+    Attributes:
+        table: the table `csv` of a SPEC.
+    """
+
+    quantity: Annotated[str, Field(max_length=20)]
+    table: Annotated[dict[str, JsonValue], Field(max_length=40)]
+
+
 class InspectInput(_ImportInput):
     """Files to be inspected together.
 
     Attributes:
         layouts: the layout that was chosen for a file, by its name.
+        csv: the layout that was described for a file, by its name.
+        find, skip: which of many series are described: those with a text in their names, without the first of them.
     """
 
     files: Annotated[list[MarketPath], Field(min_length=1, max_length=100)]
     layouts: dict[MarketPath, str] = Field(default_factory=dict)
+    csv: Annotated[dict[MarketPath, OwnTableInput], Field(max_length=100)] = Field(default_factory=dict)
+    find: Annotated[str, Field(max_length=200)] = ""
+    skip: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 class BuildInput(_ImportInput):
@@ -90,7 +107,14 @@ def _add_files(router: APIRouter, desk: ImportDesk) -> None:
     @router.post("/imports/inspect", dependencies=MAY_IMPORT)
     async def inspect(body: InspectInput) -> dict[str, Any]:
         """Report on files as `mara import inspect --json` does."""
-        return {"reports": json_value(await desk.inspect(body.files, body.layouts))}
+        asked = InspectionOrder(
+            files=body.files,
+            layouts=body.layouts,
+            own={name: OwnTable(quantity=one.quantity, table=one.table) for name, one in body.csv.items()},
+            find=body.find,
+            skip=body.skip,
+        )
+        return {"reports": json_value(await desk.inspect(asked))}
 
 
 def _add_builds(router: APIRouter, desk: ImportDesk) -> None:

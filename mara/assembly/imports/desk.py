@@ -6,7 +6,8 @@ name files as the import folder knows them, never their place on the server.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,13 +19,16 @@ from mara.assembly.imports.builder import Builder, BuildJob, BuildStatus
 from mara.assembly.imports.catalogue import HistoryCard, built_cards, shipped_cards
 from mara.assembly.imports.draft import ImportDraft, spec_text
 from mara.assembly.imports.folder import UPLOADS, ImportFolder, MarketFile, spec_name
-from mara.assembly.imports.reports import reports_on
+from mara.assembly.imports.reports import InspectionOrder, reports_on
 from mara.assembly.imports.specs import bring_hashprices, checked_spec
 from mara.assembly.imports.trash import HISTORIES, Deleted
-from mara.errors import CommandError, ConfigError, FeedError
+from mara.errors import CommandError, ConfigError, FeedError, FeedInvalid
 from mara.feeds.files.shipped_histories import shipped_folder
 from mara.feeds.markets.inspection import fitting_layouts
+from mara.feeds.markets.outline import outline_of
 from mara.feeds.markets.reading.series import Fill
+from mara.feeds.markets.reading.sources import sources_of
+from mara.feeds.markets.registry import CSV_LAYOUT
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
 
@@ -121,14 +125,15 @@ class ImportDesk:
         """Take in a file over the network.
 
         Returns:
-            Its path in the import folder, and the ids of the layouts that its content fits.
+            Its path in the import folder, and the ids of the layouts that its content fits; `csv` for a text table that
+            fits none, which its user may describe.
 
         Raises:
             CommandError: it is refused, and nothing of it is kept.
         """
         path = await self.folder.receive(name, chunks)
         try:
-            fitting = await asyncio.to_thread(fitting_layouts, path)
+            layouts = await asyncio.to_thread(_layouts_of, path)
         except (FeedError, ConfigError) as error:
             path.unlink(missing_ok=True)
             raise CommandError(self.folder.told(error)) from error
@@ -136,7 +141,7 @@ class ImportDesk:
             path.unlink(missing_ok=True)
             raise
         await self._write_note(f"market file {UPLOADS}/{name} uploaded")
-        return f"{UPLOADS}/{name}", tuple(layout for ids in fitting.values() for layout in ids)
+        return f"{UPLOADS}/{name}", layouts
 
     async def remove_file(self, name: str) -> str:
         """Delete a file that came over the network; returns its entry in the trash.
@@ -152,20 +157,34 @@ class ImportDesk:
         self._changes += 1
         return entry
 
-    async def inspect(self, names: Sequence[str], layouts: Mapping[str, str]) -> list[dict[str, Any]]:
+    async def inspect(self, asked: InspectionOrder) -> list[dict[str, Any]]:
         """Report on files: a report by layout, a refusal, or layouts to choose from.
 
-        Args:
-            layouts: the layout that was chosen for a file, by its name.
+        A task that is cancelled meanwhile has the reading end at its next batch of rows.
 
         Raises:
             CommandError: no files, too many, or one that is none of the folder's.
         """
-        if not 1 <= len(names) <= MOST_INSPECTED:
-            raise CommandError(f"1 to {MOST_INSPECTED} files can be inspected at once, came {len(names)}: choose some")
-        paths = {name: self.folder.path_of(name) for name in dict.fromkeys(names)}
+        if not 1 <= len(asked.files) <= MOST_INSPECTED:
+            raise CommandError(
+                f"1 to {MOST_INSPECTED} files can be inspected at once, came {len(asked.files)}: choose some"
+            )
+        paths = {name: self.folder.path_of(name) for name in dict.fromkeys(asked.files)}
+        ended = threading.Event()
+
+        def go_on() -> None:
+            if ended.is_set():
+                raise CommandError("the inspection was cancelled")
+
         async with self._inspecting:  # one at a time, so that files are not held in memory by the dozen
-            return await asyncio.to_thread(reports_on, paths, layouts, self.folder)
+            reading = asyncio.create_task(asyncio.to_thread(reports_on, asked, paths, self.folder, go_on))
+            try:
+                return await asyncio.shield(reading)
+            except asyncio.CancelledError:
+                ended.set()
+                await asyncio.wait([reading])  # the next one begins when this one has let go of its memory
+                reading.exception()  # which is seen, and of no use
+                raise
 
     async def spec_of(self, draft: ImportDraft) -> str:
         """Write a draft as the text of a SPEC, and check it.
@@ -276,6 +295,20 @@ class ImportDesk:
         log.info(text, extra={"by": actor.name, "address": actor.address})
         if self._note is not None:
             await asyncio.to_thread(self._note, actor, text)
+
+
+def _layouts_of(path: Path) -> tuple[str, ...]:
+    """Ids of the layouts of a file that may be kept.
+
+    Raises:
+        FeedInvalid: it is in none, and no text table either.
+    """
+    try:
+        return tuple(layout for ids in fitting_layouts(path).values() for layout in ids)
+    except FeedInvalid:
+        if outline_of(sources_of(path)[0]) is None:
+            raise
+        return (CSV_LAYOUT,)
 
 
 def _write(path: Path, text: str) -> None:

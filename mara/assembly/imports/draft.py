@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from mara.assembly.imports.folder import SHIPPED
 from mara.errors import CommandError
@@ -25,12 +25,17 @@ class _Draft(BaseModel):
 
 
 class SeriesChoice(_Draft):
-    """A series of inspected files, as the inspection named it."""
+    """A series of inspected files, as the inspection named it.
+
+    Attributes:
+        csv: declaration of the layout `csv`, in which the user's own files are.
+    """
 
     files: Annotated[list[Text], Field(min_length=1, max_length=10_000)]
     layout: Text
     point: Text = ""
     key: dict[Text, Text] = Field(default_factory=dict)
+    csv: Annotated[dict[Text, JsonValue], Field(max_length=40)] | None = None
 
 
 class SourceDraft(_Draft):
@@ -61,6 +66,8 @@ class SiteDraft(_Draft):
     day_ahead: SourceDraft | None = None
     carbon: SourceDraft
     weather: SourceDraft
+    demand: SourceDraft | None = None
+    demand_forecast: SourceDraft | None = None
 
 
 class ImportDraft(_Draft):
@@ -108,6 +115,8 @@ def spec_text(draft: ImportDraft) -> str:
             lines += _table("site.day_ahead", site.day_ahead, "day_ahead")
         lines += _table("site.carbon", site.carbon, "carbon")
         lines += _table("site.weather", site.weather, "weather")
+        for name, source in (("demand", site.demand), ("demand_forecast", site.demand_forecast)):
+            lines += _table(f"site.{name}", source, name) if source is not None else []
     lines += _table("bitcoin", draft.bitcoin, "bitcoin")
     return "\n".join(lines) + "\n"
 
@@ -134,6 +143,8 @@ def _lines_of(source: SourceDraft, what: str) -> Iterator[str]:
             yield f"point = {_value(source.series.point)}"
         for key, text in source.series.key.items():
             yield f"key.{_key(key)} = {_value(text)}"
+        if source.series.csv is not None:
+            yield f"csv = {_inline(source.series.csv)}"
     elif source.shipped:
         yield f"files = {_value([shipped_file(source.shipped)])}"
         yield 'layout = "csv"'
@@ -151,6 +162,16 @@ def _lines_of(source: SourceDraft, what: str) -> Iterator[str]:
 def _value(value: Any) -> str:
     """Write a TOML value: JSON's texts, lists and finite numbers are TOML's too."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace(_DELETE, "\\u007f")
+
+
+def _inline(value: Any) -> str:
+    """Write a TOML value that may hold tables, on one line, without empty fields."""
+    if isinstance(value, dict):
+        fields = [f"{_key(name)} = {_inline(one)}" for name, one in value.items() if one is not None]
+        return f"{{ {', '.join(fields)} }}" if fields else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(_inline(one) for one in value)}]"
+    return _value(value)
 
 
 def _key(name: str) -> str:

@@ -3,7 +3,6 @@
 A bad file is refused with its line and a remedy.
 """
 
-import re
 import tomllib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -12,25 +11,17 @@ from typing import Any, Final
 
 import numpy as np
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from mara.core.arrays import Ints
 from mara.core.fleet import Fleet, Machine, Site
 from mara.errors import ConfigError
 from mara.feeds.files.fleet_tables import MAX_SITES, TABLES, FleetTables, MinerTable, RackTable, SiteTable
 from mara.feeds.files.pool import DEFAULT_MACHINES, Profile, units_of_pool
+from mara.feeds.files.terms.power_terms import hedges_of, power_terms_of
+from mara.feeds.files.terms.toml_refusal import Loc, Refuser, shown_value
 from mara.spelling import nearest
 
 MAX_FILE_BYTES: Final = 64_000_000
-MAX_SHOWN_LENGTH: Final = 80
-"""Most characters of a refused value that a message repeats."""
-
-Loc = tuple[int | str, ...]
-"""Location in a fleet file: table names, the site's number, the field."""
-
-_SHAPES: Final = {"model_type": "a table", "dict_type": "a table", "tuple_type": "a list of tables, each [[site]]"}
-_HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]")
-_KEY: Final = re.compile(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=")
 
 
 def read_fleet(name_or_path: str) -> Fleet:
@@ -54,11 +45,12 @@ def read_fleet(name_or_path: str) -> Fleet:
         raise ConfigError(f"{source} should have at least one [[site]], has none: add one")
     if isinstance(sites, list) and len(sites) > MAX_SITES:
         raise ConfigError(f"{source} should have at most {MAX_SITES:,} sites, has {len(sites):,}: split the fleet")
+    refused = Refuser(str(source), text, lambda loc: _field_text(loc, raw))
     try:
         tables = FleetTables.model_validate(raw)
     except ValidationError as error:
-        raise _refusal_of(_first_of(error.errors()), str(source), text, raw) from error
-    return _fleet_of(tables, _Refuser(str(source), text, raw))
+        raise refused.of_schema(error.errors(), TABLES, "a fleet file") from error
+    return _fleet_of(tables, source.parent if isinstance(source, Path) else None, refused)
 
 
 def shipped_fleets() -> list[str]:
@@ -67,41 +59,23 @@ def shipped_fleets() -> list[str]:
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
-def expectation_of(detail: ErrorDetails) -> str:
-    """Phrase the rule that a value broke: ``should be greater than 0``."""
-    if detail["type"] in _SHAPES:
-        return f"should be {_SHAPES[detail['type']]}"
-    _, should, what = detail["msg"].partition("should")
-    return should + what if should else detail["msg"].removeprefix("Value error, ")
-
-
-class _Refuser:
-    """Maker of the errors of one fleet file, which name the line at fault."""
-
-    def __init__(self, source: str, text: str, raw: dict[str, Any]) -> None:
-        self._source, self._text, self._raw = source, text, raw
-
-    def __call__(self, loc: Loc, expected: str, remedy: str = "correct it") -> ConfigError:
-        line = _line_of(self._text, loc)
-        place = f"{self._source} line {line}" if line else self._source
-        return ConfigError(f"{place}: {_field_text(loc, self._raw)} {expected}: {remedy}")
-
-
-def _fleet_of(tables: FleetTables, refused: _Refuser) -> Fleet:
+def _fleet_of(tables: FleetTables, folder: Path | None, refused: Refuser) -> Fleet:
     sites = tables.site
     first_of: dict[str, int] = {}
     for i, site in enumerate(sites):
         if first_of.setdefault(site.id, i) != i:
             raise refused(("site", i, "id"), f"should be unique, came {site.id!r} twice", "rename one")
     machines = _machines_of(tables)
+    hedge_mw, hedge_price = hedges_of(sites, refused)
     return Fleet(
         name=tables.fleet.name,
         sites=tuple(map(site_of_table, sites)),
         machines=machines,
         units_count=_units_of(tables, machines, refused),
         grid_limit_mw=np.array([site.grid_limit_mw for site in sites]),
-        hedge_mw=np.array([site.hedge_mw for site in sites]),
-        hedge_price_usd_per_mwh=np.array([site.hedge_price_usd_per_mwh for site in sites]),
+        hedge_mw=np.array(hedge_mw),
+        hedge_price_usd_per_mwh=np.array(hedge_price),
+        power=power_terms_of(sites, folder, refused),
     )
 
 
@@ -141,7 +115,7 @@ def _machine_of(table: MinerTable | RackTable, default: Machine) -> Machine:
     )
 
 
-def _units_of(tables: FleetTables, machines: tuple[Machine, ...], refused: _Refuser) -> Ints:
+def _units_of(tables: FleetTables, machines: tuple[Machine, ...], refused: Refuser) -> Ints:
     """Count machines by site and kind (S, K), as given or spread from the pool.
 
     Raises:
@@ -187,7 +161,7 @@ def _source_of(name_or_path: str) -> Path | Traversable:
     near = nearest(name_or_path, names)
     remedy = f"the nearest is {near}" if near else "give a .toml file"
     raise ConfigError(
-        f"fleet should be one of {', '.join(names)} or a .toml file, came {_shown(name_or_path)}: {remedy}"
+        f"fleet should be one of {', '.join(names)} or a .toml file, came {shown_value(name_or_path)}: {remedy}"
     )
 
 
@@ -206,81 +180,15 @@ def _text_of(source: Path | Traversable) -> str:
         raise ConfigError(f"{source} should be UTF-8 text, but {error.reason}: save it as UTF-8") from error
 
 
-def _first_of(details: list[ErrorDetails]) -> ErrorDetails:
-    """Choose the error to report: an unknown field first, else the first one.
-
-    A misspelt required field gives two errors; the misspelling is the one to correct.
-    """
-    return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
-
-
-def _refusal_of(detail: ErrorDetails, source: str, text: str, raw: dict[str, Any]) -> ConfigError:
-    loc = tuple(part for part in detail["loc"] if part != "[key]")
-    refused = _Refuser(source, text, raw)
-    if detail["type"] == "missing":
-        return refused(loc, "is required", "add it")
-    if detail["type"] == "extra_forbidden":
-        return refused(loc, *_unknown_field(loc))
-    if detail["loc"][-1] == "[key]":
-        return refused(loc, "should be named in lower_snake_case", "rename it")
-    return refused(loc, f"{expectation_of(detail)}, came {_shown(detail['input'])}")
-
-
-def _unknown_field(loc: Loc) -> tuple[str, str]:
-    names = [part for part in loc if isinstance(part, str)]
-    table = names[-2] if len(names) > 1 else ""
-    fields = list(TABLES[table].model_fields)
-    near = nearest(names[-1], fields, least_share=0.0)
-    remedy = f"correct or remove it (known: {', '.join(fields)})"
-    return f"is not a field of {f'[{table}]' if table else 'a fleet file'}; the nearest is {near}", remedy
-
-
 def _field_text(loc: Loc, raw: dict[str, Any]) -> str:
     """Write a location for a message: ``site 'texas' climate.mean_dry_bulb_c``."""
     if len(loc) < 2 or loc[0] != "site" or not isinstance(loc[1], int):
         return ".".join(map(str, loc))
     site = raw["site"][loc[1]]
     named = site.get("id") if isinstance(site, dict) else None
-    return " ".join([f"site {_shown(named if named is not None else loc[1] + 1)}", ".".join(map(str, loc[2:]))]).strip()
-
-
-def _line_of(text: str, loc: Loc) -> int | None:
-    """Find the line that sets `loc`, else that of its table; None without either."""
-    places: dict[Loc, int] = {}
-    header: Loc = ()
-    counts: dict[Loc, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if found := _HEADER.match(line):
-            header = _path_of(found[2], counts)
-            if found[1] == "[[":
-                counts[header] = counts.get(header, -1) + 1
-                header = (*header, counts[header])
-            places.setdefault(header, number)
-        elif found := _KEY.match(line):
-            places.setdefault((*header, *_names_of(found[1])), number)
-    return next((places[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in places), None)
-
-
-def _path_of(dotted: str, counts: dict[Loc, int]) -> Loc:
-    """Convert a table's dotted name such as ``site.climate`` to a location.
-
-    The name of a list of tables is followed by the number of the last table read so far.
-    """
-    path: Loc = ()
-    for name in _names_of(dotted)[:-1]:
-        path = (*path, name)
-        if path in counts:
-            path = (*path, counts[path])
-    return (*path, _names_of(dotted)[-1])
-
-
-def _names_of(dotted: str) -> list[str]:
-    return [name.strip().strip("\"'") for name in dotted.split(".")]
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN_LENGTH else text[:MAX_SHOWN_LENGTH] + "…"
+    return " ".join(
+        [f"site {shown_value(named if named is not None else loc[1] + 1)}", ".".join(map(str, loc[2:]))]
+    ).strip()
 
 
 def _lower_first(text: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from mara.core.fleet import Cooling
 from mara.core.timegrid import zone
+from mara.feeds.files.terms.power_tables import MAX_TERMS, POWER_TABLES, BatteryTable, ChargeTable, SupplyTable
 from mara.spelling import nearest
 
 MAX_SITES: Final = 20_000
@@ -160,6 +161,11 @@ class SiteTable(_Table):
     ] = {}
     inventory: UnitsTable | None = None
     profile: ProfileTable | None = None
+    export_limit_mw: Annotated[float, Field(ge=0, le=MAX_SITE_MW)] = 0.0
+    export_fee_usd_per_mwh: Annotated[float, Field(ge=0, le=MAX_HEDGE_PRICE_USD_PER_MWH)] = 0.0
+    supply: Annotated[tuple[SupplyTable, ...], Field(strict=False, max_length=MAX_TERMS)] = ()
+    charge: Annotated[tuple[ChargeTable, ...], Field(strict=False, max_length=MAX_TERMS)] = ()
+    battery: BatteryTable | None = None
 
     @field_validator("hedge_mw")
     @classmethod
@@ -192,5 +198,6 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "immersion_miner": MinerTable,
     "gpu": RackTable,
     "asic": RackTable,
+    **POWER_TABLES,
 }
 """Tables by the last name of their header, to suggest a field for a misspelt one."""

@@ -55,6 +55,8 @@ OPTIONAL_BOUNDS: Final = {
 
 No power system draws more than 2 TW.
 """
+CALLED_COLUMN: Final = re.compile(r"called_[a-z0-9_]+_share")
+"""Pattern of columns with the part of its award that a product calls in a step."""
 RESERVE_COLUMN: Final = re.compile(r"reserve_[a-z0-9_]+_usd_per_mw_h")
 """Pattern of columns with the price of a reserve product [USD/MW and hour].
 
@@ -122,7 +124,7 @@ def read_history(folder: Path, *, trusts_units: bool = False) -> History:
 
 def is_optional_column(name: str) -> bool:
     """Tell whether a column beside the required ones is read."""
-    return name in OPTIONAL_BOUNDS or RESERVE_COLUMN.fullmatch(name) is not None
+    return name in OPTIONAL_BOUNDS or any(column.fullmatch(name) for column in (RESERVE_COLUMN, CALLED_COLUMN))
 
 
 def _history_file_of(folder: Path) -> Path:
@@ -163,7 +165,8 @@ def _check_values(rows: HistoryRows) -> None:
 
 def _check_optional(rows: HistoryRows, column: str) -> None:
     """Refuse a column that a site has in some rows only; omit one that no site has."""
-    least, most = OPTIONAL_BOUNDS.get(column, PRICE_BOUNDS_USD_PER_MWH)
+    other = (0.0, 1.0) if CALLED_COLUMN.fullmatch(column) else PRICE_BOUNDS_USD_PER_MWH
+    least, most = OPTIONAL_BOUNDS.get(column, other)
     values = rows.columns[column]
     is_empty = np.isnan(values)
     if is_empty.all():

@@ -9,10 +9,11 @@ from mara.core.fleet import Cooling, Fleet, Site
 from mara.core.units import W_PER_MW
 from mara.errors import FeedInvalid
 from mara.feeds.files.csv_table import CsvTable, Row, header_of, numbers_of
-from mara.feeds.files.fleet_file import expectation_of, site_of_table
+from mara.feeds.files.fleet_file import site_of_table
 from mara.feeds.files.fleet_tables import SiteTable
 from mara.feeds.files.history import SITES_FILE, History
 from mara.feeds.files.pool import DEFAULT_MACHINES, Profile, units_of_pool, watt_shares_of
+from mara.feeds.files.terms.toml_refusal import expectation_of
 
 SITE_COLUMNS: Final = ("site_id", "name", "country", "lat", "lon", "timezone", "price_zone")
 COOLING_COLUMN: Final = "cooling"

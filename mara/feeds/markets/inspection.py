@@ -1,7 +1,8 @@
 """Reports on market files: layout, points, period, steps, gaps, limits."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from mara.feeds.markets.reading.sources import sources_of
 from mara.feeds.markets.registry import LAYOUTS, layouts_of
 
 MOST_SERIES_SHOWN: Final = 50
+"""Most series that one report describes; `SeriesPart` says which."""
 MOST_CASES_SHOWN: Final = 20
 PRICES: Final = frozenset({Quantity.PRICE, Quantity.ANCILLARY})
 
@@ -108,10 +110,34 @@ def fitting_layouts(path: Path) -> dict[Quantity, tuple[str, ...]]:
     return {quantity: tuple(ids) for quantity, ids in fitting.items()}
 
 
-def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPart:
+    """The part of many series that a report describes, at most `MOST_SERIES_SHOWN`.
+
+    Attributes:
+        find: text that their names contain, in any case.
+        skip: count of the first of them to leave out.
+    """
+
+    find: str = ""
+    skip: int = 0
+
+
+def inspected(
+    files: Sequence[Path],
+    layout_id: str | None = None,
+    *,
+    own: Layout | None = None,
+    part: SeriesPart = SeriesPart(),
+    on_batch: Callable[[], object] = lambda: None,
+) -> list[dict[str, Any]]:
     """Report on files, one report for all files of the same layout.
 
     A file that holds several quantities, such as price and demand, is in a report of each.
+
+    Args:
+        own: a layout of the user's, in which the files are read.
+        on_batch: called again and again while files are read; raises where nobody waits for the report any more.
 
     Raises:
         FeedInvalid: a file fits no layout, or holds an invalid stamp or number.
@@ -120,17 +146,23 @@ def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[
     by_layout: dict[str, list[Readings]] = {}
     for path in files:
         for source in sources_of(path):
-            opened = (
-                recognised_each(source, LAYOUTS) if layout_id is None else [opened_in(source, layouts_of(layout_id))]
-            )
+            if own is not None:
+                opened = [opened_in(source, [own])]
+            elif layout_id is not None:
+                opened = [opened_in(source, layouts_of(layout_id))]
+            else:
+                opened = recognised_each(source, LAYOUTS)
             for layout, sheet in opened:
-                by_layout.setdefault(layout.name, []).append(read_rows(sheet, layout, Wanted()))
-    return [_report(readings) for readings in by_layout.values()]
+                by_layout.setdefault(layout.name, []).append(read_rows(sheet, layout, Wanted(), on_batch))
+    on_batch()
+    return [_report(readings, part) for readings in by_layout.values()]
 
 
-def _report(readings: Sequence[Readings]) -> dict[str, Any]:
+def _report(readings: Sequence[Readings], part: SeriesPart) -> dict[str, Any]:
     layout = readings[0].layout
     series = series_of(readings)
+    wanted = part.find.strip().casefold()
+    matching = [one for one in series if wanted in one.key.name.casefold()]
     return {
         "files": [reading.source.name for reading in readings],
         **_conventions(layout),
@@ -138,7 +170,9 @@ def _report(readings: Sequence[Readings]) -> dict[str, Any]:
         "rows_without_value": int(sum(reading.absent for reading in readings)),
         "points": sorted({one.key.point for one in series})[:MOST_SERIES_SHOWN],
         "series_count": len(series),
-        "series": [_series_report(one) for one in series[:MOST_SERIES_SHOWN]],
+        "matching_count": len(matching),
+        "skipped": part.skip,
+        "series": [_series_report(one) for one in matching[part.skip :][:MOST_SERIES_SHOWN]],
     }
 
 
@@ -250,4 +284,7 @@ def lines_of(report: Mapping[str, Any]) -> list[str]:
         lines += [f"    no value: {gap}" for gap in one["gaps"]]
         lines += [f"    zeros: {run}" for run in one["zero_runs"]]
         lines += [f"    one value: {run}" for run in one["equal_runs"]]
+    shown = report["skipped"] + len(report["series"])
+    if shown < report["matching_count"]:
+        lines.append(f"  {report['matching_count'] - shown:,} more series: --skip {shown}, or --find part of a name")
     return lines

@@ -42,6 +42,9 @@ class RandomStream(IntEnum):
     ARRIVALS = 11
     FIRST_CONTRACTS = 12
     STUDIES = 13
+    SYSTEM_DEMAND = 14
+    RESERVE_PRICES = 15
+    CALLS = 16
 
 
 def generator(seed: int, stream: RandomStream, index: int, part: int = 0) -> np.random.Generator:

@@ -5,12 +5,12 @@ They come from a tick's problem, a run's past, a file or a test.
 Model: docs/model.md#5-the-linear-program
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats
+from mara.core.arrays import Bools, Floats, Ints
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.economics import Economics
@@ -19,7 +19,7 @@ from mara.core.market import sellback_usd_per_mwh
 from mara.core.units import TOKENS_PER_MTOK, TOLERANCE_MW
 from mara.core.world import RunConfig
 from mara.errors import PlanRejected
-from mara.optimizers.lp.power_contract import PowerContract, check_terms
+from mara.optimizers.lp.power_contract import Batteries, PowerContract, check_terms
 
 CREDIT_RATIO: Final = (10.0, 5.0, 3.0)
 """Planning penalty of a breach as a multiple of the tier's rate, by promised tier.
@@ -253,20 +253,47 @@ def _check_selling(case: LpCase, contract: PowerContract) -> None:
     The program would buy and sell at once, as much as the connection allows. A hedged megawatt-hour costs what selling
     it back would bring.
     """
-    hedged = case.hedge_mw > 0.0
-    feeds = np.isin(np.arange(case.sites), contract.feeding_sites)
-    sites = np.flatnonzero(feeds | ((contract.export_limit_mw > 0.0) & ~hedged))
-    cost = np.where(hedged, case.economics.sellback_usd_per_mwh, case.price_usd_per_mwh) + case.drawing_usd_per_mwh
-    paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
-    over = np.argwhere((paid - cost)[:, sites] > SELLING_DUST_USD_PER_MWH)
+    over_usd_per_mwh, paid, cost, sites = _selling(case, contract)
+    over = np.argwhere(over_usd_per_mwh[:, sites] > SELLING_DUST_USD_PER_MWH)
     if len(over):
         t, s = int(over[0][0]), int(sites[over[0][1]])
-        from_hedge = " (what selling the hedge back brings)" if hedged[s] else ""
+        from_hedge = " (what selling the hedge back brings)" if case.hedge_mw[s] > 0.0 else ""
         raise PlanRejected(
             f"energy that is fed in must not bring more than it costs, got {paid[t, s]:g} over {cost[t, s]:g} "
             f"USD/MWh{from_hedge} at site {s} in step {t}: raise export_fee_usd_per_mwh, or check adder_usd_per_mwh "
             "and the sellback spread"
         )
+
+
+def _selling(case: LpCase, contract: PowerContract) -> tuple[Floats, Floats, Floats, Ints]:
+    """Compare what feeding in brings with what the energy costs (H, S).
+
+    Returns the difference, both prices, and the sites at which it counts.
+    """
+    hedged = case.hedge_mw > 0.0
+    feeds = np.isin(np.arange(case.sites), contract.feeding_sites)
+    sites = np.flatnonzero(feeds | ((contract.export_limit_mw > 0.0) & ~hedged))
+    cost = np.where(hedged, case.economics.sellback_usd_per_mwh, case.price_usd_per_mwh) + case.drawing_usd_per_mwh
+    paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
+    return paid - cost, paid, cost, sites
+
+
+def within_reach(case: LpCase) -> LpCase:
+    """Ask of a run's batteries what they can do.
+
+    An end out of reach becomes the nearest that is; a site where feeding in would bring more than the energy costs, as
+    beside a hedge without a fee, plans without.
+    """
+    contract = case.power_contract
+    if contract is None:
+        return case
+    over = (_selling(case, contract)[0] > SELLING_DUST_USD_PER_MWH).any(axis=0)
+    contract = replace(contract, export_limit_mw=np.where(over, 0.0, contract.export_limit_mw))
+    battery = contract.battery
+    if battery is not None and battery.end_mwh is not None:
+        least, most = reach_mwh(case, contract, battery)
+        battery = replace(battery, end_mwh=np.clip(np.clip(battery.end_mwh, least, most), 0.0, battery.energy_mwh))
+    return replace(case, power_contract=replace(contract, battery=battery))
 
 
 def _check_end(case: LpCase, contract: PowerContract) -> None:
@@ -275,13 +302,7 @@ def _check_end(case: LpCase, contract: PowerContract) -> None:
     if battery is None or battery.end_mwh is None:
         return
     hours = float(case.dt_h.sum())
-    works = (battery.power_mw > 0.0) & (battery.energy_mwh > 0.0)
-    # Charging draws from the grid; discharging feeds what runs at the site, and the grid.
-    sink_mw = np.minimum((case.available_mw * case.pue).sum(axis=2), case.grid_limit_mw) + contract.export_limit_mw
-    taken_mwh = case.dt_h @ np.minimum(battery.power_mw, sink_mw) / battery.efficiency_out_share
-    given_mwh = hours * np.minimum(battery.power_mw, case.grid_limit_mw) * battery.efficiency_in_share
-    least = battery.start_mwh - np.where(works, taken_mwh, 0.0)
-    most = battery.start_mwh + np.where(works, given_mwh, 0.0)
+    least, most = reach_mwh(case, contract, battery)
     for s in np.flatnonzero(
         (battery.end_mwh < least - TOLERANCE_MW) | (battery.end_mwh > most + TOLERANCE_MW)
     ).tolist():
@@ -289,6 +310,18 @@ def _check_end(case: LpCase, contract: PowerContract) -> None:
             f"battery.end_mwh must be within reach, got {battery.end_mwh[s]:g} at site {s}, where the battery can hold "
             f"{max(least[s], 0.0):g} to {min(most[s], battery.energy_mwh[s]):g} MWh after {hours:g} h: change end_mwh"
         )
+
+
+def reach_mwh(case: LpCase, contract: PowerContract, battery: Batteries) -> tuple[Floats, Floats]:
+    """Find the least and the most that batteries can hold at the end (S,)."""
+    hours = float(case.dt_h.sum())
+    works = (battery.power_mw > 0.0) & (battery.energy_mwh > 0.0)
+    # Charging draws from the grid; discharging feeds what runs at the site, and the grid.
+    sink_mw = np.minimum((case.available_mw * case.pue).sum(axis=2), case.grid_limit_mw) + contract.export_limit_mw
+    taken_mwh = case.dt_h @ np.minimum(battery.power_mw, sink_mw) / battery.efficiency_out_share
+    given_mwh = hours * np.minimum(battery.power_mw, case.grid_limit_mw) * battery.efficiency_in_share
+    least = battery.start_mwh - np.where(works, taken_mwh, 0.0)
+    return least, battery.start_mwh + np.where(works, given_mwh, 0.0)
 
 
 def _check_values(name: str, array: Floats) -> None:

@@ -19,8 +19,10 @@ from mara.core.plan import PlanStep, Problem
 from mara.core.units import G_PER_KG, TOKENS_PER_MTOK, TOLERANCE_MW
 from mara.core.world import row_ticks
 from mara.optimizers.base import SPENDS, BudgetPolicy
-from mara.optimizers.lp.case import LpCase, case_of_run
+from mara.optimizers.flexibility.expected_terms import expected_terms
+from mara.optimizers.lp.case import LpCase, case_of_run, within_reach
 from mara.optimizers.lp.columns import Columns
+from mara.optimizers.lp.power_contract import PowerContract, contract_of_run
 from mara.optimizers.scheduling.allocation import miners_allowed
 from mara.optimizers.scheduling.economic_breach import GOODWILL_RATIO, breakable_mw
 from mara.optimizers.scheduling.reserve import least_unbacked_mw
@@ -91,8 +93,19 @@ def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = 
         miners_now_mw=problem.world.miners_mw.sum(axis=1),
         unbacked_mw=least_unbacked_mw(room, demand[:, Tier.PREMIUM], demand[:, Tier.STANDARD]),
         rests_in_place=np.arange(PROMISED_TIER_COUNT) == Tier.FLEXIBLE,
+        power_contract=_power_contract(problem, lengths, rows),
     )
+    case = within_reach(case)
     return case if budgets.spends else without_budgets(case)
+
+
+def _power_contract(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> PowerContract | None:
+    """Make the power contract of the horizon; None for a fleet without power terms."""
+    fleet, state = problem.config.fleet, problem.world.power
+    if fleet.power is None or state is None:
+        return None
+    expected = expected_terms(problem, lengths, rows)
+    return contract_of_run(fleet.power, expected, state.stored_mwh, fleet.grid_limit_mw)
 
 
 def without_budgets(case: LpCase) -> LpCase:

@@ -17,6 +17,7 @@ from mara.optimizers.lp.columns import columns_of
 from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optimum_from, solve_split
 from mara.optimizers.lp.decomposition.pool import end_pools
 from mara.optimizers.lp.horizon import case_of, plan_steps, step_lengths
+from mara.optimizers.lp.instruments.reading import with_power
 from mara.optimizers.lp.model import LpModel, model_of
 from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis
@@ -57,7 +58,9 @@ class Lp:
         case = case_of(problem, lengths, self.budgets)
         check(case)
         optimum = self._optimum(case, problem)
-        now, *later = plan_steps(optimum.primal_mw, columns_of(case), case.steps)
+        columns = columns_of(case)
+        steps = plan_steps(optimum.primal_mw, columns, case.steps)
+        now, *later = with_power(steps, optimum.primal_mw, columns, case)
         return Plan(
             optimizer=self.name,
             made_tick=problem.tick,

@@ -9,7 +9,15 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints
+from mara.core.power_terms import (
+    BATTERY_RESPONSE_S,
+    MERCHANT_RESPONSE_S,
+    MINER_RESPONSE_S,
+    SPOT_RESPONSE_S,
+    PowerTerms,
+)
 from mara.errors import PlanRejected
+from mara.optimizers.flexibility.expected_terms import ExpectedTerms
 
 ANY_SIGN: Final = frozenset(
     {"export_fee_usd_per_mwh", "adder_usd_per_mwh", "price_usd_per_mw_h", "deployment_usd_per_mwh"}
@@ -61,6 +69,7 @@ class GridProduct:
         duration_h: longest that it may have to stay away.
         expected_deployment_share: part of the time that it is expected to be called.
         deployment_usd_per_mwh: paid for energy that stayed away when called.
+        takes_miners, takes_merchant, takes_spot, takes_batteries: whether each goes as quickly as the product asks.
     """
 
     id: str
@@ -68,6 +77,10 @@ class GridProduct:
     duration_h: float
     expected_deployment_share: float
     deployment_usd_per_mwh: float
+    takes_miners: bool = True
+    takes_merchant: bool = True
+    takes_spot: bool = True
+    takes_batteries: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,6 +119,50 @@ class PowerContract:
         if self.demand_charge is None:
             return np.zeros(0, dtype=np.int64)
         return np.flatnonzero(self.demand_charge.usd_per_mw > 0.0)
+
+
+def contract_of_run(
+    terms: PowerTerms, expected: ExpectedTerms, stored_mwh: Floats, grid_limit_mw: Floats
+) -> PowerContract:
+    """Make the contract of a run's horizon from its terms.
+
+    An expected coincident peak is an adder: its cost is linear in what is drawn.
+    """
+    charge = DemandCharges(
+        usd_per_mw=expected.demand_usd_per_mw,
+        peak_so_far_mw=np.minimum(expected.owed_peak_mw, grid_limit_mw),
+        counts=expected.counts,
+    )
+    battery = Batteries(
+        power_mw=terms.battery_power_mw,
+        energy_mwh=terms.battery_energy_mwh,
+        efficiency_in_share=terms.efficiency_in_share,
+        efficiency_out_share=terms.efficiency_out_share,
+        wear_usd_per_mwh=terms.wear_usd_per_mwh,
+        start_mwh=stored_mwh,
+        end_mwh=terms.end_mwh,
+    )
+    return PowerContract(
+        export_limit_mw=terms.export_limit_mw,
+        export_fee_usd_per_mwh=terms.export_fee_usd_per_mwh,
+        adder_usd_per_mwh=expected.adder_usd_per_mwh + expected.peak_usd_per_mwh,
+        demand_charge=charge if terms.demand else None,
+        battery=battery if terms.batteries else None,
+        products=tuple(
+            GridProduct(
+                id=product.id,
+                price_usd_per_mw_h=expected.reserve_price_usd_per_mw_h[:, p],
+                duration_h=product.duration_h,
+                expected_deployment_share=product.expected_deployment_share,
+                deployment_usd_per_mwh=product.deployment_usd_per_mwh,
+                takes_miners=product.response_s >= MINER_RESPONSE_S,
+                takes_merchant=product.response_s >= MERCHANT_RESPONSE_S,
+                takes_spot=product.response_s >= SPOT_RESPONSE_S,
+                takes_batteries=product.response_s >= BATTERY_RESPONSE_S,
+            )
+            for p, product in enumerate(terms.products)
+        ),
+    )
 
 
 def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:

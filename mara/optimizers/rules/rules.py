@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mara.core.plan import Plan, Problem
 from mara.optimizer_names import RULES
 from mara.optimizers.base import SPENDS, BudgetPolicy
+from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 
@@ -21,7 +22,9 @@ class Rules:
 
     budgets: BudgetPolicy = SPENDS
     name: str = RULES
+    is_memoryless: bool = True
 
     def plan(self, problem: Problem) -> Plan:
-        step = ContractScheduler(problem, self.budgets).from_prices()
+        step = ContractScheduler(with_peak_price(problem), self.budgets).from_prices()
+        step = with_simple_power(step, problem)
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))

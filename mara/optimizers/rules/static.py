@@ -17,6 +17,7 @@ from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
 from mara.optimizer_names import STATIC, STATIC_BREAKEVEN
+from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
 from mara.optimizers.scheduling.allocation import (
     fill_miners,
     inference_power_mw,
@@ -40,12 +41,15 @@ class Static:
     """
 
     breakeven: bool = False
+    is_memoryless: bool = True
 
     @property
     def name(self) -> str:
         return STATIC_BREAKEVEN if self.breakeven else STATIC
 
     def plan(self, problem: Problem) -> Plan:
+        asked = problem
+        problem = with_peak_price(problem) if self.breakeven else problem
         conditions = problem.conditions
         value = conditions.mining_value_usd_per_mwh
         pue = conditions.pue[:, MINERS]
@@ -53,7 +57,7 @@ class Static:
         if self.breakeven:
             miners = miners * (conditions.miner_margin_usd_per_mwh >= 0.0)
             spread, merchant = _tokens_before_spot(problem, conditions, row_sums(miners * pue))
-            contracts, at = np.array(spread.load), sealed(np.array(spread.at, dtype=np.int64))
+            contracts, at = np.array(spread.load), sealed(spread.sites())
         else:
             contracts, at = _contracts(problem, conditions), _NOT_CHOSEN
             merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))
@@ -67,7 +71,7 @@ class Static:
             contract_site=at,
             book_changes_count=problem.world.book_changes_count if len(at) else -1,
         )
-        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(with_simple_power(step, asked),))
 
 
 def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple[SiteLoad, Floats]:

@@ -18,10 +18,10 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, row_sums, sealed
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier
+from mara.core.contract import TIER_COUNT, UNPLACED, Tier
 from mara.core.fleet import MINERS
-from mara.core.placement import Placement, held_mw, place
-from mara.core.plan import PlanStep, Problem
+from mara.core.placement import Placement, place, placed_by_cell
+from mara.core.plan import PlanStep, PowerStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.scheduling.allocation import (
@@ -29,6 +29,7 @@ from mara.optimizers.scheduling.allocation import (
     inference_power_mw,
     miners_allowed,
     miners_that_pay,
+    site_limit_mw,
 )
 from mara.optimizers.scheduling.economic_breach import broken_now
 from mara.optimizers.scheduling.relocation import evict_for, nearest, place_waiting
@@ -95,7 +96,7 @@ class ContractScheduler:
         self._place_spot()
         wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
         pue, value = conditions.pue[:, MINERS], conditions.mining_value_usd_per_mwh
-        return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, value, headroom))
+        return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, value, headroom), step.power)
 
     def _placed(self, step: PlanStep) -> Placement:
         """Place promised contracts as dispatch would, then nearest to the plan."""
@@ -153,22 +154,24 @@ class ContractScheduler:
         Waiting contracts did not run, or lost their racks; where a site lost racks, the most binding tiers stay.
         """
         load, world = self.load, self.problem.world
-        held = held_mw(world)
-        held[:, Tier.SPOT] = 0.0
+        book, accounts = world.book, world.accounts
+        at = np.where(accounts.served & book.is_promised, accounts.site, UNPLACED)
+        held = placed_by_cell(at, book.tier, book.power_mw, len(load.cost))
         free = self.conditions.contract_room_mw - row_sums(held)
         if np.count_nonzero(free < -TOLERANCE_MW):
             by_tier = sorted(range(len(load.tier)), key=load.tier.__getitem__)
             return load.keep(i for i in by_tier if load.tier[i] != Tier.SPOT)
-        promised, served = world.book.tier < PROMISED_TIER_COUNT, world.accounts.served
-        load.at = np.where(served & promised, world.accounts.site, UNPLACED).tolist()
+        load.begin_at(at)
         load.load = held.tolist()
         load.free = free.tolist()
-        waiting: list[int] = np.flatnonzero(promised & ~served).tolist()
+        waiting: list[int] = (book.is_promised > accounts.served).nonzero()[0].tolist()
         return waiting
 
     def _move_where_it_pays(self) -> None:
         """Move contracts to cheaper free racks where the gap earns the fee back."""
         load = self.load
+        if max(load.free) < self.problem.world.book.least_power_mw:
+            return
         fees = [fee / MOVE_PAYS_BACK_H for fee in self.problem.config.terms.migration_usd_per_mw]
         open_sites = [s for s in load.cheapest if load.free[s] > TOLERANCE_MW]
         if not open_sites:
@@ -223,21 +226,24 @@ class ContractScheduler:
         spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()
         return spare
 
-    def _step_with(self, broken: list[int], miners_in: Callable[[Floats], Floats]) -> PlanStep:
+    def _step_with(
+        self, broken: list[int], miners_in: Callable[[Floats], Floats], power: PowerStep | None = None
+    ) -> PlanStep:
         """Return the schedule as a step of a plan.
 
-        `miners_in` fills the site power that is left (S,).
+        `miners_in` fills the site power that is left (S,), `power` are the plan's batteries and awards.
         """
         contracts, merchant = np.array(self.load.load), self.tokens.merchant_mw()
         drawn = inference_power_mw(self.conditions, row_sums(contracts), merchant)
         return PlanStep(
-            miners_mw=sealed(miners_in(self.problem.config.fleet.grid_limit_mw - drawn)),
+            miners_mw=sealed(miners_in(site_limit_mw(self.problem.config.fleet, power) - drawn)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, self.conditions)),
-            contract_site=sealed(np.array(self.load.at, dtype=np.int64)),
+            contract_site=sealed(self.load.sites()),
             book_changes_count=self.problem.world.book_changes_count,
             broken_contract=sealed(np.array(broken, dtype=np.int64)),
+            power=power,
         )
 
 

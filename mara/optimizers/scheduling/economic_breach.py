@@ -8,18 +8,17 @@ broken, nor is any tier that `Terms.break_promises` does not name.
 Model: docs/model.md#4-promises (breaking); decision 0109
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums
+from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.booking import list_rate_usd_per_mwh
-from mara.core.climate import MOST_RACK_PUE, MOST_RACK_PUE_UP_TO_C, pue_of
-from mara.core.contract import CREDIT_STEPS_PPM, TIER_COUNT, UNPLACED, Tier, budgets_of, spendable_ticks
-from mara.core.fleet import Workload
+from mara.core.contract import CREDIT_STEPS_PPM, TIER_COUNT, UNPLACED, ContractBook, Tier, budgets_of, spendable_ticks
 from mara.core.placement import held_mw
 from mara.core.plan import Problem
-from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
+from mara.core.units import MICRO_USD_PER_USD, PPM
 from mara.core.world import Conditions, RunConfig, row_ticks
 
 GOODWILL_RATIO: Final = 2.0
@@ -55,25 +54,32 @@ def breaking_hours(problem: Problem) -> Bools | None:
     tiers = BREAKABLE[problem.config.terms.break_promises]
     least_usd_per_mwh = min((book.least_rates_usd_per_mwh[tier] for tier in tiers), default=np.inf)
     least_usd_per_mwh *= 1.0 + GOODWILL_RATIO
-    if _most_rack_cost_usd_per_mwh(problem) <= least_usd_per_mwh:
+    if problem.most_rack_cost_usd_per_mwh <= least_usd_per_mwh:
         return None
-    cost = _rack_cost_usd_per_mwh(problem)
-    if float(cost.max()) <= least_usd_per_mwh:
+    cost = problem.rack_cost_usd_per_mwh
+    if problem.outlook is None and float(cost.max()) <= least_usd_per_mwh:
         return None
-    asked = np.flatnonzero(np.isin(book.tier, tiers))
-    rates = np.array(book.rates_usd_per_mwh)[asked]
+    asked, rates = _asked(book, tiers)
     ticks = row_ticks(problem.forecast, problem.config.grid, problem.tick)
-    room = problem.conditions.contract_room_mw
-    free = room - row_sums(held_mw(problem.world)[:, : Tier.SPOT])
     left = budgets_of(book, accounts) - accounts.bad_ticks
-    hours = np.zeros((len(cost), len(book.contracts)), dtype=np.bool_)
     dear = _may_pay_to_break(cost, ticks, accounts.site[asked], rates, left[asked])
+    if not np.count_nonzero(dear):
+        return None
+    free = problem.conditions.contract_room_mw - row_sums(held_mw(problem.world)[:, : Tier.SPOT])
+    hours = np.zeros((len(cost), len(book.contracts)), dtype=np.bool_)
     for i, rate in zip(asked[dear].tolist(), rates[dear].tolist(), strict=True):
         lives = np.clip(min(accounts.window_end_tick[i], book.ends_tick[i]) - problem.tick - _begins(ticks), 0, ticks)
         excess = np.where(lives > 0, _cost_of(i, problem, cost, free) - rate, -np.inf)
         if int(lives[excess > 0.0].sum()) > max(int(left[i]), 0):
             hours[:, i] = _best_hours(i, problem, excess, lives)
     return hours if hours.any() else None
+
+
+@lru_cache(maxsize=4)
+def _asked(book: ContractBook, tiers: tuple[Tier, ...]) -> tuple[Ints, Floats]:
+    """Find the contracts of some tiers in a book, and their rates (A,)."""
+    asked = np.flatnonzero(np.isin(book.tier, tiers))
+    return sealed(asked), sealed(np.array(book.rates_usd_per_mwh)[asked])
 
 
 def _may_pay_to_break(
@@ -106,26 +112,6 @@ def scarce_mw(conditions: Conditions, config: RunConfig) -> Floats:
         least = list_rate_usd_per_mwh(tier, config) * (1.0 + GOODWILL_RATIO - MOST_CREDIT_SHARE)
         most[tier] = conditions.contract_room_mw[cost > least].sum()
     return most
-
-
-def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:
-    """Cost of a rack megawatt-hour in each known hour and site (H, S) [USD/MWh]."""
-    forecast, config = problem.forecast, problem.config
-    carbon = forecast.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
-    pue = pue_of(forecast.dry_bulb_c, forecast.wet_bulb_c, config.fleet)[:, :, Workload.GPU]
-    return np.asarray(pue * (forecast.energy_price_usd_per_mwh + carbon))
-
-
-def _most_rack_cost_usd_per_mwh(problem: Problem) -> float:
-    """Bound the cost of a rack megawatt-hour in all known hours and sites [USD/MWh].
-
-    In most ticks this already tells that nothing pays to break. It is infinite in weather that has no bound.
-    """
-    forecast, terms = problem.forecast, problem.config.terms
-    if max(forecast.dry_bulb_c.max(), forecast.wet_bulb_c.max()) > MOST_RACK_PUE_UP_TO_C:
-        return np.inf
-    carbon = forecast.carbon_intensity_g_per_kwh.max() * (terms.carbon_price_usd_per_t / G_PER_KG)
-    return float(MOST_RACK_PUE * max(forecast.energy_price_usd_per_mwh.max() + carbon, 0.0))
 
 
 def _begins(ticks: Ints) -> Ints:

@@ -5,11 +5,13 @@ Contracts are scheduled off inside their error budgets, and broken past them.
 Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen by measurement: decisions 0062 and 0104.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from mara.core.contract import CHOSEN_SHARE, UNPLACED, Tier, budgets_of, spendable_ticks
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.contract import CHOSEN_SHARE, UNPLACED, ContractBook, Tier, budgets_of, spendable_ticks
 from mara.core.plan import Problem
 from mara.optimizers.base import least_off_ticks
 from mara.optimizers.scheduling.site_load import SiteLoad
@@ -40,11 +42,7 @@ def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
     if not tokens_wait and max(load.cost) <= book.least_rate_usd_per_mwh:
         return
     rates = book.rates_usd_per_mwh
-    asked = [
-        i
-        for i, site in enumerate(load.at)
-        if site != UNPLACED and (tokens_wait or load.cost[site] > rates[i]) and load.tier[i] in _MAY_BE_OFF
-    ]
+    asked = _that_may_be_off(load, tokens_wait)
     if not asked:
         return
     paced, left = budgets_left(load.problem)
@@ -57,6 +55,27 @@ def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
         elif is_ready and tokens_wait and tokens.outbids(i, rate):
             tokens.resell(load.take(i))
             tokens_wait = tokens.is_unmet_at_peak()
+
+
+def _that_may_be_off(load: SiteLoad, tokens_wait: bool) -> list[int]:
+    """List placed Standard and Flexible, those whose power costs more than they pay.
+
+    All of them where tokens wait.
+    """
+    of_tiers, rates = _off_candidates(load.problem.world.book)
+    at = load.sites()[of_tiers]
+    may = at != UNPLACED
+    if not tokens_wait:
+        may &= load.conditions.rack_cost_usd_per_mwh[at] > rates
+    asked: list[int] = of_tiers[may].tolist()
+    return asked
+
+
+@lru_cache(maxsize=4)
+def _off_candidates(book: ContractBook) -> tuple[Ints, Floats]:
+    """Find the contracts of a book that may be off, and their rates (A,)."""
+    of_tiers = np.flatnonzero(np.isin(book.tier, list(_MAY_BE_OFF)))
+    return sealed(of_tiers), sealed(np.array(book.rates_usd_per_mwh)[of_tiers])
 
 
 def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float]) -> None:

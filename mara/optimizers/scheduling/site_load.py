@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mara.core.arrays import Floats, row_sums
+from mara.core.arrays import Floats, Ints, row_sums
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
 from mara.core.placement import Placement
 from mara.core.plan import Problem
@@ -42,7 +42,7 @@ class SiteLoad:
         self.tier = book.tiers
         self.was: list[int] = accounts.site.tolist()
         self.served: list[bool] = accounts.served.tolist()
-        self.at = [UNPLACED] * len(self.power)
+        self.begin_at(np.full(len(self.power), UNPLACED))
         self.free: list[float] = conditions.contract_room_mw.tolist()
         self.load = [[0.0] * TIER_COUNT for _ in self.free]
         self.cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
@@ -50,9 +50,22 @@ class SiteLoad:
 
     def begin_from(self, placed: Placement) -> None:
         """Begin from a placement instead of empty sites."""
-        self.at = np.where(placed.served, placed.site, UNPLACED).tolist()
+        self.begin_at(np.where(placed.served, placed.site, UNPLACED))
         self.load = placed.contracts_mw.tolist()
         self.free = np.maximum(self.conditions.contract_room_mw - row_sums(placed.contracts_mw), 0.0).tolist()
+
+    def begin_at(self, sites: Ints) -> None:
+        """Set all sites at once (C,), without their load."""
+        self._begun_at = sites
+        self._changed: list[int] = []
+        self.at: list[int] = sites.tolist()
+
+    def sites(self) -> Ints:
+        """Return `at` as an array; most contracts are where they began."""
+        sites = self._begun_at.copy()
+        for i in self._changed:
+            sites[i] = self.at[i]
+        return sites
 
     def fits(self, i: int, site: int) -> bool:
         """Return whether a site has room for a contract."""
@@ -65,6 +78,7 @@ class SiteLoad:
     def put(self, i: int, site: int) -> None:
         """Let a contract run at a site."""
         self.at[i] = site
+        self._changed.append(i)
         self.load[site][self.tier[i]] += self.power[i]
         self.free[site] -= self.power[i]
 
@@ -72,6 +86,7 @@ class SiteLoad:
         """Take a contract off its site; return that site."""
         site = self.at[i]
         self.at[i] = UNPLACED
+        self._changed.append(i)
         self.load[site][self.tier[i]] -= self.power[i]
         self.free[site] += self.power[i]
         return site

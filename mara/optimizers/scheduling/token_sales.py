@@ -40,14 +40,16 @@ class TokenSales:
 
     def sell(self) -> None:
         """Fill free racks, the best paying region first, each token where it costs least."""
+        free, cost, unmet, racks = self.load.free, self.load.cost, self.unmet, self.racks
+        if max(free) <= 0.0:
+            return
         orders = self._cheapest_offers()
         multiplier = self.load.problem.observation.demand_multiplier_share.tolist()
-        free, cost, unmet = self.load.free, self.load.cost, self.unmet
-        for region in sorted(range(len(self.unmet)), key=multiplier.__getitem__, reverse=True):
+        for region in sorted(range(len(unmet)), key=multiplier.__getitem__, reverse=True):
             value = self.values[region]
             for offer in orders[region]:
                 site = offer // RACK_KIND_COUNT
-                if free[site] > 0.0 and value[offer] > cost[site]:
+                if free[site] > 0.0 and racks[offer] > 0.0 and value[offer] > cost[site]:
                     self._serve(region, offer)
                     if unmet[region] <= 0.0:
                         break
@@ -93,9 +95,10 @@ class TokenSales:
         The cost is of power, and of serving from a distant site.
         """
         fleet, terms = self.load.problem.config.fleet, self.load.problem.config.terms
-        cost = np.array(self.load.cost)[:, None] + _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)
+        detour = _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)
+        cost = self.load.conditions.rack_cost_usd_per_mwh[:, None] + detour
         by_token = (cost / fleet.tokens_per_mwh).reshape(len(cost), -1)
-        orders: list[list[int]] = np.argsort(by_token, axis=1, kind="stable").tolist()
+        orders: list[list[int]] = by_token.argsort(axis=1, kind="stable").tolist()
         return orders
 
     def _serve(self, region: int, offer: int) -> None:

@@ -24,6 +24,7 @@ from mara.runtime.observe.watchdog import Watchdog
 from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.runtime.run_archive import RunArchive
 from mara.runtime.signals.desk import SignalsDesk
+from mara.runtime.signals.executor_desk import ExecutorDesk, ExecutorSetup
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.order_book import OrderBook
@@ -56,6 +57,7 @@ class Platform:
         reload: see `Reload`; None where reloading is not possible.
         retry: limits on the tries of a failing tick.
         outlets: destinations of each tick's dispatch document; None for none.
+        executors: ways to the devices of real sites; None for none.
     """
 
     def __init__(
@@ -69,19 +71,24 @@ class Platform:
         *,
         retry: RetryPolicy | None = None,
         outlets: Mailboxes | None = None,
+        executors: ExecutorSetup | None = None,
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
         self.archive = RunArchive()
         self.metrics = EngineMetrics()
         self.orders = OrderBook(publisher)
-        self.signals = SignalsDesk(publisher, clock)
+        self.executors = ExecutorDesk(executors, publisher, clock)
+        self.signals = SignalsDesk(
+            publisher, clock, why_not_armed=self.executors.why_not, on_mode=self.executors.on_mode
+        )
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
         self._outlets = outlets or Mailboxes()
         self._sent_tick = -1
         publisher.follow(self._send_dispatch)
+        publisher.follow(self.executors.on_state)
         self._clock = clock
         self._pace = Pace(speed_factor)
         self._watchdog = Watchdog(self.metrics, clock)
@@ -222,6 +229,8 @@ class Platform:
         await run.desk.open()
         await self.signals.open(store, engine.config)
         self._closing.callback(self.signals.close)
+        await self.executors.open(store, engine.config, self.signals)
+        self._closing.push_async_callback(self.executors.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)

@@ -6,7 +6,7 @@ from statistics import median
 
 import numpy as np
 
-from mara.core.arrays import Bools, Ints
+from mara.core.arrays import Ints
 from mara.core.contract import TIER_COUNT
 from mara.core.daybook import off_times_over
 from mara.core.step import Step
@@ -32,8 +32,8 @@ class ScheduledOffCounts:
     stops: Ints = field(default_factory=_none)
     lengths: tuple[Counter[int], ...] = field(default_factory=_no_rests)
     """Finished rests, counted by their length [ticks]; one counter a tier."""
-    _open: tuple[Counter[int], ...] = field(default_factory=_no_rests)
-    """Rests under way after the last tick added, counted by their length so far."""
+    _open: tuple[Ints, Ints] | None = None
+    """Tiers and lengths so far of the rests under way after the last tick added (N,)."""
 
     def add(self, step: Step) -> None:
         """Add one settled tick of a book that is not empty."""
@@ -42,13 +42,14 @@ class ScheduledOffCounts:
         self.contract_ticks += book.tier_counts
         any_is_off = np.count_nonzero(scheduled) > 0
         if not any_is_off and not np.count_nonzero(accounts.rest_ticks):
-            self._open = _no_rests()
+            self._open = None
             return
         self.stops += np.bincount(book.tier[accounts.served & scheduled], minlength=TIER_COUNT)
         over, ticks = off_times_over(step.before, step.allocation, step.world.book)
         for tier, length in zip(book.tier[over].tolist(), ticks[over].tolist(), strict=True):
             self.lengths[tier][length] += 1
-        self._open = _counted(step, scheduled & ~over)
+        is_off = scheduled & ~over
+        self._open = book.tier[is_off], accounts.rest_ticks[is_off] + 1
 
     def stops_per_contract_day(self, tier: int, dt_h: float) -> float:
         """Return the stops per day that a contract of the tier was live."""
@@ -60,10 +61,8 @@ class ScheduledOffCounts:
 
         Rests under way count with their length so far.
         """
-        ticks = sorted((self.lengths[tier] + self._open[tier]).elements())
+        ticks = list(self.lengths[tier].elements())
+        if self._open is not None:
+            of_tier, lengths = self._open
+            ticks += lengths[of_tier == tier].tolist()
         return round(float(median(ticks)) * dt_h * MINUTES_PER_HOUR, 6) if ticks else 0.0
-
-
-def _counted(step: Step, is_off: Bools) -> tuple[Counter[int], ...]:
-    tier, ticks = step.before.book.tier[is_off], step.before.accounts.rest_ticks[is_off] + 1
-    return tuple(Counter(ticks[tier == g].tolist()) for g in range(TIER_COUNT))

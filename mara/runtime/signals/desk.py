@@ -63,7 +63,7 @@ class SignalsDesk:
 
     Args:
         why_not_armed: explains why a site cannot be put in a mode now; empty where it can.
-        on_mode: called with each site whose mode has changed, and its new mode.
+        on_mode: called with a site whose mode was set, the mode before, and its new mode.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class SignalsDesk:
         clock: Clock,
         *,
         why_not_armed: Callable[[str, Mode], str] | None = None,
-        on_mode: Callable[[str, Mode], None] | None = None,
+        on_mode: Callable[[str, Mode, Mode], None] | None = None,
     ) -> None:
         self._publisher = publisher
         self._clock = clock
@@ -202,10 +202,11 @@ class SignalsDesk:
         return before
 
     def _put(self, site_id: str, mode: Mode) -> None:
+        before = self.mode_of(site_id)
         self._modes[site_id] = mode
-        if self._on_mode is not None:
-            self._on_mode(site_id, mode)
         self._show()
+        if self._on_mode is not None:
+            self._on_mode(site_id, before, mode)
 
     def _show(self) -> None:
         """Show modes and telemetry at once, beside the tick that is shown."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from mara.core.arrays import Floats
 from mara.core.commands import Command
 from mara.core.events import FLEET_WIDE, Event, events_of
 from mara.core.plan import Plan, Problem, problem_of
@@ -14,6 +15,7 @@ from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer, ResumeState, memory_of
 from mara.optimizers.day_ahead import with_orders
+from mara.optimizers.flexibility.expected_terms import risk_of_next_day
 from mara.runtime.counterfactuals import CounterfactualRuns, CounterfactualStep
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.run_totals import RunTotals
@@ -42,6 +44,8 @@ class TickResult:
     """The optimizer's state, where it is among the parts; else None."""
     outcomes: tuple[Outcome, ...] = ()
     """Outcomes of the orders that the tick took."""
+    peak_risk_share: Floats | None = None
+    """Expected coincident peaks of the next hours (24, S); None without such charges."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -80,13 +84,16 @@ class TickEngine:
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:
         """Compute the next tick under a plan; nothing is remembered yet."""
-        targets = with_orders(plan.step_at(self.world.tick), self.problem(reading), self.optimizer)
+        problem = self.problem(reading)
+        targets = with_orders(plan.step_at(self.world.tick), problem, self.optimizer)
         step = advance(self.world, reading.observation, targets, self.config, commands)
         told = events_of(step, self.config)
         if self.notice:
             lost = Event(tick=step.tick, severity="critical", site=FLEET_WIDE, kind="storage", text=f"{self.notice}.")
             told = (lost, *told)
-        return TickResult(step=step, plan=plan, events=told)
+        terms = self.config.fleet.power
+        risk = risk_of_next_day(problem) if terms is not None and terms.peaks else None
+        return TickResult(step=step, plan=plan, events=told, peak_risk_share=risk)
 
     def with_counterfactuals(
         self, result: TickResult, reading: FeedReading, plans: Mapping[str, Plan] | None = None
@@ -118,7 +125,14 @@ class TickEngine:
         """Make the snapshot of a kept tick, with events to show."""
         day_start = self.day_start.cash_micro_usd if self.day_start is not None else None
         return snapshot_of(
-            result.step, result.plan, events, self.config, run_id, self.shadow_gains, dawn_micro_usd=day_start
+            result.step,
+            result.plan,
+            events,
+            self.config,
+            run_id,
+            self.shadow_gains,
+            dawn_micro_usd=day_start,
+            peak_risk_share=result.peak_risk_share,
         )
 
     def keep(self, result: TickResult) -> None:

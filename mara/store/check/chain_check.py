@@ -10,7 +10,7 @@ from mara.core.timegrid import TimeGrid
 from mara.store.check.inspection import CHANGED, FOREIGN, MISSING, UNREADABLE, Inspection, Rows, RowStream
 from mara.store.encoding.chain import Digests, genesis_of, kept_digest, link_of, raw_digest
 from mara.store.encoding.seal import Marks, market_digest, marks_in, matrix_digest
-from mara.store.schema.rows import FIRST_COLUMNS, hashed
+from mara.store.schema.rows import FIRST_COLUMNS, hashed, hashed_market
 
 _TICKS: Final = (
     "SELECT tick, commands, raw_hash, kept_hash, world_hash, tick_hash, seal, epoch_s FROM ticks ORDER BY tick"
@@ -128,8 +128,8 @@ def _digest(name: str, rows: Rows) -> tuple[bytes, ...] | None:
 
 
 def _market(rows: Rows) -> tuple[Any, ...]:
-    """The columns of a market row after its key."""
-    return tuple(rows[0][len(_MARKET_KEY) :])
+    """The columns of a market row after its key that digests cover."""
+    return hashed_market(tuple(rows[0][len(_MARKET_KEY) :]))
 
 
 def _matrix(name: str, rows: Rows) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from math import isclose
 from typing import Any, Final, NamedTuple
 
-from mara.core.finance import COST_LINES, POWER_LINES, REVENUE_LINES, Line
+from mara.core.finance import COST_LINES, POWER_LINES, REVENUE_LINES
 from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import World
@@ -31,13 +31,13 @@ _PRECISION: Final = 1e-9
 """Tolerance of a recomputed mean, whose rows may be summed in another order."""
 
 
-def _sum_of(lines: Sequence[Line]) -> str:
+def _sum_of(lines: Sequence[int]) -> str:
     return " + ".join(MONEY_LEGS[line] for line in lines)
 
 
 _TOTALS: Final = f"""
 SELECT tick FROM ticks LEFT JOIN (
-    SELECT tick, sum({_sum_of(list(Line)[REVENUE_LINES])}) AS revenue, -sum({_sum_of(list(Line)[COST_LINES])}) AS cost,
+    SELECT tick, sum({_sum_of(REVENUE_LINES)}) AS revenue, -sum({_sum_of(COST_LINES)}) AS cost,
            -sum({_sum_of(POWER_LINES)}) AS energy FROM ledger GROUP BY tick
 ) AS sums USING (tick)
 WHERE revenue IS NULL OR revenue_micro_usd <> revenue OR cost_micro_usd <> cost OR energy_cost_micro_usd <> energy

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import CheckConstraint
 
-from mara.core.finance import LINE_COUNT, EnergyLine, Line
+from mara.core.finance import ENERGY_LINE_COUNT, LINE_COUNT, EnergyLine, Line
 from mara.store.schema.tables import BY_KEY, Row, key, whole
 
 CASH: Final = "cash_micro_usd"
@@ -20,6 +20,9 @@ LATER_LINES: Final = slice(Line.DAY_AHEAD, LINE_COUNT)
 The columns of the latter stand after those of energy.
 """
 ENERGY_LEGS: Final = tuple(f"{line.name.lower()}_wh" for line in EnergyLine)
+FIRST_ENERGY: Final = slice(0, EnergyLine.BATTERY)
+LATER_ENERGY: Final = slice(EnergyLine.BATTERY, ENERGY_LINE_COUNT)
+"""Lines of energy of the first ledgers, and those that came later."""
 
 
 class LedgerEntry(Row, table=True):
@@ -59,3 +62,16 @@ class LedgerEntry(Row, table=True):
     cooling_wh: int = whole()
     sold_wh: int = whole()
     day_ahead_micro_usd: int = whole()
+    adder_micro_usd: int = whole()
+    demand_charge_micro_usd: int = whole()
+    coincident_peak_micro_usd: int = whole()
+    battery_wear_micro_usd: int = whole()
+    export_revenue_micro_usd: int = whole()
+    reserve_revenue_micro_usd: int = whole()
+    deployment_revenue_micro_usd: int = whole()
+    reserve_penalty_micro_usd: int = whole()
+    supply_micro_usd: int = whole()
+    cfd_micro_usd: int = whole()
+    take_or_pay_micro_usd: int = whole()
+    battery_wh: int = whole()
+    exported_wh: int = whole()

@@ -15,12 +15,13 @@ from mara.core.dispatch import Allocation as CoreAllocation
 from mara.core.events import Event
 from mara.core.finance import COST_LINES, POWER_LINES, REVENUE_LINES, Settlement
 from mara.core.fleet import Fleet
+from mara.core.power_signals import PowerObservation
 from mara.core.step import Step
 from mara.core.units import W_PER_MW
 from mara.core.world import ClosedWindow, Observation
-from mara.store.encoding.codec import text_of, value_of
+from mara.store.encoding.codec import bytes_of, record_of, text_of, value_of
 from mara.store.schema import tables
-from mara.store.schema.ledger import FIRST_LINES, LATER_LINES
+from mara.store.schema.ledger import FIRST_ENERGY, FIRST_LINES, LATER_ENERGY, LATER_LINES
 
 RowValues = tuple[Any, ...]
 
@@ -35,9 +36,11 @@ SITE_FIELDS: Final = (
 )
 """Columns of `prices`, named as in the observation."""
 FIRST_COLUMNS: Final = {"prices": 6, "allocations": 18, "ledger": 25}
-"""Numbers of columns, after tick and site, of the first per-site tables.
+"""Numbers of columns, after tick and site, of the first per-site tables."""
+WIDTHS: Final = {"prices": (6, 7), "allocations": (18, 19, 24), "ledger": (25, 26, 39)}
+"""Numbers of columns that the per-site tables have had, by version.
 
-Digests cover later columns only where they are used.
+Digests cover the columns of later versions only where they are used.
 """
 _INDEX_TYPE: Final = "<i4"
 """Type of the flat indices in `negative_zeros`."""
@@ -55,6 +58,7 @@ class MarketValues(NamedTuple):
     arrivals: str
     stale_sources: str
     negative_zeros: bytes | None
+    power: bytes | None
 
 
 def row_of(table: type[tables.Row], **values: Any) -> RowValues:
@@ -90,12 +94,19 @@ def price_matrix(observation: Observation) -> Floats:
 def hashed(table: str, matrix: np.ndarray) -> np.ndarray:
     """The columns of a tick's rows that its digests cover (S, columns).
 
-    Later columns are among them only where one says anything, so that a tick that has no use for them keeps the hash
-    that it had before there were any.
+    They are those of the first version whose later columns all say nothing, so that a tick that has no use for them
+    keeps the hash that it had before there were any.
     """
-    later = matrix[:, FIRST_COLUMNS[table] :]
-    says = ~np.isnan(later) if later.dtype.kind == "f" else later != 0
-    return matrix if says.any() else matrix[:, : FIRST_COLUMNS[table]]
+    for width in WIDTHS[table]:
+        later = matrix[:, width:]
+        if not (~np.isnan(later) if later.dtype.kind == "f" else later != 0).any():
+            return matrix[:, :width]
+    return matrix
+
+
+def hashed_market(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The columns of a `markets` row that digests cover: the last only if it is used."""
+    return tuple(values) if values[-1] is not None else tuple(values[:-1])
 
 
 def market_values(observation: Observation, site_values: np.ndarray) -> MarketValues:
@@ -114,6 +125,7 @@ def market_values(observation: Observation, site_values: np.ndarray) -> MarketVa
         arrivals=text_of(ARRIVALS, observation.arrivals),
         stale_sources=text_of(STALE, observation.stale_sources),
         negative_zeros=minus.astype(_INDEX_TYPE).tobytes() if len(minus) else None,
+        power=None if observation.power is None else bytes_of(observation.power),
     )
 
 
@@ -139,6 +151,7 @@ def observation_of(tick: int, site_values: np.ndarray, market: MarketValues) -> 
         demand_tokens_per_h=tokens,
         arrivals=value_of(ARRIVALS, market.arrivals),
         stale_sources=value_of(STALE, market.stale_sources),
+        power=None if market.power is None else record_of(PowerObservation, market.power),
     )
 
 
@@ -149,9 +162,9 @@ def _array(values: Any) -> Floats:
 
 
 def allocation_matrix(allocation: CoreAllocation, settlement: Settlement) -> Ints:
-    """The columns of `allocations` in a tick (S, 19), after tick and site.
+    """The columns of `allocations` in a tick (S, 24), after tick and site.
 
-    Powers are in W, emissions in g, money in micro-USD.
+    Powers are in W, energy in Wh, emissions in g, money in micro-USD.
     """
     merchant = allocation.merchant_mw.sum(axis=0)
     power = (
@@ -173,19 +186,36 @@ def allocation_matrix(allocation: CoreAllocation, settlement: Settlement) -> Int
     )
     position = settlement.position_mw
     bought = np.zeros_like(settlement.emissions_g) if position is None else _watts(position)
-    return np.column_stack([_watts(np.column_stack(power)), *money, bought])
+    return np.column_stack([_watts(np.column_stack(power)), *money, bought, _flexibility(allocation, settlement)])
+
+
+def _flexibility(allocation: CoreAllocation, settlement: Settlement) -> Ints:
+    """The columns of batteries, feeding in and products (S, 5); zero without terms."""
+    done, state = allocation.power, settlement.power
+    if done is None or state is None:
+        return np.zeros((len(settlement.emissions_g), 5), dtype=np.int64)
+    columns = (
+        done.discharge_mw - done.charge_mw,
+        state.stored_mwh,
+        done.exported_mw,
+        done.award_mw.sum(axis=0),
+        done.called_mw.sum(axis=0),
+    )
+    return _watts(np.column_stack(columns))
 
 
 def ledger_matrix(settlement: Settlement) -> Ints:
-    """The columns of `ledger` in a tick (S, 26), after tick and site.
+    """The columns of `ledger` in a tick (S, 39), after tick and site.
 
-    They are cash, 17 of money, 7 of energy, 1 of money.
+    They are cash, 17 of money, 7 of energy, 12 of money, 2 of energy.
 
     Money [micro-USD] and energy [Wh] each sum to zero in every row.
     """
     cash = -settlement.lines_micro_usd.sum(axis=1)
     lines = settlement.lines_micro_usd
-    return np.column_stack([cash, lines[:, FIRST_LINES], settlement.energy_wh, lines[:, LATER_LINES]])
+    energy = settlement.energy_wh
+    later = (lines[:, LATER_LINES], energy[:, LATER_ENERGY])
+    return np.column_stack([cash, lines[:, FIRST_LINES], energy[:, FIRST_ENERGY], *later])
 
 
 def inventory_rows(fleet: Fleet) -> list[RowValues]:

@@ -238,7 +238,7 @@ class Market(Row, table=True):
     """The observations of a tick that concern the whole fleet; lists are JSON.
 
     `negative_zeros` lists the flat indices into the tick's first six columns of `prices` that held -0.0, because a REAL
-    column returns 0.0 for it; null for none.
+    column returns 0.0 for it; null for none. `power` is an encoded `PowerObservation`.
     """
 
     __tablename__ = "markets"
@@ -250,13 +250,11 @@ class Market(Row, table=True):
     arrivals: str = words()
     stale_sources: str = words()
     negative_zeros: bytes | None = binary(nullable=True)
+    power: bytes | None = binary(nullable=True)
 
 
 class AllocationRow(Row, table=True):
-    """A site's power in a tick, with emissions, money and the day-ahead position.
-
-    `position_w` is the power bought day-ahead; null in ticks of an older Mara.
-    """
+    """A site's power in a tick; from `position_w` on null in ticks of an older Mara."""
 
     __tablename__ = "allocations"
     __table_args__ = BY_KEY
@@ -281,6 +279,11 @@ class AllocationRow(Row, table=True):
     cost_micro_usd: int = whole()
     energy_cost_micro_usd: int = whole()
     position_w: int | None = maybe_whole()
+    battery_w: int | None = maybe_whole()
+    stored_wh: int | None = maybe_whole()
+    exported_w: int | None = maybe_whole()
+    award_w: int | None = maybe_whole()
+    called_w: int | None = maybe_whole()
 
 
 class SlaContractRow(Row, table=True):

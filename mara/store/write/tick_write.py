@@ -192,7 +192,9 @@ class _Matrices:
     def digests(self, commands: bytes | None, plan_content: bytes, world: bytes) -> Digests:
         return Digests(
             raw=raw_digest(
-                rows.hashed("prices", self.prices), self.market, rows.hashed("allocations", self.allocations)
+                rows.hashed("prices", self.prices),
+                rows.hashed_market(self.market),
+                rows.hashed("allocations", self.allocations),
             ),
             kept=kept_digest(rows.hashed("ledger", self.ledger), commands, plan_content),
             world=world,
@@ -226,7 +228,7 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
         link,
         {
             "prices": (matrix_digest(rows.hashed("prices", made.prices)),),
-            "markets": (market_digest(made.market),),
+            "markets": (market_digest(rows.hashed_market(made.market)),),
             "allocations": (matrix_digest(rows.hashed("allocations", made.allocations)),),
             "ledger": (matrix_digest(rows.hashed("ledger", made.ledger)),),
         },

@@ -1,7 +1,11 @@
 """Market files on the server become histories: inspected, drafted as a SPEC, built, run, deleted and brought back."""
 
+import asyncio
+import threading
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,11 +14,12 @@ from mara.assembly.imports.catalogue import shipped_cards
 from mara.assembly.imports.desk import BuildRequest, ImportDesk
 from mara.assembly.imports.draft import draft_of, spec_text
 from mara.assembly.imports.places import place_of
+from mara.assembly.imports.reports import InspectionOrder, OwnTable
 from mara.errors import CommandError
 from mara.feeds.files.history_file import read_history
 from mara.feeds.files.shipped_histories import shipped_histories
 from mara.runtime.actor import Actor
-from tests.assembly.imports.desks import PRICES, build_here, desk_in, draft, price_bytes, prices
+from tests.assembly.imports.desks import PRICES, build_here, chunks, desk_in, draft, price_bytes, prices
 from tests.feeds.markets import writers_europe as eu
 from tests.feeds.markets.reading import written
 
@@ -41,7 +46,7 @@ async def request(desk: ImportDesk, name: str = "berlin_spring") -> BuildRequest
 
 
 async def test_inspection_names_files_as_the_folder_does_and_suggests_a_place(desk: ImportDesk) -> None:
-    (report,) = await desk.inspect([PRICES], {})
+    (report,) = await desk.inspect(InspectionOrder(files=[PRICES]))
     (series,) = report["series"]
     assert (report["files"], report["layout"]) == ([PRICES], "smard")
     assert (series["point"], series["country"], series["timezone"]) == (
@@ -53,17 +58,17 @@ async def test_inspection_names_files_as_the_folder_does_and_suggests_a_place(de
 
 async def test_a_refused_file_does_not_keep_the_others_from_being_reported(desk: ImportDesk, root: Path) -> None:
     (root / "notes.csv").write_text("a,b\n1,2\n")
-    refused, report = await desk.inspect(["notes.csv", PRICES], {})
+    refused, report = await desk.inspect(InspectionOrder(files=["notes.csv", PRICES]))
     assert refused["refusal"].startswith("notes.csv: should be in a layout")
     assert report["layout"] == "smard"
 
 
 async def test_a_layout_can_be_chosen_and_a_wrong_one_is_refused_in_words(desk: ImportDesk) -> None:
-    (report,) = await desk.inspect([PRICES], {PRICES: "smard"})
+    (report,) = await desk.inspect(InspectionOrder(files=[PRICES], layouts={PRICES: "smard"}))
     assert report["layout"] == "smard"
-    (refused,) = await desk.inspect([PRICES], {PRICES: "omie"})
+    (refused,) = await desk.inspect(InspectionOrder(files=[PRICES], layouts={PRICES: "omie"}))
     assert "should be in the layout omie" in refused["refusal"]
-    (unknown,) = await desk.inspect([PRICES], {PRICES: "nonesuch"})
+    (unknown,) = await desk.inspect(InspectionOrder(files=[PRICES], layouts={PRICES: "nonesuch"}))
     assert "nonesuch" in unknown["refusal"]
 
 
@@ -71,8 +76,90 @@ async def test_files_that_two_layouts_fit_are_to_be_chosen_from(
     desk: ImportDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mara.assembly.imports.reports.fitting_layouts", lambda _: {"price": ("smard", "omie")})
-    assert await desk.inspect([PRICES], {}) == [{"files": [PRICES], "choices": ["smard", "omie"]}]
-    (report,) = await desk.inspect([PRICES], {PRICES: "smard"})
+    assert await desk.inspect(InspectionOrder(files=[PRICES])) == [{"files": [PRICES], "choices": ["smard", "omie"]}]
+    (report,) = await desk.inspect(InspectionOrder(files=[PRICES], layouts={PRICES: "smard"}))
+    assert report["layout"] == "smard"
+
+
+OWN = "plant.csv"
+SAID = {
+    "time": "Beginn",
+    "side": "begin",
+    "formats": ["%d.%m.%Y %H:%M"],
+    "clock": "Europe/Berlin",
+    "repeat": "order",
+    "steps_minutes": [60],
+    "value": "Preis",
+    "unit": "EUR ct/kWh",
+    "delimiter": ";",
+    "decimal": ".",
+}
+
+
+def own_bytes() -> bytes:
+    zone = ZoneInfo("Europe/Berlin")
+    lines = [f"{row.begin.astimezone(zone):%d.%m.%Y %H:%M};{row.value / 10:.3f}" for row in prices()]
+    return "\n".join(["Beginn;Preis", *lines]).encode()
+
+
+async def test_a_file_of_ones_own_is_kept_described_inspected_and_built(
+    desk: ImportDesk, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_here(monkeypatch)
+    name, layouts = await desk.receive(OWN, chunks(own_bytes()))
+    assert layouts == ("csv",)
+    (unknown,) = await desk.inspect(InspectionOrder(files=[name]))
+    assert unknown["outline"]["columns"] == ("Beginn", "Preis")
+    assert unknown["outline"]["delimiter"] == ";"
+    half = OwnTable(quantity="price", table={field: said for field, said in SAID.items() if field != "clock"})
+    (refused,) = await desk.inspect(InspectionOrder(files=[name], own={name: half}))
+    assert "csv.clock is missing" in refused["refusal"]
+    assert refused["own"]["table"] == half.table
+    (report,) = await desk.inspect(InspectionOrder(files=[name], own={name: OwnTable(quantity="price", table=SAID)}))
+    (series,) = report["series"]
+    assert (report["layout"], series["intervals"], series["currency"]) == ("csv", len(prices()), "EUR")
+    series_choice = {"files": [name], "layout": "csv", "point": "", "key": {}, "csv": SAID}
+    text = await desk.spec_of(draft_of(draft(price={"series": series_choice})))
+    assert tomllib.loads(text)["site"][0]["price"]["csv"] == SAID
+    assert (await desk.build(BuildRequest(name="own", spec=text))).state == "done"
+    (card,) = [card for card in desk.histories() if card.name == "own"]
+    built = read_history(Path(desk.place_of(card))).energy_price_usd_per_mwh[:, 0]
+    assert built == pytest.approx([1.08 * row.value for row in prices()], abs=0.01)
+
+
+async def test_the_rest_of_many_series_is_found_by_name_and_by_page(desk: ImportDesk, root: Path) -> None:
+    points = [f"NODE_{number:03d}" for number in range(120)]
+    header = "DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag"
+    lines = [f"07/01/2024,{hour:02d}:00,{point},20.5,N" for point in points for hour in range(1, 25)]
+    (root / "nodes.csv").write_text("\n".join([header, *lines]))
+    (first,) = await desk.inspect(InspectionOrder(files=["nodes.csv"]))
+    assert (first["series_count"], first["matching_count"], len(first["series"])) == (120, 120, 50)
+    (last,) = await desk.inspect(InspectionOrder(files=["nodes.csv"], skip=100))
+    assert [one["point"] for one in last["series"]] == points[100:]
+    (sought,) = await desk.inspect(InspectionOrder(files=["nodes.csv"], find="node_11"))
+    assert [one["point"] for one in sought["series"]] == points[110:]
+
+
+async def test_an_inspection_ends_when_it_is_cancelled_and_the_next_one_is_read(
+    desk: ImportDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, batches = threading.Event(), []
+
+    def endless(_: object, __: object, ___: object, go_on: Callable[[], None]) -> list[dict[str, object]]:
+        begun.set()
+        while True:
+            batches.append(1)
+            go_on()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mara.assembly.imports.desk.reports_on", endless)
+        reading = asyncio.create_task(desk.inspect(InspectionOrder(files=[PRICES])))
+        assert await asyncio.to_thread(begun.wait, 30.0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    assert batches
+    (report,) = await desk.inspect(InspectionOrder(files=[PRICES]))
     assert report["layout"] == "smard"
 
 

@@ -10,18 +10,29 @@ const numberOf = (text) => (text === "" || text === null || Number.isNaN(Number(
 export const slug = (text) =>
   text.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, MOST_ID) || "site";
 
-// The series of all reports as choices by what they tell: price, carbon, weather, hashprice, fx.
+const OWN = "csv"; // the layout that a user describes
+
+// Names a series for as long as its files are chosen, whichever part of the series is shown.
+export const seriesId = (report, series) =>
+  ["series", report.layout, report.quantity, report.files[0], series.point, JSON.stringify(series.key), series.currency].join("/");
+
+// The series of all reports as choices by what they tell: price, demand, carbon, weather, hashprice, fx.
 export function choicesOf(reports) {
   const found = {};
-  reports.forEach((report, r) => {
-    (report.series ?? []).forEach((series, s) => {
+  const seen = new Set();
+  for (const report of reports) {
+    for (const series of report.series ?? []) {
       const { point, key, currency } = series;
+      const id = seriesId(report, series);
+      if (seen.has(id)) continue;
+      seen.add(id);
       const apart = Object.entries(key).map(([name, text]) => `${name} ${text}`);
-      const label = [point || report.publisher, ...apart, ...(currency ? [currency] : [])].join(", ");
-      const files = { files: report.files, layout: report.layout, point, key: keyOf(series, report.series) };
-      (found[report.quantity] ??= []).push({ id: `${r}/${s}`, label: `${label} (${report.layout})`, currency, series, files });
-    });
-  });
+      const publisher = report.layout === OWN ? report.files[0] : report.publisher;
+      const label = [point || publisher, ...apart, ...(currency ? [currency] : [])].join(", ");
+      const files = { files: report.files, layout: report.layout, point, key: keyOf(series, report.series), csv: report.own?.table ?? null };
+      (found[report.quantity] ??= []).push({ id, label: `${label} (${report.layout})`, currency, series, files });
+    }
+  }
   return found;
 }
 
@@ -36,7 +47,8 @@ function keyOf(series, all) {
 export function newSite(choice, taken, choices) {
   const only = (quantity) => (choices[quantity]?.length === 1 ? choices[quantity][0].id : CONSTANT);
   const place = choice?.series ?? {};
-  const name = place.point || choice?.label || "";
+  const own = choice?.files.csv ? choice.files.files[0].split("/").at(-1).replace(/\.[a-z.]+$/i, "") : "";
+  const name = place.point || own || choice?.label || "";
   let id = slug(name || `site ${taken.length + 1}`);
   while (taken.includes(id)) id = `${id}-2`;
   return {
@@ -50,6 +62,8 @@ export function newSite(choice, taken, choices) {
     day_ahead: { source: NOTHING, constant: "", beside: "" },
     carbon: { source: only("carbon"), constant: "", beside: "" },
     weather: { source: only("weather"), constant: "", beside: "" },
+    demand: { source: NOTHING, constant: "", beside: "" },
+    demand_forecast: { source: NOTHING, constant: "", beside: "" },
   };
 }
 
@@ -82,6 +96,9 @@ export function draftOf(spec, choices, fxFiles) {
     day_ahead: site.day_ahead.source === NOTHING ? null : sourceOf(site.day_ahead, choices.price, 1),
     carbon: sourceOf(site.carbon, choices.carbon, 0.01), // percent on the screen, a share in the SPEC
     weather: sourceOf(site.weather, choices.weather, 1),
+    ...Object.fromEntries(
+      ["demand", "demand_forecast"].map((name) => [name, site[name].source === NOTHING ? null : sourceOf(site[name], choices.demand, 1)]),
+    ),
   }));
   const rates = Object.entries(spec.usd_per).map(([currency, text]) => [currency, numberOf(text)]);
   const wanted = currenciesOf(spec.sites, choices.price);

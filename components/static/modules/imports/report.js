@@ -1,20 +1,41 @@
 // One report on market files: what they are, and what is in them; or why they are refused.
+import { seriesId } from "mara/imports/draft.js";
+import { OwnForm } from "mara/imports/own_form.js";
+
 const MOST_ROWS = 12;
+const SEEK_DELAY_MS = 300;
 const MEASURED = ["price", "carbon"]; // which seldom stand still
 const number = (value) => (value === null || value === undefined ? "\u2013" : value.toLocaleString("en-US", { maximumFractionDigits: 2 }));
 const when = (text) => text.replace("T", " ").replace("Z", "");
 
 export const FileReport = {
-  props: { report: Object, offset: Number },
-  emits: ["layout-chosen", "site-wanted"],
+  components: { OwnForm },
+  props: { report: Object, is_reading: Boolean },
+  emits: ["layout-chosen", "site-wanted", "series-sought", "own-described"],
   data() {
     return { wanted: "", all: false };
   },
+  unmounted() {
+    clearTimeout(this.timer);
+  },
+  watch: {
+    wanted() {
+      clearTimeout(this.timer);
+      if (this.hasMore) this.timer = setTimeout(() => this.seek(0), SEEK_DELAY_MS);
+    },
+  },
   computed: {
+    // Of many series the server shows a part, and does the searching.
+    hasMore() {
+      return this.report.series_count > this.report.series?.length || this.report.skipped > 0 || this.report.matching_count < this.report.series_count;
+    },
     found() {
-      const wanted = this.wanted.trim().toLowerCase();
-      const rows = (this.report.series ?? []).map((series, place) => ({ series, id: `${this.offset}/${place}` }));
+      const wanted = this.hasMore ? "" : this.wanted.trim().toLowerCase();
+      const rows = (this.report.series ?? []).map((series) => ({ series, id: seriesId(this.report, series) }));
       return rows.filter(({ series }) => !wanted || this.named(series).toLowerCase().includes(wanted));
+    },
+    last() {
+      return this.report.skipped + this.report.series.length;
     },
     shown() {
       return this.all ? this.found : this.found.slice(0, MOST_ROWS);
@@ -28,7 +49,7 @@ export const FileReport = {
     facts() {
       const { report } = this;
       return [
-        ["Report", `${report.publisher}, ${report.report}`],
+        ["Report", report.own ? "a file of your own, as described" : `${report.publisher}, ${report.report}`],
         ["Layout", report.variant ? `${report.layout} (${report.variant})` : report.layout],
         ["Tells", `${report.quantity}${report.unit ? `, ${report.unit}` : ""}`],
         ["Clock", report.clock],
@@ -40,6 +61,9 @@ export const FileReport = {
     },
   },
   methods: {
+    seek(skip) {
+      this.$emit("series-sought", this.report, this.wanted.trim(), skip);
+    },
     number,
     when,
     named(series) {
@@ -66,9 +90,12 @@ export const FileReport = {
     },
   },
   template: `
-    <section class="file-report" :data-state="report.refusal ? 'bad' : null">
+    <section class="file-report" :data-state="report.refusal && !report.outline ? 'bad' : null">
       <h3 class="file-name">{{ title }}</h3>
-      <p v-if="report.refusal" class="import-refusal">{{ report.refusal }}</p>
+      <template v-if="report.refusal">
+        <p class="import-refusal">{{ report.refusal }}</p>
+        <OwnForm v-if="report.outline" :report="report" :title="title" @described="$emit('own-described', report, $event)" />
+      </template>
       <label v-else-if="report.choices" class="import-choice">
         Two layouts fit. Which is it?
         <select class="field" :aria-label="'Layout of ' + title" @change="$emit('layout-chosen', report.files[0], $event.target.value)">
@@ -80,7 +107,7 @@ export const FileReport = {
         <dl class="file-facts">
           <div v-for="[name, text] in facts" :key="name"><dt>{{ name }}</dt><dd>{{ text }}</dd></div>
         </dl>
-        <input v-if="report.series.length > 12" v-model="wanted" type="search" class="field file-find" placeholder="Find a point" :aria-label="'Find a point of ' + title" />
+        <input v-if="report.series.length > 12 || hasMore" v-model="wanted" type="search" class="field file-find" placeholder="Find a point" :aria-label="'Find a point of ' + title" />
         <div class="overflow" tabindex="0" role="region" :aria-label="'Series of ' + title">
           <table class="live-table series-table">
             <caption class="sr-only">Series of {{ title }}</caption>
@@ -124,9 +151,15 @@ export const FileReport = {
         </div>
         <p v-if="!found.length" class="note">No point has that in its name.</p>
         <button v-if="found.length > shown.length" type="button" class="text-button file-more" @click="all = true">All {{ found.length }} series</button>
-        <p v-if="report.series_count > report.series.length" class="note">
-          The first {{ report.series.length }} of {{ number(report.series_count) }} series are shown; the command line takes any of them.
-        </p>
+        <div v-if="hasMore" class="import-go">
+          <button type="button" class="text-button" :disabled="!report.skipped || is_reading" @click="seek(0)">First</button>
+          <button type="button" class="text-button" :disabled="last >= report.matching_count || is_reading" @click="seek(last)">Next</button>
+          <span class="note" role="status">
+            {{ report.series.length ? number(report.skipped + 1) + " to " + number(last) : "None" }} of {{ number(report.matching_count) }}
+            {{ report.matching_count < report.series_count ? "series with that in their names, of " + number(report.series_count) : "series" }}
+          </span>
+        </div>
+        <button v-if="report.own" type="button" class="text-button file-more" @click="$emit('own-described', report, null)">Describe the file otherwise</button>
       </template>
     </section>
   `,

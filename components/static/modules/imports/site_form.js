@@ -72,6 +72,10 @@ export const SiteForm = {
         <SourceField :entered="site.day_ahead" label="Known a day ahead" :choices="choices.price" is_optional :place="place" />
         <SourceField :entered="site.carbon" label="Carbon" :choices="choices.carbon" unit="g/kWh" beside="Renewable, %" :place="place" />
         <SourceField :entered="site.weather" label="Weather" :choices="choices.weather" unit="Dry bulb, C" beside="Wet bulb, C" :place="place" />
+        <template v-if="choices.demand">
+          <SourceField :entered="site.demand" label="Demand of the system" :choices="choices.demand" is_optional :place="place" />
+          <SourceField :entered="site.demand_forecast" label="Its forecast" :choices="choices.demand" is_optional :place="place" />
+        </template>
       </div>
       <button type="button" class="text-button site-remove" :aria-label="'Remove the site ' + place" @click="$emit('site-gone')">Remove site</button>
     </fieldset>

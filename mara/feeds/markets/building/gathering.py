@@ -99,7 +99,9 @@ class Reader:
         for source in sources_of(path):
             if table.layout == CSV_LAYOUT:
                 assert table.csv is not None
-                layout, sheet = opened_in(source, [own_layout(table.csv, request.quantities[0], request.where)])
+                layout, sheet = opened_in(
+                    source, [own_layout(table.csv, request.quantities[0], request.where, request.field)]
+                )
             elif table.layout is not None:
                 layout, sheet = opened_in(source, layouts_of(table.layout))
             else:
@@ -115,7 +117,7 @@ class Reader:
     def _group_of(self, request: Request) -> tuple[object, ...]:
         table = request.table
         picks = tuple(sorted(table.key.items()))
-        csv = repr(table.csv)
+        csv = repr((table.csv, request.field)) if table.csv is not None else ""
         return (tuple(table.files or ()), table.layout, csv, table.as_of, picks, request.quantities)
 
 

@@ -1,5 +1,7 @@
 """The layout `csv`, whose columns and stamps the SPEC itself declares."""
 
+import tomllib
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -63,7 +65,7 @@ class CsvTableSpec(BaseModel):
     repeat: Repeat = Repeat.NEVER
     flag: str = ""
     second: tuple[str, ...] = ("Y",)
-    steps_minutes: Annotated[tuple[int, ...], Field(min_length=1)]
+    steps_minutes: Annotated[tuple[Annotated[int, Field(ge=1, le=44_640)], ...], Field(min_length=1)]
     value: str | None = None
     values: dict[str, str] = Field(default_factory=dict)
     unit: str | None = None
@@ -93,11 +95,22 @@ class CsvTableSpec(BaseModel):
             raise ValueError("should have one of hour and period beside date")
         if (self.value is None) == (not self.values):
             raise ValueError("should have one of value and values")
+        if self.repeat in {Repeat.FLAG, Repeat.SUFFIX} and self.hour is None:
+            raise ValueError("should have a date and an hour where a flag or a suffix tells the repeated hour")
+        if self.delimiter in {'"', "\n", "\r", "\0"}:
+            raise ValueError("should have a delimiter that stands between cells, such as ; or a tab")
+        try:
+            "".encode(self.encoding)
+        except LookupError as error:
+            raise ValueError("should have an encoding that is known, such as utf-8 or cp1252") from error
         return self
 
 
-def own_layout(given: dict[str, Any], quantity: Quantity, where: str) -> Layout:
+def own_layout(given: dict[str, Any], quantity: Quantity, where: str, field: str = "") -> Layout:
     """Make the layout that the `csv` table of a SPEC declares.
+
+    Args:
+        field: field of a single `value`, where the quantity has several; empty for its first.
 
     Raises:
         ConfigError: a field is missing, unknown or contradicts another; the message names it.
@@ -129,7 +142,7 @@ def own_layout(given: dict[str, Any], quantity: Quantity, where: str) -> Layout:
             second=table.second,
             is_stated=table.clock == "stated",
         ),
-        values=_values_of(table, quantity, where),
+        values=_values_of(table, quantity, where, field or FIELDS[quantity]),
         point=(table.point,) if table.point else (),
         keys=tuple(Key(name=name, column=column) for name, column in table.keys.items()),
         steps_minutes=table.steps_minutes,
@@ -139,6 +152,27 @@ def own_layout(given: dict[str, Any], quantity: Quantity, where: str) -> Layout:
         known=table.known,
         licence=table.licence,
     )
+
+
+def layout_in(path: Path) -> Layout:
+    """Read the layout that a TOML file declares: `quantity`, and the table `csv`.
+
+    Raises:
+        ConfigError: the file cannot be used; the message says why.
+    """
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): name a file that is there") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} should be TOML, but {error}: correct it") from error
+    quantity, table = said.get("quantity", str(Quantity.PRICE)), said.get("csv")
+    if quantity not in set(Quantity) or not isinstance(table, dict):
+        raise ConfigError(
+            f"{path} should have a table [csv], and quantity as one of {', '.join(Quantity)}, has {', '.join(said)}: "
+            "correct it"
+        )
+    return own_layout(table, Quantity(quantity), str(path))
 
 
 def _stamp_of(table: CsvTableSpec) -> Stamp:
@@ -159,9 +193,9 @@ def _stamp_of(table: CsvTableSpec) -> Stamp:
     )
 
 
-def _values_of(table: CsvTableSpec, quantity: Quantity, where: str) -> tuple[Value, ...]:
-    columns = {FIELDS[quantity]: table.value} if table.value is not None else table.values
-    units = {FIELDS[quantity]: table.unit, **table.units}
+def _values_of(table: CsvTableSpec, quantity: Quantity, where: str, only: str) -> tuple[Value, ...]:
+    columns = {only: table.value} if table.value is not None else table.values
+    units = {only: table.unit, **table.units}
     values = []
     for field, column in columns.items():
         unit = units.get(field)

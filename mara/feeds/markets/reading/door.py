@@ -37,14 +37,20 @@ Columns `series`, `lines` and `vintage`, then the parts of the stamp and the val
 """
 
 
-def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
+def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted, on_batch: Callable[[], object] = lambda: None) -> Readings:
     """Read the wanted rows of a file.
+
+    Args:
+        on_batch: called before each batch of rows; raises where nobody wants them any more.
 
     Raises:
         FeedInvalid: a stamp or a number is invalid, or `intervals_of` refuses a row.
     """
     reader = _Reader(sheet, layout, wanted)
-    pieces = [piece for batch in sheet.batches(reader.columns) for piece in reader.pieces(batch)]
+    pieces: list[Piece] = []
+    for batch in sheet.batches(reader.columns):
+        on_batch()
+        pieces += reader.pieces(batch)
     fields = tuple(dict.fromkeys(block.value.field for block in reader.blocks))
     columns = _joined(pieces, fields)
     columns.setdefault("vintage", np.broadcast_to(np.int64(0), len(columns["lines"])))

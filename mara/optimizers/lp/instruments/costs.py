@@ -3,6 +3,8 @@
 Model: docs/model.md#the-power-contract
 """
 
+from typing import Final
+
 import numpy as np
 
 from mara.core.arrays import Floats
@@ -11,6 +13,9 @@ from mara.core.fleet import MINERS, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
 from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
+
+TOO_SLOW_USD_PER_MW_H: Final = -1.0
+"""Earnings of load that is too slow for a product, so that none is pledged."""
 
 
 def add_hourly_costs(cost_usd_per_mw: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
@@ -90,11 +95,15 @@ def pledge_usd_per_mw_h(product: GridProduct, case: LpCase) -> tuple[Floats, Flo
     called = product.expected_deployment_share
     per_site_mw = product.price_usd_per_mw_h + called * product.deployment_usd_per_mwh
     miners, merchant, spot = margins_usd_per_mwh(case)
-    return (
-        case.pue[:, :, MINERS] * per_site_mw[:, :, None] - called * miners,
-        case.pue[:, :, RACKS] * per_site_mw[:, :, None] - called * merchant,
-        case.pue[:, :, Workload.GPU] * per_site_mw - called * spot,
+    pledged = (
+        (product.takes_miners, case.pue[:, :, MINERS] * per_site_mw[:, :, None] - called * miners),
+        (product.takes_merchant, case.pue[:, :, RACKS] * per_site_mw[:, :, None] - called * merchant),
+        (product.takes_spot, case.pue[:, :, Workload.GPU] * per_site_mw - called * spot),
     )
+    of_miners, of_merchant, of_spot = (
+        e if is_able else np.full_like(e, TOO_SLOW_USD_PER_MW_H) for is_able, e in pledged
+    )
+    return of_miners, of_merchant, of_spot
 
 
 def pledges_usd_per_mw_h(contract: PowerContract, case: LpCase) -> tuple[Floats, Floats, Floats]:
@@ -129,6 +138,8 @@ def battery_pledge_usd_per_mw_h(product: GridProduct, battery: Batteries, case: 
     there_and_back = battery.efficiency_in_share * battery.efficiency_out_share
     losses = np.maximum(case.grid_usd_per_mwh, 0.0) * (1.0 / there_and_back - 1.0)
     paid = product.price_usd_per_mw_h + called * product.deployment_usd_per_mwh
+    if not product.takes_batteries:
+        return np.full_like(paid, TOO_SLOW_USD_PER_MW_H)
     return paid - called * (battery.wear_usd_per_mwh + losses)
 
 

@@ -1,5 +1,6 @@
 """Answers about more than one site: moves, money, plans and prices."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -168,8 +169,7 @@ def _both_ends(facts: Facts, history: RunHistory, context: TickContext, event: E
     ]
 
 
-def _largest(facts: Facts, money: np.ndarray, which: slice, span: str) -> str:
-    lines = range(*which.indices(len(money)))
+def _largest(facts: Facts, money: np.ndarray, lines: Sequence[int], span: str) -> str:
     parts = []
     for line in sorted(lines, key=lambda line: -abs(money[line]))[:MOST_LINES]:
         amount_usd, words = float(abs(money[line])), LINE_WORDS[line]

@@ -1,0 +1,130 @@
+"""The commands `dispatch` and `executor`: a plan's targets, and real devices."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mara.assembly.signals import executor_setup_of
+from mara.assembly.worlds import outside_of
+from mara.cli.app import app
+from mara.cli.report import show
+from mara.errors import CommandError, ConfigError
+from mara.runtime.clock import SystemClock
+from mara.runtime.signals.documents import document_at
+from mara.runtime.signals.executor_desk import ExecutorSetup
+from mara.settings import Settings, read_settings
+from mara.signals.document_json import plain_document, schema_of_documents
+from mara.signals.executors.base import state_text
+from mara.signals.executors.driver import released
+from mara.signals.executors.hold import HoldFile
+from mara.signals.executors.registry import executor_of, specs_in
+from mara.store.read.read_model import ReadModel
+
+executor = typer.Typer(
+    no_args_is_help=True,
+    help="Executors: try one, or give a site back to its owner.",
+    rich_markup_mode=None,
+)
+app.add_typer(executor, name="executor")
+
+SiteId = Annotated[str, typer.Argument(help="The id of the site.")]
+
+
+@app.command()
+def dispatch(
+    *,
+    tick: Annotated[int | None, typer.Option(min=0, help="Of this tick; left out: the newest stored.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a document.")] = False,
+) -> None:
+    """Print the targets of a stored tick for programs that act on them.
+
+    The stored run is only read, also while it is running.
+    """
+    if schema:
+        show(schema_of_documents(), as_json=True)
+        return
+    reading = ReadModel.open(read_settings().database_url)
+    try:
+        document = document_at(reading, tick)
+    finally:
+        reading.close()
+    if as_json:
+        show(plain_document(document), as_json=True)
+        return
+    typer.echo(f"{document.run} tick {document.tick}, {document.mode}, by {document.plan.optimizer}")
+    typer.echo(f"valid from {document.valid_from.isoformat()} to {document.valid_to.isoformat()}")
+    for site in document.sites:
+        limit = "no limit" if site.site_limit_mw is None else f"limit {site.site_limit_mw:.3f} MW"
+        typer.echo(f"{site.site_id}  {site.mode}  {site.site_power_mw:.3f} MW at the meter, {limit}")
+        for group in site.groups:
+            typer.echo(f"  {group.order_number}. {group.group}: {group.power_mw:.3f} MW, {group.units_on_count} on")
+        for reason in site.reasons:
+            typer.echo(f"  {reason}")
+
+
+@executor.command()
+def check(
+    site: SiteId,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Connect to the devices of a site and read them; nothing is written."""
+    settings = read_settings()
+    setup, spec = _found(settings, site)
+    reached = executor_of(spec, setup.secret, SystemClock().now)
+    takes, state = reached.capabilities(), reached.read()
+    held = HoldFile(setup.holds, setup.locks, site).read()
+    show(
+        {
+            "site": site,
+            "kind": reached.kind,
+            "device": takes.device,
+            "least_mw": takes.least_mw,
+            "most_mw": takes.most_mw,
+            "step_mw": takes.step_mw,
+            "state": state_text(state),
+            "is_held": held is not None,
+            "owners_state": state_text(held.owners if held is not None else state),
+        },
+        as_json=as_json,
+    )
+
+
+@executor.command()
+def release(site: SiteId) -> None:
+    """Bring the devices of a site back to the state that their owner had set.
+
+    A Mara that runs is asked to disarm the site instead; a device that somebody else has set is left alone.
+    """
+    settings = read_settings()
+    setup, spec = _found(settings, site)
+    hold = HoldFile(setup.holds, setup.locks, site)
+    held = hold.read()
+    if held is None:
+        typer.echo(f"{site}: nothing is held")
+        return
+    reached = executor_of(spec, setup.secret, SystemClock().now)
+    hold.lock(reached.capabilities().device)
+    try:
+        said = released(reached, held, lambda _: None)
+        hold.forget_as(said)
+    finally:
+        hold.unlock()
+    typer.echo(f"{site}: {said}")
+
+
+def _found(settings: Settings, site: str) -> tuple[ExecutorSetup, Any]:
+    """Find the executor of a site.
+
+    Raises:
+        ConfigError: there is no executors file, or it cannot be used.
+        CommandError: it names no executor for the site.
+    """
+    setup = executor_setup_of(settings)
+    if setup is None:
+        raise ConfigError("MARA_EXECUTORS should name a file of executors, and is not set: see docs/formats.md")
+    specs = specs_in(setup.specs, outside_of(settings).config.fleet.site_ids)
+    if site not in specs:
+        raise CommandError(f"no executor is set up for {site[:60]!r}: {setup.specs} has {', '.join(specs)}")
+    return setup, specs[site]

@@ -1,0 +1,128 @@
+"""Conditions and costs of many ticks at once, from feeds alone.
+
+None of it depends on the world, so that a run which knows its feed computes it ahead: a few large arrays cost less than
+many small ones. The numbers are those of `conditions_of`, bit for bit, because every formula is applied by element.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mara.core.arrays import Floats, sealed
+from mara.core.climate import derate_share, pue_of
+from mara.core.fleet import MINERS, Workload
+from mara.core.market import (
+    margin_usd_per_mwh,
+    mining_value_usd_per_mwh,
+    remote_cost_usd_per_mwh,
+)
+from mara.core.units import G_PER_KG, TOKENS_PER_MTOK
+from mara.core.world import Conditions, Forecast, Observation, RunConfig, known_in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlook:
+    """A tick as it is observed and as it is known when it is planned.
+
+    Attributes:
+        known: observation by which the tick is planned; that of the tick itself where all prices are known.
+        known_conditions: conditions by which it is planned.
+        conditions: conditions by which it is settled.
+        rack_cost_usd_per_mwh: cost of a rack megawatt-hour in each row of the forecast (H, S).
+        most_rack_cost_usd_per_mwh: the largest of them.
+    """
+
+    observation: Observation
+    forecast: Forecast
+    known: Observation
+    known_conditions: Conditions
+    conditions: Conditions
+    rack_cost_usd_per_mwh: Floats
+    most_rack_cost_usd_per_mwh: float
+
+
+def outlooks_of(
+    observations: Sequence[Observation], forecasts: Sequence[Forecast], config: RunConfig
+) -> tuple[Outlook, ...]:
+    """Compute the outlooks of successive ticks.
+
+    Their forecasts have equally many rows.
+    """
+    known = [known_in(forecast, seen) for forecast, seen in zip(forecasts, observations, strict=True)]
+    conditions = conditions_of_all(observations, config)
+    expects = any(forecast.expects_present_price for forecast in forecasts)
+    known_conditions = conditions_of_all(known, config) if expects else conditions
+    rack_cost = rack_cost_ahead_usd_per_mwh(forecasts, config)
+    most: list[float] = rack_cost.max(axis=(1, 2)).tolist()
+    return tuple(
+        Outlook(
+            observation=seen,
+            forecast=forecasts[t],
+            known=known[t],
+            known_conditions=known_conditions[t],
+            conditions=conditions[t],
+            rack_cost_usd_per_mwh=rack_cost[t],
+            most_rack_cost_usd_per_mwh=most[t],
+        )
+        for t, seen in enumerate(observations)
+    )
+
+
+def conditions_of_all(observations: Sequence[Observation], config: RunConfig) -> tuple[Conditions, ...]:
+    """Compute the conditions of many ticks, with what planners ask of them."""
+    fleet, terms = config.fleet, config.terms
+    dry_bulb_c = np.stack([seen.dry_bulb_c for seen in observations])
+    pue = pue_of(dry_bulb_c, np.stack([seen.wet_bulb_c for seen in observations]), fleet)
+    available = fleet.nameplate_mw * np.stack([seen.availability_share for seen in observations])[:, :, None]
+    derate = derate_share(dry_bulb_c)
+    if derate is not None:
+        available *= derate
+    racks = available[:, :, Workload.GPU] + available[:, :, Workload.ASIC]
+    rack_pue = pue[:, :, Workload.GPU]
+    room = np.minimum(racks, fleet.grid_limit_mw / rack_pue)
+    carbon = np.stack([seen.carbon_intensity_g_per_kwh for seen in observations])
+    carbon = carbon * (terms.carbon_price_usd_per_t / G_PER_KG)
+    grid = np.stack([seen.energy_price_usd_per_mwh for seen in observations]) + carbon
+    hashprice = np.array([seen.hashprice_usd_per_ph_day for seen in observations])
+    mining = mining_value_usd_per_mwh(hashprice[:, None], fleet.efficiency_j_per_th)
+    margin = margin_usd_per_mwh(mining[:, None, :], pue[:, :, MINERS], grid[:, :, None])
+    merchant, rack_cost = _merchant_value(observations, config), rack_pue * grid
+    for array in (pue, available, racks, room, carbon, grid, mining, margin, merchant, rack_cost):
+        sealed(array)
+    found = []
+    for t in range(len(observations)):
+        conditions = Conditions(
+            pue=pue[t],
+            available_mw=available[t],
+            racks_mw=racks[t],
+            rack_pue=pue[t, :, Workload.GPU],
+            contract_room_mw=room[t],
+            carbon_cost_usd_per_mwh=carbon[t],
+            grid_cost_usd_per_mwh=grid[t],
+            mining_value_usd_per_mwh=mining[t],
+            merchant_value_usd_per_mwh=merchant[t],
+        )
+        # Cached properties: computed here for all ticks at once.
+        vars(conditions).update(rack_cost_usd_per_mwh=rack_cost[t], miner_margin_usd_per_mwh=margin[t])
+        found.append(conditions)
+    return tuple(found)
+
+
+def rack_cost_ahead_usd_per_mwh(forecasts: Sequence[Forecast], config: RunConfig) -> Floats:
+    """Compute the cost of a rack megawatt-hour in each row of each forecast (T, H, S)."""
+    carbon = np.stack([ahead.carbon_intensity_g_per_kwh for ahead in forecasts])
+    carbon = carbon * (config.terms.carbon_price_usd_per_t / G_PER_KG)
+    dry_bulb_c = np.stack([ahead.dry_bulb_c for ahead in forecasts])
+    pue = pue_of(dry_bulb_c, np.stack([ahead.wet_bulb_c for ahead in forecasts]), config.fleet)[..., Workload.GPU]
+    return sealed(pue * (np.stack([ahead.energy_price_usd_per_mwh for ahead in forecasts]) + carbon))
+
+
+def _merchant_value(observations: Sequence[Observation], config: RunConfig) -> Floats:
+    """Compute `merchant_value_usd_per_mwh` of many ticks (T, R, S, 2)."""
+    fleet = config.fleet
+    price = np.array([seen.token_price_usd_per_mtok for seen in observations])
+    multiplier = np.stack([seen.demand_multiplier_share for seen in observations])
+    by_kind = fleet.tokens_per_mwh * (price / TOKENS_PER_MTOK)[:, None]
+    remote = remote_cost_usd_per_mwh(fleet, config.terms.remote_serving_usd_per_mwh)
+    return np.asarray((multiplier[:, :, None] * by_kind[:, None, :])[:, :, None, :] - remote)

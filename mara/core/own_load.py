@@ -1,0 +1,142 @@
+"""Own-account load of a tick, fitted to machines, demand, racks and connections.
+
+Model: docs/model.md#10-dispatch
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, row_sums
+from mara.core.fleet import MINERS, RACKS
+from mara.core.plan import PlanStep
+from mara.core.units import TOLERANCE_MW
+from mara.core.world import Conditions, Observation, RunConfig, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OwnLoad:
+    """Own-account load that fits a site, and the load that it left out."""
+
+    miners_mw: Floats
+    merchant_mw: Floats
+    mining_mw: Floats
+    racks_used_mw: Floats
+    site_power_mw: Floats
+    rack_short_mw: Floats | None
+    grid_short_mw: Floats | None
+
+
+def fit_own_load(
+    plan: PlanStep,
+    contracts_mw: Floats,
+    world: World,
+    conditions: Conditions,
+    observation: Observation,
+    config: RunConfig,
+    *,
+    limit_mw: Floats,
+) -> OwnLoad:
+    """Fit a plan's miners and merchant inference to the limits of a tick.
+
+    Args:
+        limit_mw: most power that a site can have: its connection, and what its battery delivers (S,).
+    """
+    merchant, racks_by_kind, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
+    miners = fit_miners(plan.miners_mw, world, conditions, config)
+    power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
+    over = power - limit_mw
+    crowded = np.count_nonzero(over > TOLERANCE_MW) > 0
+    if crowded:
+        miners, merchant = miners.copy(), merchant.copy()
+        shed_to_grid(miners, merchant, over, conditions)
+        racks_by_kind = merchant.sum(axis=0)
+        power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
+    return OwnLoad(
+        miners_mw=miners,
+        merchant_mw=merchant,
+        mining_mw=row_sums(miners),
+        racks_used_mw=row_sums(racks_by_kind),
+        # Any excess over the limit that remains here is rounding.
+        site_power_mw=np.minimum(power, limit_mw, out=power),
+        rack_short_mw=rack_short,
+        grid_short_mw=over if crowded else None,
+    )
+
+
+def _fit_merchant(
+    wanted_mw: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, config: RunConfig
+) -> tuple[Floats, Floats, Floats | None]:
+    """Fit merchant inference to demand, machines and the racks that contracts leave.
+
+    Returns the load (R, S, 2), its sum over regions (S, 2), and the load that lacked racks (S,).
+    """
+    tokens = (wanted_mw @ config.fleet.tokens_per_mwh).sum(axis=1)
+    demand = observation.demand_tokens_per_h
+    if np.count_nonzero(tokens > demand * ROUNDED_UP):
+        fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
+        wanted_mw = wanted_mw * fit[:, None, None]
+    by_kind = wanted_mw.sum(axis=0)
+    kinds = conditions.available_mw[:, RACKS]
+    if np.count_nonzero(by_kind > kinds):
+        wanted_mw = wanted_mw * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
+        by_kind = np.minimum(by_kind, kinds)
+    total = row_sums(by_kind)
+    short = total + contracts_mw - conditions.racks_mw
+    if not np.count_nonzero(short > 0.0):
+        return wanted_mw, by_kind, None
+    fit = crowded_share(total, contracts_mw, conditions.racks_mw)[:, None]
+    return wanted_mw * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
+
+
+def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -> Floats:
+    """Share of a site's merchant inference for which contracts leave racks (..., S)."""
+    room = np.maximum(racks_mw - contracts_mw, 0.0)
+    return np.where(merchant_mw > room, room / np.maximum(merchant_mw, TOLERANCE_MW), 1.0)
+
+
+def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
+    """Fit miners to availability and to their minimum time off (S, 3)."""
+    available = conditions.available_mw[:, MINERS]
+    fitted = np.minimum(wanted_mw, available) if np.count_nonzero(wanted_mw > available) else wanted_mw
+    least = config.miner_min_off_ticks
+    if least > 1:
+        off = world.miner_off_ticks
+        held_back = (off > 0) & (off < least)
+        if np.count_nonzero(held_back):
+            fitted = np.where(held_back, 0.0, fitted)
+    return fitted
+
+
+def shed_to_grid(
+    miners_mw: Floats,
+    merchant_mw: Floats,
+    over_mw: Floats,
+    conditions: Conditions,
+) -> None:
+    """Cut the loads of least value in place, where power exceeds the grid limit."""
+    mining: list[float] = conditions.mining_value_usd_per_mwh.tolist()
+    value = conditions.merchant_value_usd_per_mwh
+    for s in np.nonzero(over_mw > TOLERANCE_MW)[0].tolist():
+        pue = conditions.pue[s].tolist()
+        loads = [(mining[k] / pue[k], miners_mw[s], k, pue[k]) for k in range(len(mining))]
+        for r in range(len(merchant_mw)):
+            loads += [(value[r, s, j] / pue[3 + j], merchant_mw[r, s], j, pue[3 + j]) for j in range(2)]
+        left = float(over_mw[s])
+        for _, row, k, factor in sorted(loads, key=lambda load: load[0]):
+            cut = min(float(row[k]), left / factor)
+            row[k] -= cut
+            left -= cut * factor
+            if left <= 0.0:
+                break
+
+
+def site_power_mw(miners_mw: Floats, racks_by_kind_mw: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
+    """Sum the power of all load, cooling included (S,)."""
+    own = row_sums(miners_mw * conditions.pue[:, MINERS]) + row_sums(racks_by_kind_mw * conditions.pue[:, RACKS])
+    return np.asarray(own + contracts_mw * conditions.rack_pue)
+
+
+ROUNDED_UP: Final = 1.0 + 1e-12
+"""Factor by which sums of floats may exceed the demand that a plan serves exactly."""

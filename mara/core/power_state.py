@@ -1,0 +1,102 @@
+"""State of a fleet's power terms between ticks: peaks, batteries, awards, bills."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.power_terms import TAKE_OR_PAY, PowerTerms
+
+RATCHET_MONTHS: Final = 11
+"""Months before the present one whose peaks a ratchet looks at."""
+DAYS_KEPT: Final = 31
+"""Days whose highest system demand is remembered, today among them."""
+BILL_COUNT: Final = 12
+"""Parts of a bill: energy and the eleven lines of the power terms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerState:
+    """All that the power terms remember, over S sites and P products.
+
+    Months are calendar months of each site. D are demand charges, Q coincident peak charges, T take-or-pay contracts.
+
+    Attributes:
+        month_number: month of the last tick, counted from year 0 (S,); -1 before the first.
+        stored_mwh: energy in batteries (S,). delivered_mwh: what they delivered in the UTC day so far (S,).
+        interval_mwh, interval_ticks: drawn in the unfinished interval, and its ticks so far (D,).
+        peak_mw: highest counted mean of the month (D,).
+        earlier_peaks_mw: those of the months before, newest first (D, 11).
+        charged_micro_usd: posted for the month so far (D,).
+        system_interval_mwh, load_interval_mwh, system_interval_ticks: the unfinished interval (Q,).
+        system_peak_mw: highest system demands of the month, highest first; -1 for none yet (Q, N).
+        load_at_peak_mw: what the site drew then (Q, N).
+        daily_peak_mw: highest system demand of each day, newest first, today's the first; -1 unknown (Q, 31).
+        award_mw: sold in the last tick (P, S).
+        call_ends_tick: end of each product's call in the last tick, 0 without one (P,).
+        called_base_mw: flexible power before the calls under way, else of the last tick (S,).
+        reserve_micro_usd: earned by products in the month so far, less what was clawed back (P, S).
+        taken_mwh: taken under take-or-pay contracts in the calendar year so far (T,).
+        bill_micro_usd: the month's bill by part, a cost negative (S, 12): energy, then the lines of the power terms.
+        accrued_micro_usd: coincident peaks accrued since the run began, due in the year after each.
+    """
+
+    month_number: Ints
+    stored_mwh: Floats
+    delivered_mwh: Floats
+    interval_mwh: Floats
+    interval_ticks: Ints
+    peak_mw: Floats
+    earlier_peaks_mw: Floats
+    charged_micro_usd: Ints
+    system_interval_mwh: Floats
+    load_interval_mwh: Floats
+    system_interval_ticks: Ints
+    system_peak_mw: Floats
+    load_at_peak_mw: Floats
+    daily_peak_mw: Floats
+    award_mw: Floats
+    call_ends_tick: Ints
+    called_base_mw: Floats
+    reserve_micro_usd: Ints
+    taken_mwh: Floats
+    bill_micro_usd: Ints
+    accrued_micro_usd: int = 0
+
+
+def first_power_state(terms: PowerTerms) -> PowerState:
+    """State before tick 0: batteries as they begin, nothing billed, nothing sold."""
+    s, d, q, p = terms.site_count, len(terms.demand), len(terms.peaks), len(terms.products)
+    most = max((charge.peaks_count for charge in terms.peaks), default=0)
+    annual = sum(contract.kind == TAKE_OR_PAY for contract in terms.supplies)
+    return PowerState(
+        month_number=_whole(s, fill=-1),
+        stored_mwh=terms.start_mwh,
+        delivered_mwh=_none(s),
+        interval_mwh=_none(d),
+        interval_ticks=_whole(d),
+        peak_mw=_none(d),
+        earlier_peaks_mw=_none(d, RATCHET_MONTHS),
+        charged_micro_usd=_whole(d),
+        system_interval_mwh=_none(q),
+        load_interval_mwh=_none(q),
+        system_interval_ticks=_whole(q),
+        system_peak_mw=_none(q, most, fill=-1.0),
+        load_at_peak_mw=_none(q, most),
+        daily_peak_mw=_none(q, DAYS_KEPT, fill=-1.0),
+        award_mw=_none(p, s),
+        call_ends_tick=_whole(p),
+        called_base_mw=_none(s),
+        reserve_micro_usd=_whole(p, s),
+        taken_mwh=_none(annual),
+        bill_micro_usd=_whole(s, BILL_COUNT),
+    )
+
+
+def _none(*shape: int, fill: float = 0.0) -> Floats:
+    return sealed(np.full(shape, fill))
+
+
+def _whole(*shape: int, fill: int = 0) -> Ints:
+    return sealed(np.full(shape, fill, dtype=np.int64))

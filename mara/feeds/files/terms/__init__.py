@@ -1,0 +1,1 @@
+"""Power terms of fleets from TOML: charges, supply, batteries and grid products."""

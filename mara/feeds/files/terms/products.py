@@ -1,0 +1,117 @@
+"""Grid products from a TOML file: a shipped one by name, others by path."""
+
+import tomllib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mara.core.fleet import Fleet
+from mara.core.power_terms import ReserveProduct, TermTimes
+from mara.errors import ConfigError
+from mara.feeds.files.terms.power_tables import PRODUCT_TABLES, ProductTable, ProductTables
+from mara.feeds.files.terms.toml_refusal import Loc, Refuser, read_any
+from mara.spelling import nearest
+
+PRODUCTS_FILE: Final = "products.toml"
+MAX_PRODUCTS_BYTES: Final = 1_000_000
+
+
+def read_products(name_or_path: str, fleet: Fleet) -> tuple[ReserveProduct, ...]:
+    """Read grid products from a TOML file, or shipped ones by name (`ercot`).
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be used; the message names file, line, field and remedy.
+    """
+    source = _source_of(name_or_path)
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"products file {source} cannot be read, {error.strerror}: correct the path") from error
+    if len(content) > MAX_PRODUCTS_BYTES:
+        raise ConfigError(f"{source} should have at most {MAX_PRODUCTS_BYTES:,} bytes, has more: is it another file?")
+    try:
+        text = content.decode("utf-8-sig")
+        raw = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{source} should be UTF-8 text, but {error.reason}: save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{source} should be TOML, but {error}: correct it") from error
+    refused = Refuser(str(source), text, lambda loc: _field_text(loc, raw))
+    if not raw.get("product"):
+        raise ConfigError(f"{source} should have at least one [[product]], has none: add one")
+    try:
+        tables = ProductTables.model_validate(raw)
+    except ValidationError as error:
+        raise refused.of_schema(error.errors(), PRODUCT_TABLES, "a products file") from error
+    seen: set[str] = set()
+    for p, table in enumerate(tables.product):
+        if table.id in seen:
+            raise refused(("product", p, "id"), f"should be unique, came {table.id!r} twice", "rename one")
+        seen.add(table.id)
+        for site_id in table.sites:
+            if site_id not in fleet.site_ids:
+                near = nearest(site_id, fleet.site_ids, least_share=0.0)
+                raise refused(
+                    ("product", p, "sites"), f"should name sites of the fleet, came {site_id!r}", f"is it {near}?"
+                )
+    return tuple(_product_of(table, fleet) for table in tables.product)
+
+
+def shipped_products() -> list[str]:
+    """List the names of the shipped products files."""
+    return sorted(item.name.removesuffix(".toml") for item in _shipped().iterdir() if item.name.endswith(".toml"))
+
+
+def products_beside(fleet_name: str) -> str | None:
+    """Find the products file beside a fleet file; None where there is none."""
+    beside = Path(fleet_name).parent / PRODUCTS_FILE
+    return str(beside) if fleet_name.endswith(".toml") and beside.is_file() else None
+
+
+def _product_of(table: ProductTable, fleet: Fleet) -> ReserveProduct:
+    sites = [fleet.site_ids.index(site_id) for site_id in table.sites] or range(fleet.site_count)
+    return ReserveProduct(
+        id=table.id,
+        kind=table.kind,
+        sites=tuple(sites),
+        response_s=table.response_s,
+        duration_minutes=table.duration_minutes,
+        notice_minutes=table.notice_minutes,
+        block_mw=table.block_mw,
+        minimum_bid_mw=table.minimum_bid_mw,
+        price_usd_per_mw_h=0.0 if isinstance(table.price, str) else table.price,
+        price_column=table.price if isinstance(table.price, str) else "",
+        expected_deployment_share=table.expected_deployment_share,
+        deployment_usd_per_mwh=table.deployment_price_usd_per_mwh,
+        penalty_share=table.penalty_share,
+        penalty_usd_per_mwh=table.penalty_usd_per_mwh,
+        tests_per_year_count=table.tests_per_year,
+        times=TermTimes(month_numbers=table.months, weekday_numbers=table.weekdays, hour_numbers=table.hours),
+    )
+
+
+def _field_text(loc: Loc, raw: dict[str, Any]) -> str:
+    """Write a location for a message: ``product 'rrs' response_s``."""
+    if len(loc) < 2 or loc[0] != "product" or not isinstance(loc[1], int):
+        return ".".join(map(str, loc))
+    table = read_any(raw, "product")[loc[1]]
+    named = table.get("id") if isinstance(table, dict) else None
+    return f"product {named or loc[1] + 1!r} {'.'.join(map(str, loc[2:]))}".strip()
+
+
+def _shipped() -> Traversable:
+    return files("mara") / "data" / "products"
+
+
+def _source_of(name_or_path: str) -> Path | Traversable:
+    if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
+        return Path(name_or_path)
+    names = shipped_products()
+    if name_or_path in names:
+        return _shipped() / f"{name_or_path}.toml"
+    near = nearest(name_or_path, names)
+    remedy = f"the nearest is {near}" if near else "give a .toml file"
+    raise ConfigError(f"products should be one of {', '.join(names)} or a .toml file, came {name_or_path!r}: {remedy}")

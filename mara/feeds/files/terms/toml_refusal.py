@@ -1,0 +1,125 @@
+"""Refusals of TOML files, which name the line at fault, the field and a remedy."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from mara.errors import ConfigError
+from mara.spelling import nearest
+
+MAX_SHOWN_LENGTH: Final = 80
+"""Most characters of a refused value that a message repeats."""
+
+Loc = tuple[int | str, ...]
+"""Location in a file: table names, the number of a table in a list, the field."""
+
+_SHAPES: Final = {"model_type": "a table", "dict_type": "a table", "tuple_type": "a list of tables, each [[site]]"}
+_HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]")
+_KEY: Final = re.compile(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=")
+
+
+class Refuser:
+    """Maker of the errors of one TOML file, which name the line at fault.
+
+    Args:
+        field_text: writes a location for a message.
+    """
+
+    def __init__(self, source: str, text: str, field_text: Callable[[Loc], str]) -> None:
+        self._source, self._text, self._field_text = source, text, field_text
+
+    def __call__(self, loc: Loc, expected: str, remedy: str = "correct it") -> ConfigError:
+        line = line_of(self._text, loc)
+        place = f"{self._source} line {line}" if line else self._source
+        return ConfigError(f"{place}: {self._field_text(loc)} {expected}: {remedy}")
+
+    def of_schema(self, details: list[ErrorDetails], tables: Mapping[str, type[BaseModel]], what: str) -> ConfigError:
+        """Phrase the first error of a schema.
+
+        Args:
+            tables: tables by the last name of their header, to suggest a field for a misspelt one.
+            what: name of the file's kind, such as `a fleet file`.
+        """
+        detail = _first_of(details)
+        loc = tuple(part for part in detail["loc"] if part != "[key]")
+        if detail["type"] == "missing":
+            return self(loc, "is required", "add it")
+        if detail["type"] == "extra_forbidden":
+            return self(loc, *_unknown_field(loc, tables, what))
+        if detail["loc"][-1] == "[key]":
+            return self(loc, "should be named in lower_snake_case", "rename it")
+        return self(loc, f"{expectation_of(detail)}, came {shown_value(detail['input'])}")
+
+
+def expectation_of(detail: ErrorDetails) -> str:
+    """Phrase the rule that a value broke: ``should be greater than 0``."""
+    if detail["type"] in _SHAPES:
+        return f"should be {_SHAPES[detail['type']]}"
+    _, should, what = detail["msg"].partition("should")
+    return should + what if should else detail["msg"].removeprefix("Value error, ")
+
+
+def shown_value(value: object) -> str:
+    """Repeat a refused value, cut short."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN_LENGTH else text[:MAX_SHOWN_LENGTH] + "…"
+
+
+def line_of(text: str, loc: Loc) -> int | None:
+    """Find the line that sets `loc`, else that of its table; None without either."""
+    places: dict[Loc, int] = {}
+    header: Loc = ()
+    counts: dict[Loc, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := _HEADER.match(line):
+            header = _path_of(found[2], counts)
+            if found[1] == "[[":
+                counts[header] = counts.get(header, -1) + 1
+                header = (*header, counts[header])
+            places.setdefault(header, number)
+        elif found := _KEY.match(line):
+            places.setdefault((*header, *_names_of(found[1])), number)
+    return next((places[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in places), None)
+
+
+def _first_of(details: list[ErrorDetails]) -> ErrorDetails:
+    """Choose the error to report: an unknown field first, else the first one.
+
+    A misspelt required field gives two errors; the misspelling is the one to correct.
+    """
+    return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
+
+
+def _unknown_field(loc: Loc, tables: Mapping[str, type[BaseModel]], what: str) -> tuple[str, str]:
+    names = [part for part in loc if isinstance(part, str)]
+    table = names[-2] if len(names) > 1 else ""
+    fields = list(tables[table].model_fields)
+    near = nearest(names[-1], fields, least_share=0.0)
+    remedy = f"correct or remove it (known: {', '.join(fields)})"
+    return f"is not a field of {f'[{table}]' if table else what}; the nearest is {near}", remedy
+
+
+def _path_of(dotted: str, counts: dict[Loc, int]) -> Loc:
+    """Convert a table's dotted name such as ``site.climate`` to a location.
+
+    The name of a list of tables is followed by the number of the last table read so far.
+    """
+    path: Loc = ()
+    for name in _names_of(dotted)[:-1]:
+        path = (*path, name)
+        if path in counts:
+            path = (*path, counts[path])
+    return (*path, _names_of(dotted)[-1])
+
+
+def _names_of(dotted: str) -> list[str]:
+    return [name.strip().strip("\"'") for name in dotted.split(".")]
+
+
+def read_any(raw: dict[str, Any], name: str) -> list[Any]:
+    """Return a list of tables of a file; empty where there is none."""
+    value = raw.get(name)
+    return value if isinstance(value, list) else []

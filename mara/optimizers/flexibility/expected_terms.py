@@ -1,0 +1,121 @@
+"""Power terms over the steps of a plan: what is known, and what is expected.
+
+Model: docs/model.md#power-terms-in-a-run
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints
+from mara.core.plan import Problem
+from mara.core.power_calendar import adder_usd_per_mwh, demand_counts, local_times, power_of
+from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.world import row_ticks
+from mara.optimizers.flexibility.peak_risk import peak_risk_share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExpectedTerms:
+    """Charges and prices over H steps, S sites and P products.
+
+    Attributes:
+        adder_usd_per_mwh: paid on each megawatt-hour drawn (H, S).
+        peak_usd_per_mwh: expected cost of coincident peaks of a megawatt-hour drawn (H, S).
+        risk_share: peaks that each step is expected to have (H, S).
+        demand_usd_per_mw: price of a higher peak, by the horizon's part of the days left in the month (S,).
+        owed_peak_mw: peak that is paid for already (S,).
+        counts: steps in which the demand charge counts (H, S).
+        reserve_price_usd_per_mw_h: (H, P, S).
+    """
+
+    adder_usd_per_mwh: Floats
+    peak_usd_per_mwh: Floats
+    risk_share: Floats
+    demand_usd_per_mw: Floats
+    owed_peak_mw: Floats
+    counts: Bools
+    reserve_price_usd_per_mw_h: Floats
+
+
+def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> ExpectedTerms:
+    """Expect the power terms of a plan's steps.
+
+    Args:
+        lengths: length of each step [ticks].
+        rows: the forecast's row of each step (H,).
+    """
+    config, state = problem.config, problem.world.power
+    fleet, terms, grid = config.fleet, power_of(config.fleet), config.grid
+    assert state is not None
+    begins_s = [grid.epoch_s(problem.tick + int(start)) for start in np.cumsum((0, *lengths[:-1]))]
+    local = [local_times(fleet, s // SECONDS_PER_HOUR) for s in begins_s]
+    hours = np.array(lengths) * grid.dt_h
+    shape = (len(lengths), fleet.site_count)
+    peak, risk = np.zeros(shape), np.zeros(shape)
+    if problem.forecast.power is not None:
+        demand = problem.forecast.power.system_demand_mw[rows]
+        for q, charge in enumerate(terms.peaks):
+            s = charge.site
+            share = peak_risk_share(
+                demand[:, s],
+                [sites[s] for sites in local],
+                hours,
+                charge=charge,
+                month_peaks_mw=state.system_peak_mw[q],
+                daily_peaks_mw=state.daily_peak_mw[q],
+            )
+            risk[:, s] += share
+            peak[:, s] += share * charge.usd_per_mw / hours
+    months = np.array([[at.month for at in sites] for sites in local])
+    rates, owed = _demand(problem, float(hours.sum()))
+    prices = np.zeros((len(lengths), len(terms.products), fleet.site_count))
+    if problem.forecast.power is not None:
+        prices = problem.forecast.power.reserve_price_usd_per_mw_h[rows] * terms.sold_at
+    counts = np.stack([demand_counts(fleet, s // SECONDS_PER_HOUR) for s in begins_s]) > 0.0
+    return ExpectedTerms(
+        adder_usd_per_mwh=np.stack([adder_usd_per_mwh(fleet, s // SECONDS_PER_HOUR) for s in begins_s]),
+        peak_usd_per_mwh=peak,
+        risk_share=risk,
+        demand_usd_per_mw=rates,
+        owed_peak_mw=owed,
+        counts=counts & (months == months[0]),
+        reserve_price_usd_per_mw_h=prices,
+    )
+
+
+def _demand(problem: Problem, horizon_h: float) -> tuple[Floats, Floats]:
+    """Price a higher peak for one horizon, and find what is paid for already (S,).
+
+    A month whose days are all like the horizon has one peak for all of them: each pays its part. So the days that are
+    left decide together how high the peak may be, and at the month's end the last day decides alone.
+    """
+    config, state = problem.config, problem.world.power
+    assert state is not None
+    terms, fleet = power_of(config.fleet), config.fleet
+    rates, owed = np.zeros(fleet.site_count), np.zeros(fleet.site_count)
+    for d, charge in enumerate(terms.demand):
+        s = charge.site
+        end = config.grid.next_month_tick(problem.tick, fleet.sites[s].timezone)
+        left_h = (end - problem.tick) * config.grid.dt_h
+        rates[s] = charge.usd_per_mw_month / max(left_h / horizon_h, 1.0)
+        owed[s] = max(float(state.peak_mw[d]), charge.ratchet_share * float(state.earlier_peaks_mw[d].max()))
+    return rates, owed
+
+
+def all_rows(problem: Problem) -> tuple[tuple[int, ...], Ints]:
+    """Take each row of the forecast as a step: lengths [ticks], and the rows (H,)."""
+    lengths = row_ticks(problem.forecast, problem.config.grid, problem.tick)
+    return tuple(lengths.tolist()), np.arange(len(lengths))
+
+
+def risk_of_next_day(problem: Problem) -> Floats:
+    """Expected peaks in each of the next 24 hours (24, S)."""
+    lengths, rows = all_rows(problem)
+    share = expected_terms(problem, lengths, rows).risk_share
+    minutes = np.cumsum((0, *lengths[:-1])) * problem.config.grid.tick_minutes
+    hour = minutes * SECONDS_PER_MINUTE // SECONDS_PER_HOUR
+    table = np.zeros((HOURS_PER_DAY, share.shape[1]))
+    near = hour < HOURS_PER_DAY
+    np.add.at(table, hour[near], share[near])
+    return table

@@ -1,0 +1,92 @@
+"""Batteries and pledges read from a solution of the linear program."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mara.core.arrays import Floats, sealed
+from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
+from mara.core.plan import PlanStep, PowerStep
+from mara.core.units import TOLERANCE_MW
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import Columns
+from mara.optimizers.lp.instruments.costs import pledges_usd_per_mw_h
+from mara.optimizers.lp.power_contract import PowerContract
+from mara.optimizers.lp.schedule import PowerSchedule, awards_mw
+
+
+def with_power(steps: tuple[PlanStep, ...], primal_mw: Floats, columns: Columns, case: LpCase) -> tuple[PlanStep, ...]:
+    """Add batteries, awards and the planned peak to a plan's steps.
+
+    Where a step counts for a demand charge, a site should not draw more than the peak that the plan pays for.
+    """
+    contract = case.power_contract
+    if contract is None:
+        return steps
+    table = np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width)
+    power = power_schedule(table, columns, case, contract)
+    awards = awards_mw(power, case)
+    limit = np.tile(case.grid_limit_mw, (case.steps, 1))
+    if contract.demand_charge is not None:
+        peak = case.grid_limit_mw.copy()
+        peak[columns.billed] = table[-1, columns.peak] + TOLERANCE_MW
+        limit = np.where(contract.demand_charge.counts, np.minimum(peak, limit), limit)
+    return tuple(
+        replace(
+            step,
+            power=PowerStep(
+                charge_mw=_clean(power.charge_mw[t]),
+                discharge_mw=_clean(power.discharge_mw[t]),
+                award_mw=_clean(awards[:, t]),
+                draw_limit_mw=sealed(limit[t].copy()),
+            ),
+        )
+        for t, step in enumerate(steps)
+    )
+
+
+def _clean(power_mw: Floats) -> Floats:
+    return sealed(np.where(power_mw < TOLERANCE_MW, 0.0, power_mw))
+
+
+def power_schedule(table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract) -> PowerSchedule:
+    """Read batteries and pledges from the table of a solution (H, width)."""
+    charge, discharge = np.zeros((case.steps, case.sites)), np.zeros((case.steps, case.sites))
+    stored = np.zeros(case.sites) if contract.battery is None else contract.battery.start_mwh
+    energy = np.tile(stored, (case.steps, 1))
+    from_battery = np.zeros((len(contract.products), case.steps, case.sites))
+    charge[:, columns.batteries], discharge[:, columns.batteries] = (
+        table_mw[:, columns.charged],
+        table_mw[:, columns.discharged],
+    )
+    energy[:, columns.batteries] = table_mw[:, columns.stored]
+    miners, merchant, spot = _by_product(table_mw, columns, case, contract)
+    from_battery[:, :, columns.batteries] = table_mw[:, columns.pledged_battery].swapaxes(0, 1)
+    return PowerSchedule(
+        charge_mw=charge,
+        discharge_mw=discharge,
+        energy_mwh=energy,
+        pledged_miners_mw=miners,
+        pledged_merchant_mw=merchant,
+        pledged_spot_mw=spot,
+        pledged_battery_mw=from_battery,
+    )
+
+
+def _by_product(
+    table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract
+) -> tuple[Floats, Floats, Floats]:
+    """Give pledged load to the product that pays most for it.
+
+    Miners (P, H, S, 3), merchant inference (P, H, S, 2) and Spot (P, H, S).
+    """
+    places = (columns.pledged_miners, columns.pledged_merchant, columns.pledged_spot)
+    if not contract.products:
+        shape = (0, case.steps, case.sites)
+        return np.zeros((*shape, MINER_COUNT)), np.zeros((*shape, RACK_KIND_COUNT)), np.zeros(shape)
+    product = np.arange(len(contract.products))
+    miners, merchant, spot = (
+        np.where(product.reshape(-1, *[1] * (earned.ndim - 1)) == earned.argmax(axis=0), table_mw[:, place], 0.0)
+        for place, earned in zip(places, pledges_usd_per_mw_h(contract, case), strict=True)
+    )
+    return miners, merchant, spot

@@ -1,0 +1,58 @@
+"""`mara executor`: reads the devices of a site, and gives it back to its owner."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mara.errors import EXIT_INPUT, EXIT_USAGE
+from mara.signals.executors.hold import Hold, HoldFile
+from tests.cli.console import ran
+from tests.signals.fake_devices import FakeLuxos, serving
+
+
+@pytest.fixture
+def miner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeLuxos, str]]:
+    fake = FakeLuxos()
+    with serving(fake.answer) as port:
+        host = f"127.0.0.1:{port}"
+        path = tmp_path / "executors.toml"
+        table = f'[[executor]]\nsite = "oslo"\nkind = "luxos"\nhosts = ["{host}"]\nunit_power_mw = 0.0035\n'
+        path.write_text(table, encoding="utf-8")
+        monkeypatch.setenv("MARA_EXECUTORS", str(path))
+        monkeypatch.setenv("MARA_DATABASE_URL", f"sqlite:///{tmp_path / 'm.db'}")
+        yield fake, host
+
+
+def test_a_check_tells_what_a_device_takes_and_writes_nothing(miner: tuple[FakeLuxos, str]) -> None:
+    fake, host = miner
+    told = ran("executor", "check", "oslo", "--json").report
+    assert (told["kind"], told["most_mw"], told["is_held"]) == ("luxos", 0.0035, False)
+    assert told["state"] == told["owners_state"] == f"{host}=wakeup"
+    assert set(fake.commands) == {"config"}
+
+
+def test_a_release_gives_a_held_device_back_once(miner: tuple[FakeLuxos, str], tmp_path: Path) -> None:
+    fake, host = miner
+    fake.mode = "Sleep"
+    hold = Hold(site_id="oslo", spec={}, owners=((host, "wakeup"),), ours=(((host, "sleep"),),))
+    HoldFile(tmp_path / "m.db.holds", tmp_path / "locks", "oslo").write(hold)
+    assert ran("executor", "release", "oslo").out == f"oslo: {host}=wakeup restored\n"
+    assert fake.mode == "None"
+    assert ran("executor", "release", "oslo").out == "oslo: nothing is held\n"
+    (noted,) = (tmp_path / "m.db.holds").iterdir()
+    assert json.loads(noted.read_text(encoding="utf-8"))["said"] == f"{host}=wakeup restored"
+
+
+def test_what_cannot_be_reached_or_is_not_set_up_is_told_in_one_line(
+    miner: tuple[FakeLuxos, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, host = miner
+    fake.fault = "refuse"
+    said = ran("executor", "check", "oslo")
+    assert (said.exit_code, f"{host} refused config" in said.complaint) == (EXIT_INPUT, True)
+    said = ran("executor", "check", "texas")
+    assert (said.exit_code, "no executor is set up for 'texas'" in said.complaint) == (EXIT_USAGE, True)
+    monkeypatch.delenv("MARA_EXECUTORS")
+    assert "MARA_EXECUTORS should name a file" in ran("executor", "check", "oslo").complaint

@@ -1,0 +1,122 @@
+"""A stretch settled at once has the steps of `advance`, bit for bit."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+
+import numpy as np
+import pytest
+
+from mara.core.arrays import sealed
+from mara.core.commands import Outage
+from mara.core.contract import Tier
+from mara.core.fleet import MINERS
+from mara.core.outlook import Outlook, conditions_of_all, outlooks_of
+from mara.core.plan import PlanStep, problem_in
+from mara.core.sla import opened
+from mara.core.step import Step, advance
+from mara.core.stretch import Stretch
+from mara.core.world import RunConfig, World, conditions_of, first_world
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.optimizers.rules.rules import Rules
+from tests import builders
+
+TICKS = 60
+ROWS = 6
+CUSTOMERS = ((Tier.PREMIUM, 1.5), (Tier.STANDARD, 2.0), (Tier.FLEXIBLE, 2.5), (Tier.SPOT, 1.0), (Tier.SPOT, 0.7))
+
+
+def config_of(hedge_mw: float, limit_mw: float) -> RunConfig:
+    return builders.config(builders.fleet(hedge_mw=hedge_mw, hedge_price=40.0, limit_mw=limit_mw))
+
+
+def world_of(config: RunConfig) -> World:
+    contracts = tuple(
+        builders.contract(f"c{n}", tier, power_mw, ticks=40 if n == 2 else 10_000)
+        for n, (tier, power_mw) in enumerate(CUSTOMERS)
+    )
+    return opened(first_world(config), contracts, config)
+
+
+def outlooks_from(config: RunConfig, seed: int) -> tuple[Outlook, ...]:
+    feed = SyntheticFeed(config, seed)
+    seen = [replace(feed.observe(tick), arrivals=feed.observe(tick).arrivals[:1]) for tick in range(TICKS)]
+    return outlooks_of(seen, [feed.forecast(tick, ROWS) for tick in range(TICKS)], config)
+
+
+def drawn(plan: PlanStep, outlook: Outlook, chance: np.random.Generator) -> PlanStep:
+    """A plan in five asks for all miners, or for all tokens at one site.
+
+    It does whether there is power and room or not.
+    """
+    asked = chance.choice(["as planned", "miners", "crowd"], p=[0.8, 0.1, 0.1])
+    if asked == "miners":
+        return replace(plan, miners_mw=sealed(outlook.conditions.available_mw[:, MINERS].copy()))
+    if asked == "crowd":
+        merchant = np.zeros_like(plan.merchant_mw)
+        merchant[:, 0] = plan.merchant_mw.sum(axis=1)
+        return replace(plan, merchant_mw=sealed(merchant))
+    return plan
+
+
+def stretches(config: RunConfig, seed: int) -> Iterator[tuple[list[Step], list[Step]]]:
+    """Pairs of steps settled at once and steps of `advance`.
+
+    Ticks between them are advanced by themselves.
+    """
+    outlooks, chance, world = outlooks_from(config, seed), np.random.default_rng(seed), world_of(config)
+    while world.tick < TICKS:
+        stretch, plans = Stretch(world, config), []
+        for outlook in outlooks[world.tick :]:
+            made = Rules().plan(problem_in(config, stretch.world, outlook))
+            plan = drawn(made.steps[0], outlook, chance)
+            plans.append(plan)
+            if not stretch.may_go_on(outlook) or not stretch.follow(outlook, plan):
+                break
+        together, alone = stretch.settled(), []
+        for outlook, plan in zip(outlooks[world.tick :], plans[: max(len(together), 1)], strict=False):
+            alone.append(advance(world, outlook.observation, plan, config))
+            world = alone[-1].world
+        if together:
+            yield together, alone
+
+
+def bits_of(value: object) -> object:
+    """Everything in a record, down to the last bit of its numbers."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if is_dataclass(value):
+        return type(value), tuple(bits_of(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, tuple | list):
+        return tuple(bits_of(each) for each in value)
+    return repr(value)
+
+
+@pytest.mark.parametrize(("hedge_mw", "limit_mw"), [(0.0, 60.0), (2.0, 11.0), (0.0, 8.0)])
+def test_ticks_settled_at_once_are_those_of_advance_to_the_last_bit(hedge_mw: float, limit_mw: float) -> None:
+    config, count = config_of(hedge_mw, limit_mw), 0
+    for together, alone in stretches(config, seed=3):
+        assert len(together) == len(alone)
+        for one, other in zip(together, alone, strict=True):
+            assert bits_of(one) == bits_of(other)
+        count += len(together)
+    assert count > TICKS / 4, "most ticks should need no `advance` of their own"
+
+
+def test_conditions_of_many_ticks_are_those_of_each() -> None:
+    config = config_of(0.0, 60.0)
+    seen = [outlook.observation for outlook in outlooks_from(config, seed=5)]
+    hot = replace(seen[0], dry_bulb_c=sealed(seen[0].dry_bulb_c + 25.0))
+    for found, each in zip(conditions_of_all([*seen, hot], config), [*seen, hot], strict=True):
+        alone = conditions_of(each, config)
+        assert bits_of(found) == bits_of(alone)
+        assert bits_of(found.rack_cost_usd_per_mwh) == bits_of(alone.rack_cost_usd_per_mwh)
+        assert bits_of(found.miner_margin_usd_per_mwh) == bits_of(alone.miner_margin_usd_per_mwh)
+
+
+def test_a_stretch_refuses_ticks_in_which_an_operator_keeps_a_site_down() -> None:
+    config = config_of(0.0, 60.0)
+    outlooks, world = outlooks_from(config, seed=3), world_of(config)
+    plan = Rules().plan(problem_in(config, world, outlooks[0])).steps[0]
+    order = Outage(site_id=config.fleet.site_ids[0], duration_ticks=5)
+    after = advance(world, outlooks[0].observation, plan, config, (order,)).world
+    assert not Stretch(after, config).may_go_on(outlooks[1])

@@ -1,0 +1,159 @@
+"""Plans with power terms: peaks that are avoided or paid for, batteries, awards, and the simple rules beside them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mara.core.arrays import sealed
+from mara.core.plan import Problem
+from mara.core.power_signals import PowerForecast, PowerObservation
+from mara.core.power_terms import CoincidentPeakCharge, DemandCharge, PowerTerms, ReserveProduct, SiteBattery
+from mara.core.step import advance
+from mara.core.world import RunConfig, first_world
+from mara.optimizers.flexibility.peak_risk import peak_risk_share
+from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
+from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.rules.rules import Rules
+from tests.builders import START, WEST, config, fleet, forecast, observation, problem, step
+
+CHARGE = CoincidentPeakCharge(
+    site=WEST, usd_per_mw_year=60_000.0, month_numbers=(6, 7), peaks_count=1, interval_minutes=60
+)
+JUNE = datetime(2025, 6, 1, tzinfo=UTC)
+UNKNOWN = np.full(31, -1.0)
+
+
+def risk(demand_mw: Any, first: datetime = JUNE, *, month: float = -1.0, before: Any = UNKNOWN) -> np.ndarray:
+    count = len(demand_mw)
+    return peak_risk_share(
+        np.asarray(demand_mw, dtype=np.float64),
+        [first + timedelta(hours=h) for h in range(count)],
+        np.ones(count),
+        charge=CHARGE,
+        month_peaks_mw=np.array([month]),
+        daily_peaks_mw=np.asarray(before, dtype=np.float64),
+    )
+
+
+def test_the_first_of_thirty_unknown_days_has_the_month_s_peak_once_in_thirty_times() -> None:
+    assert risk([50_000.0] * 24).sum() == pytest.approx(1.0 / 30.0)
+    assert risk([50_000.0] * 24, JUNE + timedelta(days=29)).sum() == pytest.approx(1.0), "the last day"
+
+
+def test_a_day_s_risk_lies_in_its_highest_hours() -> None:
+    share = risk([40_000.0] * 17 + [50_000.0] + [40_000.0] * 6)
+    assert share[17] > 0.999 * share.sum()
+
+
+def test_a_day_below_the_month_s_peak_carries_little_risk_and_one_in_another_month_none() -> None:
+    last = JUNE + timedelta(days=29)
+    assert risk([50_000.0] * 24, last, month=55_000.0).sum() < 1e-4
+    assert not risk([50_000.0] * 24, datetime(2025, 8, 30, tzinfo=UTC)).any()
+
+
+def test_days_that_were_higher_lower_the_risk_of_a_day_early_in_the_month() -> None:
+    high = np.concatenate([[-1.0], np.full(30, 60_000.0)])
+    low = np.concatenate([[-1.0], np.full(30, 40_000.0)])
+    assert risk([50_000.0] * 24, before=high).sum() < 1e-6
+    assert risk([50_000.0] * 24, before=low).sum() == pytest.approx(31.0 / 60.0)
+
+
+def run_of(**parts: Any) -> RunConfig:
+    terms = PowerTerms(export_limit_mw=np.zeros(3), export_fee_usd_per_mwh=np.zeros(3), **parts)
+    return config(replace(fleet(), power=terms), tick_minutes=60)
+
+
+def asked(of: RunConfig, *, price: Any = 50.0, demand: Any = 40_000.0, reserve: float = 0.0) -> Problem:
+    """Problem of 24 hours with prices and system demand by hour."""
+    assert of.fleet.power is not None
+    shape = (24, len(of.fleet.power.products), 3)
+    hourly = np.broadcast_to(np.asarray(price, dtype=np.float64), (24,))
+    system = np.broadcast_to(np.asarray(demand, dtype=np.float64), (24,))
+    seen = replace(
+        observation(of, price=float(hourly[0])),
+        power=PowerObservation(
+            system_demand_mw=np.full(3, float(system[0])),
+            reserve_price_usd_per_mw_h=np.full(shape[1:], reserve),
+            called_share=np.zeros(shape[1:]),
+            call_ends_tick=np.zeros(shape[1], dtype=np.int64),
+        ),
+    )
+    power = PowerForecast(
+        system_demand_mw=sealed(np.tile(system[:, None], (1, 3))), reserve_price_usd_per_mw_h=np.full(shape, reserve)
+    )
+    ahead = replace(forecast(seen), energy_price_usd_per_mwh=sealed(np.tile(hourly[:, None], (1, 3))), power=power)
+    return replace(problem(of, first_world(of), seen), forecast=ahead)
+
+
+def test_a_plan_stops_miners_in_the_hour_that_may_be_the_month_s_peak_and_so_do_the_rules_when_it_is_there() -> None:
+    """It is 19:00 on 30 June in Chicago: the month's last hours, of which the third is highest."""
+    of = run_of(peaks=(CHARGE,))
+    plan = Lp().plan(asked(of, demand=[40_000.0, 41_000.0, 60_000.0, *[40_000.0] * 21]))
+    mined = [float(there.miners_mw[WEST].sum()) for there in plan.steps[:4]]
+    assert mined[2] == 0.0
+    assert min(mined[0], mined[1], mined[3]) > 10.0
+    now = asked(of, demand=[60_000.0, *[40_000.0] * 23])
+    assert with_peak_price(now).observation.energy_price_usd_per_mwh[WEST] > 1_000.0
+    assert Rules().plan(now).steps[0].miners_mw[WEST].sum() == 0.0
+    assert (
+        Rules().plan(asked(of, demand=[40_000.0] * 2 + [60_000.0] + [40_000.0] * 21)).steps[0].miners_mw[WEST].sum()
+        > 10.0
+    )
+
+
+def test_a_plan_raises_a_peak_only_where_the_days_left_pay_for_it_and_the_tick_keeps_to_it() -> None:
+    """Miners gain some 80 USD/MWh; at 10 USD/MW and month a peak pays, at 300,000 it does not pay in a month."""
+    cheap, dear = (
+        run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=rate, interval_minutes=60),)) for rate in (10.0, 3e5)
+    )
+    assert Lp().plan(asked(cheap)).steps[0].miners_mw[WEST].sum() > 10.0
+    plan = Lp().plan(asked(dear))
+    assert plan.steps[0].miners_mw[WEST].sum() == 0.0
+    now = asked(dear)
+    done = advance(now.world, now.observation, plan.steps[0], dear)
+    assert done.allocation.drawn_mw[WEST] == pytest.approx(0.0, abs=1e-5)
+    state = now.world.power
+    assert state is not None
+    paid = replace(now, world=replace(now.world, power=replace(state, peak_mw=np.array([6.0]))))
+    after = advance(paid.world, paid.observation, Lp().plan(paid).steps[0], dear)
+    assert after.allocation.drawn_mw[WEST] == pytest.approx(6.0, abs=1e-5), "what is paid for already is free"
+
+
+BATTERY = SiteBattery(
+    site=WEST, power_mw=2.0, energy_mwh=4.0, efficiency_in_share=0.95, efficiency_out_share=0.95, wear_usd_per_mwh=1.0
+)
+
+
+def test_a_battery_is_charged_in_cheap_hours_and_ends_where_it_began() -> None:
+    of = run_of(batteries=(BATTERY,))
+    plan = Lp().plan(asked(of, price=[50.0] * 6 + [20.0] * 6 + [120.0] * 6 + [50.0] * 6))
+    powers = [there.power for there in plan.steps]
+    net = np.array([power.discharge_mw[WEST] - power.charge_mw[WEST] for power in powers if power is not None])
+    assert net[6:12].sum() < -3.0
+    assert net[12:18].sum() > 3.0
+    stored = 2.0 + np.cumsum(np.where(net < 0.0, -net * 0.95, -net / 0.95))
+    assert stored[-1] == pytest.approx(2.0, abs=1e-5)
+    cheap = with_simple_power(step(of), asked(of, price=[20.0, *[50.0] * 17, *[120.0] * 6])).power
+    dear = with_simple_power(step(of), asked(of, price=[120.0, *[50.0] * 17, *[20.0] * 6])).power
+    assert cheap is not None
+    assert dear is not None
+    assert (cheap.charge_mw[WEST], cheap.discharge_mw[WEST]) == (2.0, 0.0)
+    assert (dear.charge_mw[WEST], dear.discharge_mw[WEST]) == (0.0, 2.0)
+
+
+def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_take_what_is_fast() -> None:
+    slow = ReserveProduct(id="slow", kind="reserve", sites=(0, 1, 2), response_s=600.0, duration_minutes=60)
+    fast = replace(slow, id="fast", response_s=5.0)
+    of = run_of(products=(slow, fast), batteries=(BATTERY,))
+    now = asked(of, reserve=4.0)
+    for plan in (Lp().plan(now), Rules().plan(now)):
+        done = advance(now.world, now.observation, plan.steps[0], of).allocation
+        assert done.power is not None
+        assert done.power.award_mw[:, WEST].sum() > 11.0
+        assert (done.power.award_mw[1] <= of.fleet.power.battery_power_mw + 1e-9).all()  # type: ignore[union-attr]
+    idle = replace(asked(of), world=replace(first_world(of)))
+    assert START.tzinfo is not None
+    assert not advance(idle.world, idle.observation, step(of), of).allocation.power.award_mw.any()  # type: ignore[union-attr]

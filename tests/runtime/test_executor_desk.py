@@ -1,0 +1,177 @@
+"""Executors of a live run: armed by a person, told each plan, and released whatever happens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mara.bootstrap import platform_of
+from mara.errors import CommandError, ConfigError
+from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
+from mara.runtime.published_state import EngineState
+from mara.settings import Settings
+from mara.signals.executors.hold import HOLD
+from tests.signals.fake_devices import FakeLuxos, serving
+
+SITE = "dublin"
+UNIT_MW = 0.125
+COUNT = 8
+PATIENCE_S = 20.0
+
+
+@dataclass
+class RealSite:
+    """A run at real time beside eight miners at a site that the plan limits."""
+
+    platform: Platform
+    miners: list[FakeLuxos]
+
+    @property
+    def modes(self) -> list[str]:
+        return [miner.mode for miner in self.miners]
+
+    @property
+    def expected(self) -> list[str]:
+        """The modes that the newest document means."""
+        document = self.platform.publisher.read().dispatch
+        assert document is not None
+        (limit_mw,) = [site.site_limit_mw for site in document.sites if site.site_id == SITE]
+        assert limit_mw is not None
+        awake_count = min(COUNT, int(limit_mw / UNIT_MW + 1e-9))
+        return ["Sleep"] * (COUNT - awake_count) + ["None"] * awake_count
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for what comes with a change of what is shown."""
+        changed = asyncio.Event()
+        self.platform.publisher.follow(lambda _: changed.set())
+        async with asyncio.timeout(PATIENCE_S):
+            while not is_so():
+                await changed.wait()
+                changed.clear()
+
+    async def kinds(self) -> list[str]:
+        return [entry.kind for entry in await self.platform.archive.signals(SITE)]
+
+    def state(self) -> str:
+        (status,) = self.platform.publisher.read().executors
+        return status.state
+
+
+def holds_in(folder: Path) -> list[Path]:
+    return list(folder.rglob(f"*{HOLD}"))
+
+
+@asynccontextmanager
+async def beside(folder: Path, miners: list[FakeLuxos]) -> AsyncIterator[RealSite]:
+    with ExitStack() as stack:
+        hosts = [f"127.0.0.1:{stack.enter_context(serving(miner.answer))}" for miner in miners]
+        path = folder / "executors.toml"
+        path.write_text(
+            f'[[executor]]\nsite = "{SITE}"\nkind = "luxos"\nhosts = {hosts}\nunit_power_mw = {UNIT_MW}\n'
+            "least_interval_s = 0.0\n",
+            encoding="utf-8",
+        )
+        settings = Settings(database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=1.0, executors=path)
+        platform = platform_of(settings, RetryPolicy(first_wait_s=0.001, longest_wait_s=0.002))
+        await platform.start()
+        site = RealSite(platform, miners)
+        try:
+            await site.until(lambda: platform.publisher.read().state is EngineState.RUNNING)
+            yield site
+        finally:
+            await platform.stop()
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[RealSite]:
+    async with beside(tmp_path, [FakeLuxos() for _ in range(COUNT)]) as made:
+        yield made
+
+
+async def test_an_armed_site_follows_the_plan_and_is_given_back_when_it_is_disarmed(site: RealSite) -> None:
+    assert site.modes == ["None"] * COUNT, "nothing is written in advise"
+    await site.platform.set_mode(SITE, "dry-run", "to see it first")
+    await site.until(lambda: site.state() == "ready")
+    assert site.modes == ["None"] * COUNT
+    await site.platform.set_mode(SITE, "act", "it looked right")
+    await site.until(lambda: site.modes == site.expected and site.state() == "written")
+    assert site.expected != ["None"] * COUNT
+    await site.platform.set_mode(SITE, "shadow", "enough")
+    await site.until(lambda: site.modes == ["None"] * COUNT and site.state() == "released")
+    assert (await site.kinds())[::-1] == ["mode", "planned", "mode", "write", "mode", "release"]
+
+
+async def test_a_site_is_given_back_before_the_run_ends_and_is_not_armed_in_the_next(tmp_path: Path) -> None:
+    miners = [FakeLuxos() for _ in range(COUNT)]
+    async with beside(tmp_path, miners) as site:
+        await site.platform.set_mode(SITE, "act", "a test")
+        await site.until(lambda: site.state() == "written")
+    assert site.modes == ["None"] * COUNT
+    assert holds_in(tmp_path) == []
+    async with beside(tmp_path, miners) as again:
+        assert again.platform.signals.mode_of(SITE) == "shadow"
+        (newest, *_) = await again.platform.archive.signals(SITE, "mode")
+        assert (newest.actor, newest.after) == ("mara", "shadow")
+
+
+async def test_time_that_runs_faster_than_machines_disarms_and_cannot_be_armed(site: RealSite) -> None:
+    await site.platform.set_mode(SITE, "act", "a test")
+    await site.until(lambda: site.state() == "written")
+    site.platform.set_speed(60.0)
+    await site.until(lambda: site.platform.signals.mode_of(SITE) == "shadow" and site.state() == "released")
+    assert site.modes == ["None"] * COUNT
+    with pytest.raises(CommandError, match="time runs 60 times too fast for machines"):
+        await site.platform.set_mode(SITE, "act", "again")
+
+
+async def test_a_plan_that_grows_stale_disarms(site: RealSite) -> None:
+    await site.platform.set_mode(SITE, "act", "a test")
+    await site.until(lambda: site.state() == "written")
+    site.platform.executors._tick_s = 0.0
+    await _beat_again(site)
+    await site.until(lambda: site.platform.signals.mode_of(SITE) == "shadow" and site.state() == "released")
+    (newest, *_) = await site.platform.archive.signals(SITE, "mode")
+    assert newest.reason == "the newest document is older than 2 ticks"
+
+
+async def test_a_lost_watchdog_disarms_and_nothing_more_is_written(site: RealSite) -> None:
+    await site.platform.set_mode(SITE, "act", "a test")
+    await site.until(lambda: site.state() == "written")
+    watchdog = site.platform.executors._watchdog
+    assert watchdog is not None
+    watchdog.kill()
+    watchdog.wait(PATIENCE_S)
+    await _beat_again(site)
+    await site.until(lambda: site.platform.signals.mode_of(SITE) == "shadow" and site.state() == "released")
+    (newest, *_) = await site.platform.archive.signals(SITE, "mode")
+    assert newest.reason == "the lease was lost: the watchdog does not answer"
+
+
+async def _beat_again(site: RealSite) -> None:
+    """Let the desk look at its lease now, and not in a quarter of it."""
+    site.platform.executors._start(site.platform.executors._beat())
+
+
+async def test_a_miner_that_somebody_wakes_is_left_alone(site: RealSite) -> None:
+    await site.platform.set_mode(SITE, "act", "a test")
+    await site.until(lambda: site.state() == "written")
+    site.miners[0].mode = "None"
+    left = site.modes
+    site.platform.step(1)
+    await site.until(lambda: site.state() == "override")
+    assert site.modes == left
+    assert "override" in await site.kinds()
+
+
+async def test_an_executors_file_of_another_fleet_refuses_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "executors.toml"
+    path.write_text(
+        '[[executor]]\nsite = "atlantis"\nkind = "luxos"\nhosts = ["h"]\nunit_power_mw = 0.1\n', encoding="utf-8"
+    )
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'm.db'}", optimizer="rules", executors=path)
+    with pytest.raises(ConfigError, match="no site 'atlantis'"):
+        await platform_of(settings).start()

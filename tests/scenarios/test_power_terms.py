@@ -1,0 +1,157 @@
+"""A fleet with all power terms over some days: planned, settled, stored, gone on with, checked and replayed."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mara.assembly.runs import open_run
+from mara.assembly.worlds import outside_of
+from mara.core.finance import Line
+from mara.optimizers.registry import optimizer_of
+from mara.runtime.backtest import backtest
+from mara.runtime.replay_check import replayed
+from mara.runtime.run_totals import RunTotals
+from mara.runtime.tick.engine import simulate
+from mara.settings import Settings
+from mara.store import maintenance
+from mara.store.read.read_model import ReadModel
+from tests.store.databases import KINDS, asked, tamper, url_of
+
+FLEET = """
+[fleet]
+name = "instruments"
+[[site]]
+id = "tx"
+name = "Texas"
+country = "US"
+lat = 32
+lon = -97
+timezone = "America/Chicago"
+price_zone = "ERCOT real-time"
+cooling = "air"
+grid_limit_mw = 60.0
+export_limit_mw = 5.0
+[site.inventory]
+air_miner = 9_000
+gpu = 1_000
+[[site.supply]]
+kind = "block"
+power_mw = 5
+price_usd_per_mwh = 30
+shape = "5x16"
+[[site.charge]]
+kind = "adder"
+usd_per_mwh = 4
+[[site.charge]]
+kind = "demand"
+usd_per_mw_month = 6_000
+[[site.charge]]
+kind = "coincident_peak"
+usd_per_mw_year = 60_000
+months = [6, 7, 8, 9]
+[site.battery]
+power_mw = 10
+energy_mwh = 20
+wear_usd_per_mwh = 5
+[[site]]
+id = "no"
+name = "Oslo"
+country = "Norway"
+lat = 60
+lon = 10
+timezone = "Europe/Oslo"
+price_zone = "NO1 day-ahead"
+cooling = "air"
+grid_limit_mw = 30.0
+[site.inventory]
+air_miner = 4_000
+"""
+PRODUCTS = """
+[[product]]
+id = "drill"
+kind = "emergency"
+price = 5.0
+response_s = 600
+duration_minutes = 120
+expected_deployment_share = 0.3
+deployment_price_usd_per_mwh = 100.0
+penalty_share = 1.0
+"""
+
+
+def settings_of(folder: Path, **others: object) -> Settings:
+    (folder / "fleet.toml").write_text(FLEET, encoding="utf-8")
+    (folder / "products.toml").write_text(PRODUCTS, encoding="utf-8")
+    start = datetime(2025, 7, 10, 12, tzinfo=UTC)
+    given = {"fleet": str(folder / "fleet.toml"), "start": start, "tick_minutes": 60, "optimizer": "rules"} | others
+    return Settings(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_with_all_terms_stops_goes_on_and_comes_out_the_same_again(tmp_path: Path, kind: str) -> None:
+    path, straight = tmp_path / f"mara.{kind}", tmp_path / f"straight.{kind}"
+    run_id = ""
+    for ticks in (9, 9):
+        store, engine = open_run(settings_of(tmp_path, database_url=url_of(path)))
+        simulate(engine, store, ticks)
+        run_id = store.run.run_id if store.run is not None else ""
+        store.close()
+    store, engine = open_run(settings_of(tmp_path, database_url=url_of(straight)))
+    simulate(engine, store, 18)
+    wanted = store.read_model.stored_tick(17).tick_hash
+    store.close()
+    assert maintenance.check(url_of(path)).findings == ()
+    reading = ReadModel.open(url_of(path))
+    assert reading.stored_tick(17).tick_hash == wanted
+    assert [replayed(reading, run_id, tick).differs for tick in (0, 4, 8, 9, 17)] == [()] * 5
+    reading.close()
+    texts = [text for (text,) in asked(path, "SELECT text FROM events WHERE kind = 'called'")]
+    assert any(text.startswith("drill called ") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        ("UPDATE allocations SET stored_wh = stored_wh + 1 WHERE tick = 3", "allocations, tick 3"),
+        ("UPDATE markets SET power = NULL WHERE tick = 3", "markets, tick 3"),
+        (
+            "UPDATE ledger SET supply_micro_usd = supply_micro_usd - 5, cfd_micro_usd = 5 WHERE tick = 3",
+            "ledger",
+        ),
+    ],
+)
+def test_the_check_finds_what_was_changed_of_the_terms(tmp_path: Path, statement: str, finding: str) -> None:
+    path = tmp_path / "mara.db"
+    store, engine = open_run(settings_of(tmp_path, database_url=url_of(path)))
+    simulate(engine, store, 5)
+    store.close()
+    tamper(path, [statement])
+    assert any(said.startswith(finding) for said in maintenance.check(url_of(path)).findings)
+
+
+def totals_of(settings: Settings, optimizer: str, ticks: int) -> RunTotals:
+    outside = outside_of(settings)
+    totals, _ = backtest(
+        outside.config,
+        outside.feed,
+        optimizer_of(optimizer),
+        outside.world,
+        ticks,
+        horizon_hours=settings.horizon_hours,
+    )
+    return totals
+
+
+def test_the_program_earns_more_with_the_terms_than_rules_do_and_the_bill_adds_up(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    by_rules, by_lp = (totals_of(settings, name, 48) for name in ("rules", "lp"))
+    assert by_lp.lines_micro_usd.sum() > by_rules.lines_micro_usd.sum()
+    figures = by_lp.power_figures()
+    report = by_lp.report()
+    ordinary = sum(report["revenue_usd"].values()) - sum(report["cost_usd"].values())  # type: ignore[arg-type]
+    terms = sum(figures.values()) - figures["energy_usd"]  # type: ignore[arg-type]
+    assert ordinary + terms == pytest.approx(report["profit_usd"])
+    assert by_lp.lines_micro_usd[Line.RESERVE_REVENUE] > 0
+    assert by_lp.lines_micro_usd[Line.DEPLOYMENT_REVENUE] > 0
+    assert by_lp.lines_micro_usd[Line.RESERVE_PENALTY] == 0, "what is sold is there when it is called"

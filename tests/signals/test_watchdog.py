@@ -1,0 +1,101 @@
+"""The watchdog brings devices back when Mara dies or hangs, and does nothing when Mara is done."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mara.signals.executors.hold import Hold, HoldFile, releases_in
+from mara.signals.executors.luxos import LuxosMiners
+from mara.signals.executors.watchdog import BEAT, DONE, release_all, watch
+from tests.signals.fake_devices import FakeLuxos, serving
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            continue
+
+
+def test_the_end_of_the_beats_is_a_death_and_the_word_done_is_none(pipe: tuple[int, int]) -> None:
+    heard, beats = pipe
+    os.write(beats, BEAT * 3)
+    os.write(beats, DONE)
+    assert watch(heard, PATIENCE_S) is False
+    os.write(beats, BEAT)
+    os.close(beats)
+    assert watch(heard, PATIENCE_S) is True
+
+
+def test_silence_for_a_lease_is_a_hang(pipe: tuple[int, int]) -> None:
+    os.write(pipe[1], BEAT)
+    assert watch(pipe[0], 0.02) is True
+
+
+def held(folder: Path, host: str) -> None:
+    """Put a miner to sleep and hold it, as a Mara does that then dies."""
+    spec = {"site": "oslo", "kind": "luxos", "hosts": [host], "unit_power_mw": 0.0035}
+    executor = LuxosMiners([host], 0.0035)
+    owners = executor.read()
+    wanted = executor.state_for(0.0, owners)
+    HoldFile(folder, folder / "locks", "oslo").write(Hold(site_id="oslo", spec=spec, owners=owners, ours=(wanted,)))
+    executor.apply(wanted)
+
+
+def test_a_killed_mara_leaves_its_miners_in_their_owners_state(tmp_path: Path) -> None:
+    """The watchdog is a process of its own; the end of its input is what kill -9 leaves behind."""
+    fake = FakeLuxos()
+    with serving(fake.answer) as port:
+        held(tmp_path, f"127.0.0.1:{port}")
+        assert fake.mode == "Sleep"
+        words = [sys.executable, "-m", "mara.runtime.signals.watchdog_process", str(tmp_path), "60"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as watchdog:
+            assert watchdog.stdin is not None
+            watchdog.stdin.write(b"a secret\n" + BEAT)
+            _, told = watchdog.communicate(timeout=PATIENCE_S)
+        assert (watchdog.returncode, fake.mode) == (0, "None")
+        assert b"oslo: 127.0.0.1" in told
+        assert b"restored" in told
+    ((_, site_id, said),) = releases_in(tmp_path)
+    assert (site_id, said.endswith("wakeup restored")) == ("oslo", True)
+
+
+def test_a_miner_that_does_not_answer_is_tried_again_until_it_does(tmp_path: Path) -> None:
+    fake = FakeLuxos()
+    pauses: list[float] = []
+    with serving(fake.answer) as port:
+        held(tmp_path, f"127.0.0.1:{port}")
+        fake.fault = "refuse"
+
+        def pause(pause_s: float) -> None:
+            pauses.append(pause_s)
+            if len(pauses) == 3:
+                fake.fault = ""
+
+        said = release_all(tmp_path, "", lambda: NOW, pause, tries=10)
+    assert (len(pauses), fake.mode) == (3, "None")
+    assert said == [f"oslo: 127.0.0.1:{port}=wakeup restored"]
+
+
+def test_what_a_person_has_set_since_is_left_alone(tmp_path: Path) -> None:
+    fake = FakeLuxos()
+    with serving(fake.answer) as port:
+        host = f"127.0.0.1:{port}"
+        spec = {"site": "oslo", "kind": "luxos", "hosts": [host], "unit_power_mw": 0.0035}
+        fake.mode = "Sleep"
+        held_state = Hold(site_id="oslo", spec=spec, owners=((host, "off"),), ours=(((host, "wakeup"),),))
+        HoldFile(tmp_path, tmp_path / "locks", "oslo").write(held_state)
+        (said,) = release_all(tmp_path, "", lambda: NOW, lambda _: None, tries=1)
+    assert (said, fake.sessions_count) == (f"oslo: left alone: somebody set {host}=sleep", 0)
