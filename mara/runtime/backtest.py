@@ -57,7 +57,7 @@ def backtest(
             tried = outlooks[:most]
             steps = _together(config, optimizer, world, tried) if is_memoryless else []
             # Plans beyond the end of a stretch are made again, so that few are made where stretches are short.
-            most = 2 * (most if len(steps) == len(tried) else max(len(steps), 1))
+            most = min(2 * (most if len(steps) == len(tried) else max(len(steps), 1)), TICKS_AHEAD)
             steps = steps or [_advanced(config, optimizer, world, outlooks[0])]
             for step in steps:
                 totals.add(step)
