@@ -50,11 +50,14 @@ def backtest(
         PlanError: the optimizer failed.
     """
     totals = RunTotals(dt_h=config.grid.dt_h)
-    end, is_memoryless = world.tick + ticks, isinstance(optimizer, Memoryless)
+    end, is_memoryless, most = world.tick + ticks, isinstance(optimizer, Memoryless), TICKS_AHEAD
     while world.tick < end:
         outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
         while outlooks:
-            steps = _together(config, optimizer, world, outlooks) if is_memoryless else []
+            tried = outlooks[:most]
+            steps = _together(config, optimizer, world, tried) if is_memoryless else []
+            # Plans beyond the end of a stretch are made again, so that few are made where stretches are short.
+            most = min(2 * (most if len(steps) == len(tried) else max(len(steps), 1)), TICKS_AHEAD)
             steps = steps or [_advanced(config, optimizer, world, outlooks[0])]
             for step in steps:
                 totals.add(step)
