@@ -18,12 +18,12 @@ from components.shared.theme import element
 from components.shared.view_model import ViewModel
 from mara.api import paths
 from mara.api.security.permissions import Permission
-from mara.core.snapshot import OptimizationSnapshot
+from mara.core.history import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.published_state import PublishedState
+from pages.actions.panel_actions import advice_action, explanation_action
 from pages.authorization import Authorized
 from pages.frame import frame, notify_outcome
-from pages.panel_actions import advice_action, explanation_action
 from pages.serving.cached_query import CachedQuery
 from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher

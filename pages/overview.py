@@ -16,9 +16,9 @@ from components.sla.sla_panel import contract_channel, sla_panel, tier_channel
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.runtime.published_state import PublishedState
+from pages.actions.panel_actions import advice_action, request_panel
 from pages.authorization import Authorized
 from pages.frame import frame
-from pages.panel_actions import advice_action, request_panel
 from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 

@@ -21,9 +21,9 @@ from mara.errors import CommandError
 from mara.runtime.explain.evidence import evidence_csv, evidence_name
 from mara.runtime.published_state import PublishedState
 from mara.runtime.tick.exclusions import ExclusionRequest
+from pages.actions.panel_actions import request_panel
 from pages.authorization import Authorized
 from pages.frame import frame
-from pages.panel_actions import request_panel
 from pages.serving.cached_query import CachedQuery
 from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher

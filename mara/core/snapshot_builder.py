@@ -89,10 +89,7 @@ def snapshot_of(
         cooling_efficiency_share=it_power / power if power > TOLERANCE_MW else 1.0,
         renewable_share=float(allocation.site_power_mw @ observation.renewable_share) / max(power, TOLERANCE_MW),
         emissions_t_per_h=int(settlement.emissions_g.sum()) / G_PER_T / config.grid.dt_h,
-        power_by_workload_mw=(
-            *zip(WORKLOAD_KEYS, _own_mw(step).sum(axis=0).tolist(), strict=True),
-            ("contracts", float(allocation.site_contracts_it_mw.sum())),
-        ),
+        power_by_workload_mw=_power_by_workload(step),
         hashprice_usd_per_ph_day=observation.hashprice_usd_per_ph_day,
         token_price_usd_per_mtok=observation.token_price_usd_per_mtok,
         racks_used_share=float(running[:, RACKS].sum())
@@ -106,11 +103,18 @@ def snapshot_of(
         plan=_plan(step, plan, config),
         events=tuple(event_snapshot(event, config) for event in events),
         plays=PLAYS.get(feed, PLAYS["synthetic"]),
-        profit_today_usd=None
-        if dawn_micro_usd is None
-        else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
+        profit_today_usd=_profit_since(dawn_micro_usd, world),
         power=power_snapshot_of(step, config, peak_risk_share),
     )
+
+
+def _power_by_workload(step: Step) -> tuple[tuple[str, float], ...]:
+    own = zip(WORKLOAD_KEYS, _own_mw(step).sum(axis=0).tolist(), strict=True)
+    return (*own, ("contracts", float(step.allocation.site_contracts_it_mw.sum())))
+
+
+def _profit_since(cash_micro_usd: int | None, world: World) -> float | None:
+    return None if cash_micro_usd is None else (world.cash_micro_usd - cash_micro_usd) / MICRO_USD_PER_USD
 
 
 def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:

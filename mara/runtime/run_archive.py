@@ -21,11 +21,13 @@ from mara.core.history import (
     Decision,
     EvidenceTick,
     Ledger,
+    LedgerSum,
     Optimization,
+    OptimizationSnapshot,
     OrderRow,
     SignalEntry,
 )
-from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
+from mara.core.snapshot import EventSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
 from mara.runtime.replay_check import RulesSince, rules_since

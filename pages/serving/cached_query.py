@@ -10,8 +10,17 @@ from nicegui import background_tasks
 
 from mara.core.alert import Alert
 from mara.core.explanation import Explanation
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization, SignalEntry
-from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, Snapshot
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    Decision,
+    EvidenceTick,
+    LedgerSum,
+    Optimization,
+    OptimizationSnapshot,
+    SignalEntry,
+)
+from mara.core.snapshot import SitePoint, Snapshot
 from mara.core.units import MINUTES_PER_HOUR
 from mara.errors import MaraError
 

@@ -17,6 +17,7 @@ SMALL: dict[str, str] = {
     "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
     "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
+    "mara/env_file.py": "`settings`, which alone calls it, is as long as a file may be",
     "mara/core/live_source.py": "screens and the API show it; the snapshot, which is of a tick, has no part of it",
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
     "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",

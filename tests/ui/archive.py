@@ -6,9 +6,18 @@ from functools import lru_cache
 
 from mara.core.alert import Alert
 from mara.core.explanation import Explanation, Fact
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization, SignalEntry
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    Decision,
+    EvidenceTick,
+    LedgerSum,
+    Optimization,
+    OptimizationSnapshot,
+    SignalEntry,
+)
 from mara.core.plan import Claim, Provenance
-from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
+from mara.core.snapshot import SitePoint, SiteSnapshot
 from mara.errors import CommandError, StoreRefused
 from tests.ui.quotes import contract_life, contract_row, evidence_of
 from tests.ui.snapshots import KEPT_TICKS, START, TICK_MINUTES, sites_at, snapshot_at

@@ -9,18 +9,18 @@ from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
 
 from mara.api.problem_body import problem
-from mara.api.routes.exports import add_exports
 from mara.api.routes.inputs import MAX_NUMBER, AskedRange, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
-from mara.api.routes.site_table import sites_csv, sites_csv_name
 from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream, last_id_of
+from mara.api.routes.tables.exports import add_exports
+from mara.api.routes.tables.site_table import sites_csv, sites_csv_name
 from mara.api.security.authenticator import identity_in, is_still_known
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
+from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OptimizationSnapshot, OrderRow
 from mara.core.live_source import SourceSnapshot
-from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
+from mara.core.snapshot import InventorySnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.observe.alert_rules import MOST_OVERDUE_S
 from mara.runtime.published_state import EngineState, PublishedState

@@ -1,4 +1,4 @@
-"""Event streams of snapshots, alerts and documents, resumed after the last one received.
+"""Event streams of snapshots, alerts and documents, resumed after the last one.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html: a browser reconnects by itself and sends the
 last id that it received.
