@@ -48,7 +48,7 @@ DRAWN_COUNT: Final = 1_000
 FEW_DRAWN_COUNT: Final = 100
 EVERY_DAY: Final = 1
 FEW_DAYS: Final = 12
-"""A day in so many is solved without `--full`."""
+"""Interval of the days that are solved without `--full`."""
 
 
 def figures(*, full: bool) -> Iterator[Figure]:

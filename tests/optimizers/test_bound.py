@@ -38,7 +38,7 @@ from tests import builders
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
 
 MONTH_END = datetime(2025, 7, 31, 12, tzinfo=UTC)
-"""Half a day before a month ends: short histories then have two months."""
+"""Start half a day before a month ends, so that short histories have two months."""
 
 
 class DrawnFeed:

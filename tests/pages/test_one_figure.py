@@ -27,7 +27,7 @@ from tests.cli.console import ran
 
 LAST_TICK = FIRST_TICKS + 20
 BEFORE_MIDNIGHT_TICKS = 9
-"""The run begins so late on a day that its first ticks are yesterday's."""
+"""Ticks before midnight: the run's first ticks belong to yesterday."""
 
 
 class Everywhere:

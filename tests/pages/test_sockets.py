@@ -36,7 +36,7 @@ SOCKET_PATH = "/_nicegui_ws/socket.io"
 Web: TypeAlias = list[aiohttp.ClientSession]
 """The connections that a test has open."""
 HEARD_S = 0.3
-"""Longest time [s] that a message takes to be obeyed."""
+"""Longest time that a message takes to have its effect [s]."""
 
 
 @dataclass

@@ -44,9 +44,9 @@ from mara.store.write.signals import Signals
 from tests import builders
 
 TICK_S = 300.0
-"""At speed 1 and five-minute ticks."""
+"""Length of a five-minute tick at speed 1, in seconds of the manual clock."""
 IMPATIENT = RetryPolicy(first_wait_s=0.001, longest_wait_s=0.004)
-"""Six tries in a moment."""
+"""Retry policy that makes its six tries within a moment."""
 
 
 class ManualClock:
