@@ -162,7 +162,7 @@ def _contract_for(case: LpCase) -> PowerContract:
 
 
 def _following(case: LpCase, before: LpModel, primal_mw: Floats) -> LpCase:
-    """Make the next step's case, in which the step before it went as planned."""
+    """Make the next step's case, after a step that went as planned."""
     columns = before.columns
     now = primal_mw[: columns.width]
     placed_mw = now[columns.contracts[:, :PROMISED_TIER_COUNT]]

@@ -258,7 +258,7 @@ async def running(around: Stage) -> AsyncIterator[Stage]:
 async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
     """Wait until a condition holds; fail when that takes too long."""
     async with asyncio.timeout(within_s):
-        while not holds():  # noqa: ASYNC110  what is waited for knows nothing of being waited for
+        while not holds():  # noqa: ASYNC110  the condition has no event to wait for
             await asyncio.sleep(0.001)
 
 
