@@ -53,7 +53,7 @@ class Scraped:
         return (n * SCRAPE_S * self.speed // TICK_S for n in range(SCRAPES))
 
     def scrape(self, snapshot: Snapshot) -> None:
-        """Scrape as often as fifteen-second intervals end while a tick is the newest."""
+        """Scrape every fifteen seconds for as long as a tick is the newest."""
         for n, tick in enumerate(self.ticks()):
             if tick != snapshot.tick:
                 continue

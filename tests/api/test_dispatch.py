@@ -1,6 +1,6 @@
 """Dispatch documents over REST: the newest, stored ones, and their stream.
 
-A document that does not exist is answered by 404.
+A tick that is not stored is refused in one line.
 """
 
 import http.client

@@ -1,6 +1,6 @@
 """Evaluation of plans by others: the nearest feasible allocation, and its loss.
 
-The loss is against the optimum. The advisor's tools report both.
+The loss is against the optimum. Answers of the advisor's tools are tested as well.
 """
 
 import json

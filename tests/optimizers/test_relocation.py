@@ -1,4 +1,4 @@
-"""Room for a whole contract from scattered free racks, and rounding of rest ticks."""
+"""Room for a whole contract from scattered free racks, and rests of whole ones."""
 
 import numpy as np
 import pytest

@@ -45,7 +45,7 @@ class Told:
 
 
 class Watch:
-    """The alert rules with a target that records, from their first evaluation on."""
+    """The alert rules, and the inbox to which their findings go."""
 
     def __init__(self) -> None:
         self.rules, self.inbox = AlertRules(), AlertInbox()

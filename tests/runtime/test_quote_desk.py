@@ -40,7 +40,7 @@ def ask(tier: str = "standard", power_mw: float = 4.0, hours: float = 12.0, **mo
 
 
 async def standing(around: Stage) -> None:
-    """A platform that has stored one tick, and stands still."""
+    """Wait until a tick is stored, then pause the platform."""
     await around.stored(1)
     around.platform.pause()
 

@@ -32,9 +32,9 @@ MOST_STATEMENTS = 9
 
 
 def deaths(count: int) -> Iterator[Death]:
-    """Named points in turn, those inside a transaction twice as often.
+    """Draw kills at named points in turn, those inside a transaction twice as often.
 
-    While there is no database, only points of a new one's creation are used.
+    The first ones are in the creation of a new database.
     """
     rng = np.random.default_rng(count)
     around = (*INSIDE, *ONCE_EACH[1:], *INSIDE)

@@ -6,7 +6,7 @@ from components.shared.view_model import Channel
 
 
 def row_of(value: object) -> dict[str, Any]:
-    """A row of the view model, found by its key, with cells by name."""
+    """Return a value of the view model that is a row, a cell with a state or a record."""
     assert isinstance(value, dict)
     return value
 

@@ -92,7 +92,7 @@ async def test_before_the_first_backtest_the_page_says_how_to_begin(screen: Scre
 
 
 def built_quarters(imports: Path) -> Path:
-    """Build a history of a day of quarters in the import folder.
+    """Write a history of a day of quarters into the import folder.
 
     One site has a day-ahead price beside the real-time one.
     """

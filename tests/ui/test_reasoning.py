@@ -1,6 +1,6 @@
 """The reasoning panel: complete without Claude, and its texts are only text.
 
-It says which claims are Claude's.
+It says whose plan runs.
 """
 
 from dataclasses import replace

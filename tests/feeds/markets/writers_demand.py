@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 
 def mw(row: Row) -> float:
-    """Format a demand of tens of thousands of MW with ERCOT's two decimals."""
+    """Demand of a row: tens of thousands of MW, with ERCOT's two decimals."""
     return round(50_000.0 + row.value, 2)
 
 
