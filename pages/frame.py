@@ -29,9 +29,13 @@ PAGES: Final = (
     (paths.OPTIMIZER, "Optimizer"),
     (paths.BACKTEST, "Backtest"),
     (paths.OPERATIONS, "Operations"),
+    (paths.POWER, "Power"),
     (paths.HELP, "Help"),
 )
-"""Path and name of each page in the navigation; the keys from 1 on open them."""
+"""Path and name of each page in the navigation; the keys from 1 on open them.
+
+Power is left out for a fleet without power terms, except on its own page.
+"""
 HELP_KEY: Final = "?"
 
 
@@ -51,7 +55,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
-            _navigation(here)
+            _navigation(here, platform)
             clock(cells)
             state_chip(cells)
             mode_chip(cells)
@@ -66,9 +70,13 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             yield
 
 
-def _navigation(here: str) -> None:
+def _navigation(here: str, platform: Authorized) -> None:
+    snapshot = platform.publisher.read().snapshot
+    has_terms = snapshot is not None and bool(snapshot.power)
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
+            if path == paths.POWER and not has_terms and path != here:
+                continue
             key = HELP_KEY if path == paths.HELP else str(place)
             link = element("a", "", name).props(
                 f'href="{address(path)}" aria-keyshortcuts="{key}" title="{name} ({key})"'

@@ -9,7 +9,7 @@ from components.shared.theme import STATIC_FOLDER, STATIC_MAX_AGE_S, STATIC_URL,
 from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import ImportFolder
 from mara.runtime.clock import SystemClock
-from pages import backtest, guide, operations, optimizer, overview, site, sla
+from pages import backtest, guide, operations, optimizer, overview, power, site, sla
 from pages.authorization import Authorized
 from pages.serving.job_runner import JobRunner
 from pages.serving.publisher import PlatformView, Publisher
@@ -44,7 +44,7 @@ def register(
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
     publisher = Publisher(platform.publisher)
-    for page in (overview, site, sla, optimizer, operations, guide):
+    for page in (overview, site, sla, optimizer, operations, power, guide):
         page.register(authorized, publisher)
     backtest.register(authorized, publisher, history)
     app.on_shutdown(jobs.close)

@@ -21,6 +21,7 @@ STYLESHEETS: Final = {
     "pages.css": STATIC_FOLDER / "pages.css",
     "imports.css": STATIC_FOLDER.parent / "backtest" / "imports.css",
     "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
+    "power.css": STATIC_FOLDER.parent / "power" / "power.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
 }
 """Stylesheets in the order in which they count, by their name under `STATIC_URL`."""

@@ -104,7 +104,7 @@ def snapshot_of(
         profit_today_usd=None
         if dawn_micro_usd is None
         else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
-        power=power_snapshot_of(step, config, peak_risk_share),
+        power=power_snapshot_of(step, config, peak_risk_share, plan),
     )
 
 
