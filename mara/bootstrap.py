@@ -9,6 +9,7 @@ from typing import Final
 
 from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import BYTES_PER_MB, ImportFolder
+from mara.assembly.listening import Listening
 from mara.assembly.runs import open_run, planner_of, reload_run
 from mara.assembly.signals import executor_setup_of, outlets_of
 from mara.errors import FeedError
@@ -19,7 +20,7 @@ from mara.runtime.clock import SystemClock
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
 from mara.runtime.live.supervisor import RetryPolicy
-from mara.runtime.observe.alerts import Alarm, Webhook
+from mara.runtime.observe.alert_targets import targets_of
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings
@@ -36,7 +37,7 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
     """Build the live platform; nothing is opened before it is started.
 
     Raises:
-        ConfigError: there is no such optimizer.
+        ConfigError: there is no such optimizer, or alerts cannot be sent to one of their targets.
     """
     refuse_unknown_optimizer(settings.optimizer)
     clock, config = SystemClock(), advisor_config_of(settings)
@@ -47,26 +48,35 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
             engine.read_feed()
         return engine, planner_of(settings, engine, advisor if config.client is not None else None, clock)
 
+    listening = Listening(settings, clock) if settings.is_live else None
+
     def start() -> tuple[Store, TickEngine, Planner]:
-        store, engine = open_run(settings, settings.plan_deadline_s)
+        if listening is None:
+            store, engine = open_run(settings, settings.plan_deadline_s)
+            return (store, *planned(engine))
+        listening.open()
+        try:
+            store, engine = open_run(settings, settings.plan_deadline_s, listening.memory)
+        except BaseException:
+            listening.close()
+            raise
         return (store, *planned(engine))
 
     def reload(store: Store) -> tuple[TickEngine, Planner]:
-        return planned(reload_run(settings, store))
+        return planned(reload_run(settings, store, None if listening is None else listening.memory))
 
-    webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
-    publisher = StatePublisher(Alarm(webhook))
-    outlets = outlets_of(settings, clock.now)
     return Platform(
         start,
-        publisher,
+        StatePublisher(),
         clock,
-        settings.speed,
+        settings.pace,
         advisor,
         reload,
         retry=retry,
-        outlets=outlets,
+        outlets=outlets_of(settings, clock.now),
         executors=executor_setup_of(settings),
+        listener=listening,
+        targets=targets_of(settings.alert_addresses),
     )
 
 

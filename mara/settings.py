@@ -9,11 +9,9 @@ line win over the environment, which wins over a `.env` file in the working dire
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dotenv.parser import Binding, parse_stream
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -24,6 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from mara.env_file import MAX_SHOWN_LENGTH, refuse_bad_lines
 from mara.errors import ConfigError
 from mara.spelling import nearest
 
@@ -32,12 +31,13 @@ MINUTES_PER_HOUR = 60
 FIRST_START = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no hashprice before it
 LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
-MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 # Settings whose values are never repeated in a message.
 SECRETS = frozenset(
     {
         "storage_secret",
+        "feed_keys",
         "webhook_url",
+        "alert_targets",
         "database_url",
         "anthropic_api_key",
         "anthropic_base_url",
@@ -50,9 +50,9 @@ OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not calle
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names given by Anthropic
 
 
-_ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
 _ROOT_PATH = re.compile(
-    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|operations|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|forecast|backtest|operations|alerts"
+    r"|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
 )
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
@@ -124,6 +124,21 @@ class Settings(BaseSettings):
         "`products.toml` beside a fleet file, else none",
     )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
+    feed: Literal["auto", "live"] = Field(
+        "auto",
+        description="`live` asks the live sources of MARA_FEED_SPEC; `auto`: a history is replayed where one is given, "
+        "else the world is synthetic",
+    )
+    feed_spec: Path | None = Field(None, description="SPEC of the live sources, a TOML file")
+    feed_journal: Path | None = Field(
+        None,
+        description="folder that remembers what live sources told and when; unset: `feed` beside the database's file",
+    )
+    feed_keys: SecretStr | None = Field(
+        None,
+        max_length=MAX_TEXT_LENGTH,
+        description="keys of providers, as `entsoe=…,watttime=user:password`",
+    )
     data_folders: str = Field(
         "",
         max_length=MAX_TEXT_LENGTH,
@@ -245,6 +260,12 @@ class Settings(BaseSettings):
     executors: Path | None = Field(
         None, description="file that says how the devices of real sites are reached (TOML); unset: none is ever written"
     )
+    alert_targets: str = Field(
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="further addresses that alerts are sent to, separated by spaces: webhooks, and services that "
+        "Apprise knows, such as `mailto://` or `slack://` (extra `alerts`)",
+    )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         "INFO", description="least severity that is logged"
@@ -252,9 +273,24 @@ class Settings(BaseSettings):
     log_json: bool = Field(True, description="log lines as JSON objects; off: plain text")
 
     @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """All addresses that alerts are sent to."""
+        return (*([self.webhook_url] if self.webhook_url is not None else []), *self.alert_targets.split())
+
+    @property
     def has_positions(self) -> bool:
         """True where power is bought in day-ahead auctions."""
         return self.day_ahead_position != "none"
+
+    @property
+    def is_live(self) -> bool:
+        """True where live sources are asked."""
+        return self.feed == "live"
+
+    @property
+    def pace(self) -> float:
+        """Simulated seconds per real second; a live world keeps the wall clock."""
+        return 1.0 if self.is_live else self.speed
 
     @property
     def start_was_given(self) -> bool:
@@ -315,33 +351,12 @@ def read_settings(
 
 def _variables_around_us() -> Mapping[str, str]:
     try:
-        _refuse_bad_lines(Path(".env"))
+        refuse_bad_lines(Path(".env"))
         dotenv = DotEnvSettingsSource(Settings).env_vars
     except (OSError, ValueError) as error:
         raise ConfigError(f".env should be a readable UTF-8 file, but {error}; correct or remove it") from error
     merged = {**dotenv, **EnvSettingsSource(Settings).env_vars}
     return {name: value for name, value in merged.items() if value is not None}
-
-
-def _refuse_bad_lines(path: Path) -> None:
-    """Refuse a `.env` file with a line that sets nothing, probably by mistake."""
-    if not path.is_file():
-        return
-    for binding in parse_stream(StringIO(path.read_text(encoding="utf-8-sig"))):
-        text = binding.original.string.strip().partition("\n")[0][:MAX_SHOWN_LENGTH]
-        shown = repr(text if "=" not in text else text.partition("=")[0] + "=…")
-        if binding.error:
-            raise _bad_line(path, binding, f"{shown} is no setting", "a name, = and a value, such as MARA_SEED=7")
-        if binding.key is not None and binding.value is None:
-            raise _bad_line(path, binding, f"{shown} has no value", f"{binding.key}=VALUE")
-        if binding.key is not None and _ALMOST_OURS.match(binding.key):
-            raise _bad_line(path, binding, f"{shown} is no name of ours", "one that begins with MARA_")
-
-
-def _bad_line(path: Path, binding: Binding, what: str, expected: str) -> ConfigError:
-    # A line is reported where its text begins, blank lines before it belong to it.
-    blank = len(binding.original.string) - len(binding.original.string.lstrip("\n"))
-    return ConfigError(f"{path} line {binding.original.line + blank}: {what}: write {expected}, or take it out")
 
 
 def _refuse_unknown(field: str) -> None:

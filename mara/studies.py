@@ -148,7 +148,7 @@ def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[S
 
 def portable(settings: Settings) -> Settings:
     """Copy settings for workers: with absolute paths, and without secrets."""
-    secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None}
+    secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None, "alert_targets": ""}
     history = settings.history
     if history is not None and not is_shipped_history(str(history)):
         history = history.absolute()

@@ -312,6 +312,7 @@ def _snapshot_of(reading: ReadModel, tick: int) -> Snapshot:
         run.config,
         run.run_id,
         dawn_micro_usd=day_start.cash_micro_usd if day_start is not None else None,
+        feed=run.feed,
     )
 
 

@@ -5,6 +5,7 @@ that a page or a message names.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from mara.assembly.imports.trash import Deleted
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
 from mara.core.dispatch_document import MODES, UNARMED, Mode
 from mara.core.explanation import Explanation
+from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
@@ -78,6 +80,10 @@ class Authorized:
     def advisor(self) -> AdvisorScheduler | None:
         return self._platform.advisor
 
+    def sources(self) -> tuple[SourceSnapshot, ...]:
+        """Tell how asking the live sources goes."""
+        return self._platform.sources()
+
     def report(self) -> Report:
         """Return the state of the job runner."""
         return self._jobs.read()
@@ -104,16 +110,36 @@ class Authorized:
         if snapshot is None or all(contract.id != contract_id for contract in snapshot.contracts):
             raise CommandError(f"there is no live contract {contract_id!r}: it has ended, or was never booked")
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Sequence[Exclude]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> None:
         """Announce exclusions, all or none; `only_look` checks without announcing."""
         await _require(Permission.EXCLUDE)
-        return await self._platform.exclude(*asked, only_look=only_look)
+        await self._platform.exclude(*asked, only_look=only_look)
 
     async def order(self, *commands: Command) -> None:
         """Order commands, all or none; each kind among them needs its right."""
         for permission in sorted({_PERMISSION_OF[type(command)] for command in commands}):
             await _require(permission)
         await self._platform.order(*commands)
+
+    async def acknowledge(self, *numbers: int) -> None:
+        """Note that some alerts were seen."""
+        await _require(Permission.ACKNOWLEDGE)
+        await self._platform.alerts.acknowledge(*numbers)
+
+    async def reopen(self, *numbers: int) -> None:
+        """Take back that some alerts were seen."""
+        await _require(Permission.ACKNOWLEDGE)
+        await self._platform.alerts.reopen(*numbers)
+
+    async def silence(self, numbers: Sequence[int], until: datetime) -> None:
+        """Silence the kind and subject of some alerts until a time of the fleet's clock."""
+        await _require(Permission.SILENCE)
+        await self._platform.alerts.silence(*numbers, until=until)
+
+    async def unsilence(self, *numbers: int) -> None:
+        """End the silence of some alerts."""
+        await _require(Permission.SILENCE)
+        await self._platform.alerts.unsilence(*numbers)
 
     async def pause(self) -> None:
         await _require(Permission.PAUSE)

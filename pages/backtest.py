@@ -38,7 +38,7 @@ from mara.optimizer_names import LABELS, POLICIES
 from mara.runtime.published_state import PublishedState
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
-from pages import imports
+from pages.actions import imports
 from pages.authorization import Authorized, Histories
 from pages.frame import frame, notify_outcome
 from pages.serving.current_user import acting_user, missing_right

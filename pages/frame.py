@@ -7,8 +7,9 @@ from typing import Final
 
 from nicegui import ui
 
+from components.alerts.alert_strip import alert_count, alert_strip
 from components.shared.clock import clock
-from components.shared.controls import Actions, mode_chip, notices, run_controls, state_chip, theme_switch
+from components.shared.controls import Actions, mode_chip, notices, run_controls, state_chip, theme_switch, world_mark
 from components.shared.outage_dialog import OutageDialog
 from components.shared.theme import address, element, head_html, icon
 from components.shared.view_model import Channel
@@ -27,8 +28,10 @@ PAGES: Final = (
     (paths.OVERVIEW, "Overview"),
     (paths.SLA, "SLA"),
     (paths.OPTIMIZER, "Optimizer"),
+    (paths.FORECAST, "Forecast"),
     (paths.BACKTEST, "Backtest"),
     (paths.OPERATIONS, "Operations"),
+    (paths.ALERTS, "Alerts"),
     (paths.POWER, "Power"),
     (paths.HELP, "Help"),
 )
@@ -55,14 +58,16 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
-            _navigation(here, platform)
+            _navigation(here, cells, has_power_terms=_has_power_terms(platform))
             clock(cells)
+            world_mark(cells)
             state_chip(cells)
             mode_chip(cells)
             run_controls(cells, actions)
             theme_switch()
             _user()
         notices(cells, actions)
+        alert_strip(paths.ALERTS, cells)
         if actions.order_outage is not None and actions.restore is not None:
             OutageDialog(down=actions.order_outage, restore=actions.restore)
         platform.undo.bar(ui.context.client)
@@ -70,12 +75,15 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             yield
 
 
-def _navigation(here: str, platform: Authorized) -> None:
+def _has_power_terms(platform: Authorized) -> bool:
     snapshot = platform.publisher.read().snapshot
-    has_terms = snapshot is not None and bool(snapshot.power)
+    return snapshot is not None and bool(snapshot.power)
+
+
+def _navigation(here: str, cells: Channel, *, has_power_terms: bool) -> None:
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
-            if path == paths.POWER and not has_terms and path != here:
+            if path == paths.POWER and path != here and not has_power_terms:
                 continue
             key = HELP_KEY if path == paths.HELP else str(place)
             link = element("a", "", name).props(
@@ -83,6 +91,9 @@ def _navigation(here: str, platform: Authorized) -> None:
             )
             if path == here:
                 link.props("aria-current=page")
+            if path == paths.ALERTS:
+                with link:
+                    alert_count(cells)
 
 
 def _user() -> None:

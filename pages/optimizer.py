@@ -18,12 +18,12 @@ from components.shared.theme import element
 from components.shared.view_model import ViewModel
 from mara.api import paths
 from mara.api.security.permissions import Permission
-from mara.core.snapshot import OptimizationSnapshot
+from mara.core.history import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.published_state import PublishedState
+from pages.actions.panel_actions import advice_action, explanation_action
 from pages.authorization import Authorized
 from pages.frame import frame, notify_outcome
-from pages.panel_actions import advice_action, explanation_action
 from pages.serving.cached_query import CachedQuery
 from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
@@ -81,12 +81,12 @@ def register(platform: Authorized, publisher: Publisher) -> None:
     screen = OptimizerScreen(platform)
 
     @ui.page(paths.OPTIMIZER, title="Mara: optimizer", dark=None)
-    async def optimizer() -> None:
+    async def optimizer(ask: str = "") -> None:
         await screen.renew()
         can_ask = await _can_ask(platform)
         picture = publisher.open(ui.context.client, screen.picture)
         with frame(platform, publisher, picture["cells"], paths.OPTIMIZER):
-            _draw(picture, platform, can_ask)
+            _draw(picture, platform, can_ask, ask)
 
 
 async def _can_ask(platform: Authorized) -> tuple[str, ...]:
@@ -96,7 +96,8 @@ async def _can_ask(platform: Authorized) -> tuple[str, ...]:
         return ()
 
 
-def _draw(picture: ViewModel, platform: Authorized, can_ask: tuple[str, ...]) -> None:
+def _draw(picture: ViewModel, platform: Authorized, can_ask: tuple[str, ...], asked: str) -> None:
+    """Draw the page; `asked` is a question that is answered at once, empty for none."""
     cells = picture["cells"]
     with element("div", "leaf"):
         said = "Asked: the new plan comes into force when it is ready."
@@ -112,7 +113,7 @@ def _draw(picture: ViewModel, platform: Authorized, can_ask: tuple[str, ...]) ->
         with element("div", "lane wide-left"):
             shadow_panel(picture.get("shadow", {}))
             worth_panel(picture.get("worth", {}))
-        why_panel(platform.archive.why, can_ask, explanation_action(platform))
+        why_panel(platform.archive.why, can_ask, explanation_action(platform), asked)
         history_panel(picture.get("runs", {}), _inside(platform))
 
 

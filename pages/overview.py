@@ -16,9 +16,9 @@ from components.sla.sla_panel import contract_channel, sla_panel, tier_channel
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.runtime.published_state import PublishedState
+from pages.actions.panel_actions import advice_action, request_panel
 from pages.authorization import Authorized
 from pages.frame import frame
-from pages.panel_actions import advice_action, request_panel
 from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
@@ -57,7 +57,7 @@ def _draw(picture: ViewModel, platform: Authorized) -> None:
     with element("div", "overview"):
         kpi_strip(cells)
         with element("div", "strip strip-now"):
-            site_map_panel()
+            site_map_panel(paths.SITES_CSV)
             sla_panel(
                 picture.get("tiers", {}), picture.get("contracts", {}), lambda: request_panel(platform, compact=True)
             )

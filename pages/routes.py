@@ -2,18 +2,33 @@
 
 from pathlib import Path
 
-from nicegui import app
+from fastapi import Request, Response
+from nicegui import Client, app, ui
 from nicegui.dependencies import register_importmap_override
 
-from components.shared.theme import STATIC_FOLDER, STATIC_MAX_AGE_S, STATIC_URL, STYLESHEETS, static_url
+from components.shared.theme import (
+    STATIC_FOLDER,
+    STATIC_MAX_AGE_S,
+    STATIC_URL,
+    STYLESHEETS,
+    address,
+    element,
+    static_url,
+)
+from mara.api.paths import Service, rule_of
 from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import ImportFolder
 from mara.runtime.clock import SystemClock
-from pages import backtest, guide, operations, optimizer, overview, power, site, sla
+from pages import alerts, backtest, forecast, guide, operations, optimizer, overview, power, site, sla
 from pages.authorization import Authorized
+from pages.frame import PAGES, frame
 from pages.serving.job_runner import JobRunner
 from pages.serving.publisher import PlatformView, Publisher
 from pages.serving.undo import UNDO_S, Undo
+from pages.site import NOT_FOUND
+
+MOST_CHARACTERS = 200
+"""Longest address that is repeated to whoever asked for it."""
 
 
 def register(
@@ -44,10 +59,34 @@ def register(
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
     publisher = Publisher(platform.publisher)
-    for page in (overview, site, sla, optimizer, operations, power, guide):
+    for page in (overview, site, sla, optimizer, forecast, operations, alerts, power, guide):
         page.register(authorized, publisher)
     backtest.register(authorized, publisher, history)
+    _answer_unknown_addresses(authorized, publisher)
     app.on_shutdown(jobs.close)
     app.on_shutdown(desk.close)
     app.on_shutdown(authorized.undo.close)
     return publisher, authorized
+
+
+def _answer_unknown_addresses(platform: Authorized, publisher: Publisher) -> None:
+    """Answer an address that no page has with a page that names those there are."""
+    otherwise = app.exception_handlers[NOT_FOUND]
+
+    @app.exception_handler(NOT_FOUND)
+    async def unknown(request: Request, exception: Exception) -> Response:
+        path = request.url.path
+        if request.scope.get("endpoint") is not None or rule_of(path).service is not Service.PAGES:
+            answer: Response = await otherwise(request, exception)  # type: ignore[misc]  # Starlette allows both kinds
+            return answer
+        with Client(ui.page("", title="Mara: no such page", dark=None), request=request) as client:
+            picture = publisher.open(client, site.nothing)
+            with frame(platform, publisher, picture["cells"]), element("div", "leaf"), element("section", "panel lost"):
+                element("h1", "", "No such page")
+                element(
+                    "p", "note", f"Nothing is at “{path[:MOST_CHARACTERS]}”. It may be misspelt, or have been moved."
+                )
+                with element("nav", "chips").props('aria-label="Where to go"'):
+                    for there, name in PAGES:
+                        element("a", "", name).props(f'href="{address(there)}"')
+        return client.build_response(request, NOT_FOUND)

@@ -37,8 +37,8 @@ from components.site.site_tables import (
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.fleet import site_index
-from mara.core.history import Decision
-from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
+from mara.core.history import Decision, LedgerSum
+from mara.core.snapshot import SitePoint, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized

@@ -13,6 +13,7 @@ from components.sla.contract_sheet import ContractSheet, Notice, SheetActions
 from components.sla.contract_table import ContractTable, owed_cells, owed_figures, promise_channel
 from components.sla.sla_panel import TIER_COLUMNS, tier_channel
 from mara.api import paths
+from mara.api.routes.inputs import MAX_NAMED_LENGTH
 from mara.api.security.permissions import Permission
 from mara.core.history import ContractRow
 from mara.core.units import SECONDS_PER_HOUR
@@ -20,9 +21,9 @@ from mara.errors import CommandError
 from mara.runtime.explain.evidence import evidence_csv, evidence_name
 from mara.runtime.published_state import PublishedState
 from mara.runtime.tick.exclusions import ExclusionRequest
+from pages.actions.panel_actions import request_panel
 from pages.authorization import Authorized
 from pages.frame import frame
-from pages.panel_actions import request_panel
 from pages.serving.cached_query import CachedQuery
 from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
@@ -66,14 +67,15 @@ def register(platform: Authorized, publisher: Publisher) -> None:
     screen = SlaScreen(platform)
 
     @ui.page(paths.SLA, title="Mara: service levels", dark=None)
-    async def sla() -> None:
+    async def sla(contract: str = "") -> None:
         await screen.renew()
         picture = publisher.open(ui.context.client, screen.picture)
         with frame(platform, publisher, picture["cells"], paths.SLA):
-            _draw(picture, platform)
+            _draw(picture, platform, contract)
 
 
-def _draw(picture: ViewModel, platform: Authorized) -> None:
+def _draw(picture: ViewModel, platform: Authorized, contract: str) -> None:
+    """Draw the page; `contract` is the id of one whose sheet opens, empty for none."""
     with element("div", "leaf"):
         with element("div", "leaf-head"):
             element("h1", "", "Service levels")
@@ -93,6 +95,8 @@ def _draw(picture: ViewModel, platform: Authorized) -> None:
         with panel("Contracts"):
             sheet = ContractSheet(sheet_actions(platform))
             ContractTable(picture.get("promises", {}), sheet.show)
+    if contract:
+        ui.context.client.on_connect(lambda: sheet.show(contract[:MAX_NAMED_LENGTH]))
 
 
 def sheet_actions(platform: Authorized) -> SheetActions:

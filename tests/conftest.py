@@ -4,6 +4,9 @@ Real history lies beside the checkout, never in it.
 """
 
 import gc
+
+gc.disable()  # of what imports and collection make, nothing is garbage: looking for it takes a fifth of their time
+
 import os
 import shutil
 import ssl
@@ -30,7 +33,6 @@ draw_the_same_always()
 hash_quickly()
 
 COLLECT_EVERY_OBJECTS = 20_000
-gc.disable()  # of what imports and collection make, nothing is garbage: looking for it takes a fifth of their time
 
 
 @pytest.hookimpl(wrapper=True)

@@ -44,7 +44,7 @@ Order = Callable[[Mapping[str, Any]], Awaitable[str]]
 
 def site_panel(first: Channel) -> None:
     """Draw the table that `site_channel` states."""
-    with panel("Sites", "", HINT), scroll("Modes and meters by site"):
+    with panel("Sites", "operations", HINT), scroll("Modes and meters by site"):
         LiveTable(
             "operations", columns=SITE_COLUMNS, caption="Modes and meters by site", empty="No tick yet.", first=first
         )
@@ -137,8 +137,9 @@ def _metered_cells(metered: MeteredSnapshot | None) -> dict[str, Shown]:
         if metered.site_power_mw is None
         else cell(text.mw(metered.site_power_mw), state, note=age)
     )
+    danger = cell(", ".join(metered.endangered), "critical") if metered.endangered else ""
     cost = "" if metered.cost_usd_per_h is None else text.usd_per_h(metered.cost_usd_per_h)
-    return {"metered": shown, "cost": cost, "danger": cell(", ".join(metered.endangered), "critical")}
+    return {"metered": shown, "cost": cost, "danger": danger}
 
 
 def _executor_cells(status: ExecutorStatus | None) -> dict[str, Shown]:

@@ -9,9 +9,8 @@ from components.shared.live import TableColumn
 from components.shared.optimizer_labels import maker_of
 from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel, Row, cell
-from mara.core.history import Optimization
+from mara.core.history import Optimization, OptimizationSnapshot
 from mara.core.plan import Provenance
-from mara.core.snapshot import OptimizationSnapshot
 
 MOST_RUNS = 50
 COLUMNS = (

@@ -7,6 +7,7 @@ import { askOutage, onChange, pointAt } from "mara";
 import { loadResource } from "../../static/utils/resources.js";
 import { canvasMarks } from "mara-map/canvas_marks.js";
 import { cardOf } from "mara-map/card.js";
+import { clusterMarks, groupsOf } from "mara-map/clusters.js";
 import { nightOf } from "mara-map/night.js";
 import { svgMarks } from "mara-map/svg_marks.js";
 import { copiesBetween, shownAt, viewOf } from "mara-map/view.js";
@@ -15,6 +16,10 @@ const WORLD = { south: -47, north: 72, west: -134, east: 165 }; // until the sit
 const REACH_DEG = 220; // of longitude that can be seen to either side of the fleet's middle
 const ROOM = { paddingTopLeft: [58, 34], paddingBottomRight: [34, 34] }; // for the marks, and for what zooms
 const CLOSEST_FIT = 2.5; // so that one site is seen with its continent
+const NARROW_PX = 560; // a map this narrow, on no desk, groups the circles that overlap
+const DESK_PX = 1000;
+const CLOSEST_GROUP = 6; // zoom from which on none are grouped: sites of one town stay apart there
+const WHOLE_WORLD = { south: -58, north: 78 };
 const MOST_ELEMENTS = 200; // sites; beyond that they are painted
 
 const radiusPx = (powerMw, scale) => Math.min(26, Math.max(6, 3 + 1.15 * Math.sqrt(Math.max(powerMw, 0))) * scale);
@@ -65,6 +70,7 @@ export default {
         zoomAnimation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
       });
       L.control.zoom({ position: "bottomleft" }).addTo(this.map);
+      this.addWorldButton();
       this.fit();
       for (const [pane, layer] of [["land", 200], ["borders", 205], ["night", 210]]) {
         this.map.createPane(pane).style.zIndex = layer;
@@ -76,8 +82,45 @@ export default {
       this.map.on("zoomstart", () => (this.moved ||= !this.fitting));
       this.map.on("move zoom", () => this.placeCard());
       this.map.on("zoomend", () => this.drawAll());
+      this.map.on("zoomend resize", () => this.group());
       this.fetchGround("land", { stroke: false, fillOpacity: 1, className: "land" });
       this.fetchGround("borders", { weight: 0.6, fill: false, className: "borders" });
+    },
+    // A button that shows the whole world, and once more all sites.
+    addWorldButton() {
+      const control = L.control({ position: "bottomleft" });
+      control.onAdd = () => {
+        const bar = L.DomUtil.create("div", "leaflet-bar leaflet-control");
+        const button = L.DomUtil.create("a", "map-world", bar);
+        button.textContent = "\u2295";
+        button.href = "#";
+        button.setAttribute("role", "button");
+        this.worldButton = button;
+        this.nameWorldButton();
+        L.DomEvent.disableClickPropagation(bar);
+        L.DomEvent.on(button, "click", (event) => {
+          L.DomEvent.preventDefault(event);
+          this.isWorld = !this.isWorld;
+          this.moved = this.isWorld;
+          if (this.isWorld) this.showWorld();
+          else this.fit();
+          this.nameWorldButton();
+        });
+        return bar;
+      };
+      control.addTo(this.map);
+    },
+    nameWorldButton() {
+      const name = this.isWorld ? "All sites" : "Whole world";
+      this.worldButton.title = name;
+      this.worldButton.setAttribute("aria-label", name);
+      this.worldButton.setAttribute("aria-pressed", String(Boolean(this.isWorld)));
+    },
+    showWorld() {
+      const middle = (this.view.west + this.view.east) / 2;
+      const { south, north } = WHOLE_WORLD;
+      this.map.setMaxBounds(null);
+      this.map.fitBounds([[south, middle - 180], [north, middle + 180]], { animate: false });
     },
     async fetchGround(name, style) {
       const answer = await fetch(window.path_prefix + this.ground[name]);
@@ -121,6 +164,7 @@ export default {
       if (this.isPainted) this.names = Object.entries(sites).map(([id, { name }]) => [id, name]);
       if (isOther) this.fit();
       this.drawAll(); // numbers may have come before the sites they belong to
+      this.group();
     },
     marksFor(count) {
       this.isPainted = count > MOST_ELEMENTS;
@@ -131,6 +175,37 @@ export default {
         takeDown: askOutage,
       };
       return this.isPainted ? canvasMarks(this.map, told) : svgMarks(this.map, told);
+    },
+    // Where the map is narrow, circles that overlap give way to one mark with their number.
+    group() {
+      if (!this.sites || !this.marks) return;
+      this.clusters ??= clusterMarks(this.map, (ids) => this.openGroup(ids));
+      const isSmall = window.innerWidth < DESK_PX && this.map.getSize().x < NARROW_PX;
+      const isNarrow = isSmall && this.map.getZoom() < CLOSEST_GROUP;
+      const circles = isNarrow ? this.marks.ids().map((id) => this.circleOf(id)) : [];
+      const groups = groupsOf(circles.sort((one, other) => other.radius - one.radius || (one.id < other.id ? -1 : 1)));
+      const grouped = new Set(groups.flat());
+      for (const id of this.marks.ids()) this.marks.hide(id, grouped.has(id));
+      this.clusters.show(groups, (id) => this.marks.place(id).at);
+      this.paintGroups();
+    },
+    circleOf(id) {
+      const { at, radius } = this.marks.place(id);
+      return { id, radius, ...this.map.latLngToContainerPoint(at) };
+    },
+    openGroup(ids) {
+      this.moved = true;
+      const bounds = L.latLngBounds(ids.map((id) => this.marks.place(id).at));
+      const isPoint = bounds.getNorthEast().equals(bounds.getSouthWest());
+      if (isPoint) this.map.setView(bounds.getCenter(), CLOSEST_GROUP, { animate: false });
+      else this.map.fitBounds(bounds, { animate: false, maxZoom: CLOSEST_GROUP, padding: [60, 60] });
+    },
+    paintGroups() {
+      const look = (id) => this.numbers[id] && this.band(this.numbers[id]);
+      this.clusters?.paint((id) => look(id) ?? "good", (id) => this.sites[id]?.name ?? id);
+    },
+    band(now) {
+      return now.status === "down" ? "down" : bandOf(now.efficiency_share);
     },
     visit(id) {
       window.location.href = `${window.path_prefix ?? ""}/sites/${encodeURIComponent(id)}`;
@@ -151,12 +226,12 @@ export default {
       this.numbers = { ...all };
       const changed = Object.keys(all).filter((id) => all[id] !== before[id]);
       for (const id of changed) if (this.sites?.[id]) this.draw(id, all[id]);
+      this.paintGroups();
       if (this.openId && !all[this.openId]) this.closeCard(this.openId);
       else if (changed.includes(this.openId)) this.fillCard();
     },
     draw(id, now) {
-      const band = now.status === "down" ? "down" : bandOf(now.efficiency_share);
-      this.marks.draw(id, this.sites[id], now, band, radiusPx(now.power_mw, this.scale()));
+      this.marks.draw(id, this.sites[id], now, this.band(now), radiusPx(now.power_mw, this.scale()));
     },
     scale() {
       if (this.isPainted) return 0.3 + 0.1 * Math.max(0, this.map.getZoom() - 1);

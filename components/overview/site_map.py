@@ -1,10 +1,12 @@
 """Offline map of the fleet: circles by cooling efficiency and power."""
 
+from collections import Counter
 from pathlib import Path
 
 import nicegui.elements.leaflet as bundled_leaflet  # its import puts `nicegui-leaflet` into the import map
 from nicegui import ui
 
+from components.overview.site_table import SiteComparison
 from components.shared.theme import BROWSER_MODULES, element, panel, static_url
 from components.shared.view_model import Channel, Row
 from mara.core.snapshot import SiteSnapshot, Snapshot
@@ -54,8 +56,8 @@ class SiteMap(ui.element, component="site_map.js", esm=BROWSER_MODULES | MAP_MOD
         self.mark("site-map")
 
 
-def site_map_panel() -> None:
-    """Draw the map with its legend.
+def site_map_panel(csv_path: str) -> None:
+    """Draw the map with its legend, and beside it the table that compares the sites.
 
     `site_channel`, `map_channel` and `moment_channel` state what it shows.
     """
@@ -64,7 +66,9 @@ def site_map_panel() -> None:
         with top, element("ul", "legend").props('aria-label="Legend: cooling efficiency and status"'):
             for state, label in LEGEND:
                 element("li", f"legend-{state}", label)
-        SiteMap()
+        with element("div", "sites-body"):
+            SiteComparison(csv_path)
+            SiteMap()
 
 
 def site_channel(snapshot: Snapshot) -> Channel:
@@ -85,11 +89,13 @@ def site_channel(snapshot: Snapshot) -> Channel:
 
 def map_channel(snapshot: Snapshot) -> Channel:
     """Return the numbers of each site, rounded to what is shown."""
-    return {site.id: _numbers_of(site) for site in snapshot.sites}
+    running = Counter(contract.site_id for contract in snapshot.contracts if contract.served)
+    return {site.id: _numbers_of(site, running[site.id]) for site in snapshot.sites}
 
 
-def _numbers_of(site: SiteSnapshot) -> Row:
+def _numbers_of(site: SiteSnapshot, contracts_count: int) -> Row:
     return {
+        "contracts_count": contracts_count,
         "status": site.status,
         "power_mw": round(site.site_power_mw, 1),
         "efficiency_share": round(site.cooling_efficiency_share, 3),

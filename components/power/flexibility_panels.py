@@ -76,7 +76,7 @@ def battery_panel(first: Channel, hours: Channel) -> None:
 
 
 def award_channel(snapshot: Snapshot) -> Channel:
-    """Return a row for each site and product sold, and one for a site that sold nothing."""
+    """Return a row for each site and product; one for a site that sold nothing."""
     names = {site.id: site.name for site in snapshot.sites}
     rows: Channel = {}
     rank = 0
@@ -128,7 +128,7 @@ def plan_channel(snapshot: Snapshot) -> Channel:
 
 
 def _sells(snapshot: Snapshot) -> bool:
-    """Say whether the fleet may sell products: an hour without any award is told as such."""
+    """Say whether the fleet has sold products in the month."""
     return any(part.kind == "reserve_revenue" for site in snapshot.power for part in site.bill)
 
 

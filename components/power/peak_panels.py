@@ -1,4 +1,4 @@
-"""Panels of peaks: those that a demand charge bills, and the power system's next one."""
+"""Panels of peaks: those that are billed, and the risk of the system's next."""
 
 from collections.abc import Mapping
 from datetime import UTC, timedelta
@@ -53,7 +53,10 @@ def demand_panel(first: Channel) -> None:
 
 
 def risk_panel(first: Channel, hours: Channel) -> None:
-    """Draw the risk of the system's next peak; `risk_channel` and `hour_channel` state it."""
+    """Draw the risk of the system's next peak.
+
+    `risk_channel` and `hour_channel` state it.
+    """
     with panel("Risk of the system's peak") as top:
         with top:
             bar_legend(RISK_BARS)
@@ -122,7 +125,10 @@ def hour_channel(snapshot: Snapshot) -> Channel:
 
 
 def hour_rows(snapshot: Snapshot, values: list[dict[str, float]]) -> Channel:
-    """Label values of the present clock hour and those after it, in local time where all sites share one."""
+    """Label values of the present clock hour and those after it.
+
+    In local time where all sites share one, else UTC.
+    """
     zones = {site.timezone for site in snapshot.sites}
     clock = ZoneInfo(zones.pop()) if len(zones) == 1 else UTC
     begin = snapshot.at.replace(minute=0, second=0, microsecond=0)

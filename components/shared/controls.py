@@ -8,7 +8,7 @@ from nicegui import ui
 from components.shared import format as text
 from components.shared.clock import clock_text
 from components.shared.live import live_text
-from components.shared.theme import element, icon
+from components.shared.theme import BROWSER_MODULES, element, icon
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
@@ -25,6 +25,8 @@ CHIP_LABELS = {
     "finished": "Finished",
 }
 MODE_LABELS = {"advise": "Advise", "shadow": "Shadow", "dry-run": "Dry run", "act": "Act"}
+WORLD_LABELS = {"synthetic": "simulated", "replay": "replayed"}
+"""Kind of world by the name of its feed; another feed is told by its own name."""
 ANEW_TEXT = (
     "Mara stores the tick under way, sets the database aside beside the new one, where `mara export`, `mara db check` "
     "and `mara replay` can still read it, and begins again at the first tick with the same settings. The same seed "
@@ -47,6 +49,19 @@ class Actions:
     """Takes the ids of sites and minutes of simulated time."""
     restore: Callable[[Sequence[str]], object] | None
     begin_anew: Callable[[], object] | None = None
+
+
+class SpeedMark(ui.element, component="speed_mark.js", esm=BROWSER_MODULES):
+    """Speed in the menu, marked where it is the one in force."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.props["text"] = text
+
+
+def world_mark(first: Channel) -> None:
+    """Draw which kind of world is played: simulated, replayed or live."""
+    live_text("world", {"world": "", **first}, "world")
 
 
 def state_chip(first: Channel) -> None:
@@ -94,7 +109,8 @@ def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
         live_text("speed", first, "figure")
         with ui.menu().props("auto-close"):
             for speed in SPEEDS:
-                item = ui.menu_item(speed_text(speed), lambda speed=speed: set_speed(speed))
+                with ui.menu_item(on_click=lambda speed=speed: set_speed(speed)) as item:
+                    SpeedMark(speed_text(speed))
                 item.mark(f"speed-{speed:g}")
 
 
@@ -116,7 +132,7 @@ def notices(first: Channel, actions: Actions) -> None:
             element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
 
 
-def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapshot | None) -> Channel:
+def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapshot | None, world: str = "") -> Channel:
     """Return the page frame's cells of the engine; a stale feed is a state of its own."""
     stale = snapshot.stale_sources if snapshot else ()
     shown = "stale" if state == "running" and stale else state
@@ -124,6 +140,7 @@ def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapsho
         "engine": cell(CHIP_LABELS.get(shown, shown.capitalize()), shown),
         "clock": clock_text(snapshot),
         "speed": speed_text(speed_factor),
+        "world": WORLD_LABELS.get(world, world),
         "notice": _notice(shown, reason, stale),
         "mode": mode_cell(snapshot),
     }

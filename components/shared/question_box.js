@@ -1,10 +1,15 @@
 // A question box. Emits `ask-why` with the text, or `order-answer` for one that costs money; the server answers through
 // the prop `answer`, texts only, shown as text.
 export default {
-  props: { examples: Array, longest: Number, answer: Object, by_claude: Boolean },
+  props: { examples: Array, longest: Number, answer: Object, by_claude: Boolean, asked: String },
   emits: ["ask-why", "order-answer"],
   data() {
     return { text: "", busy: false, isSure: false };
+  },
+  mounted() {
+    if (!this.asked) return;
+    this.$el.scrollIntoView({ block: "center" });
+    this.ask(this.asked);
   },
   watch: {
     answer() {

@@ -29,15 +29,17 @@ class QuestionBox(ui.element, component="question_box.js"):
         ask: answers a question; a MaraError that it raises is shown as the answer.
         examples: questions offered before the first answer.
         ask_claude: has Claude answer in its own words; None where Claude cannot be asked.
+        asked: question that is asked at once; empty for none.
     """
 
-    def __init__(self, ask: Ask, examples: Sequence[str], ask_claude: Ask | None = None) -> None:
+    def __init__(self, ask: Ask, examples: Sequence[str], ask_claude: Ask | None = None, asked: str = "") -> None:
         super().__init__()
         self.props["by_claude"] = ask_claude is not None
         self._asked_count = 0
         self.props["examples"] = list(examples)
         self.props["longest"] = MOST_CHARACTERS
         self.props["answer"] = {}
+        self.props["asked"] = asked[:MOST_CHARACTERS]
         self.on("ask-why", lambda event: self._answer(event, ask))
         if ask_claude is not None:
             self.on("order-answer", lambda event: self._answer(event, ask_claude))
@@ -57,13 +59,13 @@ class QuestionBox(ui.element, component="question_box.js"):
             self.update()
 
 
-def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = None) -> None:
+def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = None, asked: str = "") -> None:
     """Draw the panel "Ask why": a box for questions about stored decisions.
 
     Arguments are those of `QuestionBox`.
     """
     with panel("Ask why", "why-panel", HINT):
-        QuestionBox(ask, examples, ask_claude)
+        QuestionBox(ask, examples, ask_claude, asked)
         element("p", "note", "Numbers are stored facts, listed below the answer; reports are quoted as they were made.")
 
 

@@ -12,8 +12,8 @@ from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel, Row, cell
 from components.sla.sla_panel import CONTRACT_COLUMNS, contract_channel
 from mara.core.contract import TIER_KEYS
-from mara.core.history import Decision
-from mara.core.snapshot import EventSnapshot, InventorySnapshot, LedgerSum, SiteSnapshot, Snapshot
+from mara.core.history import Decision, LedgerSum
+from mara.core.snapshot import EventSnapshot, InventorySnapshot, SiteSnapshot, Snapshot
 
 MOST_DECISIONS = 100
 MOST_OTHERS = 30

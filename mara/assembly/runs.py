@@ -10,11 +10,14 @@ from functools import partial
 import numpy as np
 
 import mara
-from mara.assembly.worlds import Outside, outside_of
+from mara.assembly.live_world import live_outside
+from mara.assembly.worlds import Outside
+from mara.assembly.worlds import outside_of as world_without_sources
 from mara.core.arrays import sealed
 from mara.core.quote import OutageRecord
 from mara.core.world import World
 from mara.errors import ConfigError
+from mara.feeds.live.memory import Memory
 from mara.optimizers.advisor.advised import Advised
 from mara.optimizers.base import KEEPS, BudgetPolicy, Resumable, ResumeState
 from mara.optimizers.registry import PATIENT_S, companions_of, in_background, optimizer_of, refuse_unknown_optimizer
@@ -37,17 +40,35 @@ from mara.store.store import Store
 log = logging.getLogger("mara.bootstrap")
 
 
-def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, TickEngine]:
+def outside_of(settings: Settings, memory: Memory | None = None, *, only_looks: bool = False) -> Outside:
+    """Build the world that the settings ask for: live, replayed or synthetic.
+
+    Args:
+        memory: of live sources that are being asked; None for what a journal holds.
+        only_looks: nothing is computed on; a live world then stands as its journal held it last.
+
+    Raises:
+        ConfigError, FeedError: the fleet, history, live sources or start cannot be used.
+    """
+    return (
+        live_outside(settings, memory, only_looks=only_looks) if settings.is_live else world_without_sources(settings)
+    )
+
+
+def open_run(
+    settings: Settings, deadline_s: float = PATIENT_S, memory: Memory | None = None
+) -> tuple[Store, TickEngine]:
     """Open the store, and build the engine at its run's next tick.
 
-    A new database begins the run that the settings describe. `deadline_s` limits each solve [s].
+    A new database begins the run that the settings describe. `deadline_s` limits each solve [s]; `memory` is that of
+    live sources that are being asked.
 
     Raises:
         ConfigError: the database holds a run of another seed, fleet or world.
         FeedError, StoreError: the world or the database cannot be opened.
     """
     refuse_unknown_optimizer(settings.optimizer)
-    outside = outside_of(settings)
+    outside = outside_of(settings, memory)
     wanted = _record_for(settings, outside)
     store = Store.open(settings.database_url, durability=settings.durability)
     try:
@@ -63,14 +84,14 @@ def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, 
     return store, engine
 
 
-def reload_run(settings: Settings, store: Store) -> TickEngine:
+def reload_run(settings: Settings, store: Store, memory: Memory | None = None) -> TickEngine:
     """Build the engine anew at an open store's tick, after the two had diverged.
 
     Raises:
         ConfigError, FeedError: the feed is no longer the one of the run.
         StoreError: the store cannot be reached, or holds another run or none.
     """
-    outside = outside_of(settings)
+    outside = outside_of(settings, memory)
     store.take_again()
     return _engine_in(store, settings, outside, settings.plan_deadline_s)
 
@@ -95,7 +116,7 @@ def read_only_run(settings: Settings) -> tuple[TickEngine, OutageRecord]:
         ConfigError: the database holds a run of another seed, fleet or world.
         FeedError, StoreError: the world or the database cannot be read.
     """
-    outside = outside_of(settings)
+    outside = outside_of(settings, only_looks=True)
     sites = outside.config.fleet.site_count
     world, record = outside.world, _no_outages(sites)
     if database_of(settings.database_url).is_there():

@@ -258,9 +258,9 @@ def _spread(amount_micro_usd: int, weights_mw: Floats) -> Ints:
 
 
 def charges_by_site(site: Ints, charge_micro_usd: Ints, row: Ints, shape: tuple[int, int]) -> Ints:
-    """Sum contract charges (N,) by row, such as a tier, and site (rows, S) [micro-USD].
+    """Sum contract charges (N,) by row and site (rows, S) [micro-USD].
 
-    Float sums of whole numbers this small are exact.
+    A row is a tier, or a tier in one of several ticks. Float sums of whole numbers this small are exact.
     """
     rows, sites = shape
     if not len(site):
@@ -270,9 +270,9 @@ def charges_by_site(site: Ints, charge_micro_usd: Ints, row: Ints, shape: tuple[
 
 
 def energy_by_site(allocation: Allocation, config: RunConfig) -> Ints:
-    """Compute energy by `EnergyLine` and site (9, ..., S) [Wh]; each site sums to zero.
+    """Compute energy by `EnergyLine` and site (9, ..., S) [Wh].
 
-    Cooling and losses are the remainder. Axes before that of sites are kept.
+    Each site sums to zero. Cooling and losses are the remainder. Axes before that of sites are kept.
     """
     mw = np.zeros((ENERGY_LINE_COUNT, *allocation.site_power_mw.shape))
     mw[EnergyLine.BOUGHT] = allocation.bought_mw

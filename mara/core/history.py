@@ -8,11 +8,41 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from mara.core.snapshot import OptimizationSnapshot
+from mara.core.plan import Provenance
 
 TickState = Literal["good", "bad", "excluded"]
 ContractState = Literal["waiting", "live", "ended"]
 OrderState = Literal["waiting", "obeyed", "refused", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSum:
+    """Sum of one line of the money ledger over some ticks; income is positive."""
+
+    kind: str
+    """Name of the line, as the ledger's export has it."""
+    amount_micro_usd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizationSnapshot:
+    """A plan that came into force in the past, and the solve that made it."""
+
+    adopted_tick: int
+    adopted_at: datetime
+    made_tick: int
+    optimizer: str
+    status: str
+    horizon_ticks: int
+    objective_usd: float | None
+    bound_usd: float | None
+    note: str
+    headline: str = ""
+    reasons: tuple[str, ...] = ()
+    baseline_usd: float | None = None
+    """Objective of the rules' plan for the same problem; None where it was not made."""
+    solve_wall_s: float | None = None
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

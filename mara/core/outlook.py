@@ -1,4 +1,4 @@
-"""Everything that weather, prices and forecasts alone decide of ticks, for many ticks at once.
+"""Conditions and costs of many ticks at once, from feeds alone.
 
 None of it depends on the world, so that a run which knows its feed computes it ahead: a few large arrays cost less than
 many small ones. The numbers are those of `conditions_of`, bit for bit, because every formula is applied by element.
@@ -45,7 +45,10 @@ class Outlook:
 def outlooks_of(
     observations: Sequence[Observation], forecasts: Sequence[Forecast], config: RunConfig
 ) -> tuple[Outlook, ...]:
-    """Compute the outlooks of successive ticks, whose forecasts have equally many rows."""
+    """Compute the outlooks of successive ticks.
+
+    Their forecasts have equally many rows.
+    """
     known = [known_in(forecast, seen) for forecast, seen in zip(forecasts, observations, strict=True)]
     conditions = conditions_of_all(observations, config)
     expects = any(forecast.expects_present_price for forecast in forecasts)

@@ -195,7 +195,10 @@ def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
 
 
 def placed_by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
-    """Sum the power of contracts by site and tier (S, G) [MW], without those at `UNPLACED`."""
+    """Sum the power of contracts by site and tier (S, G) [MW].
+
+    Those at `UNPLACED` are left out.
+    """
     # That is -1: they add to a site before the first, which is left out.
     sums: Floats = np.bincount(
         (site - UNPLACED) * TIER_COUNT + tier, weights=power_mw, minlength=(sites + 1) * TIER_COUNT

@@ -30,7 +30,7 @@ class Problem:
     observation: Observation
     forecast: Forecast
     outlook: Outlook | None = None
-    """Consequences of the observation and the forecast, where they were computed ahead."""
+    """Consequences of observation and forecast, where they were computed ahead."""
 
     @property
     def tick(self) -> int:

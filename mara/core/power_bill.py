@@ -17,7 +17,10 @@ PARTS: Final = ("energy", *(line.name.lower() for line in PowerLine))
 STANDING_PARTS: Final = frozenset({"demand_charge", "coincident_peak", "take_or_pay"})
 """Parts that do not grow with the hours."""
 LEAST_BILLED_H: Final = float(HOURS_PER_DAY)
-"""Hours of a month before which nothing is forecast: a part of a day is unlike a day."""
+"""Hours of a bill before which nothing is forecast.
+
+A part of a day is unlike a day.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,10 @@ class BillHours:
 
 
 def bill_hours(tick: int, timezone: str, grid: TimeGrid) -> BillHours:
-    """Count the hours of the month after a tick; a bill begins with the run at the earliest."""
+    """Count the hours of the month that are billed after a tick, and those left.
+
+    A bill begins with the run at the earliest.
+    """
     first, end = grid.first_tick_of_month(tick, timezone), grid.next_month_tick(tick, timezone)
     return BillHours(billed_h=(tick + 1 - first) * grid.dt_h, left_h=(end - tick - 1) * grid.dt_h)
 

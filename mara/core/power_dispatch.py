@@ -134,7 +134,7 @@ def power_allocation(
     called = called_mw(state, signals)
     held = np.where(called > 0.0, state.award_mw, 0.0)
     wanted = held if plan.power is None else np.where(called > 0.0, state.award_mw, plan.power.award_mw)
-    room = _Room(
+    room = _RoomLeft(
         load=load,
         charge_mw=charge,
         discharge_mw=discharge,
@@ -162,7 +162,7 @@ def power_allocation(
     )
 
 
-class _Room:
+class _RoomLeft:
     """Room that is left at each site while products are served in turn (S,) [MW]."""
 
     def __init__(

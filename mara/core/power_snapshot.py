@@ -77,13 +77,13 @@ class SitePowerSnapshot:
     load_at_peak_mw: float | None
     """Power that the site drew then."""
     peak_risk_share: tuple[float, ...]
-    """Coincident peaks expected in this clock hour and the 23 after it; empty without charges."""
+    """Peaks expected in this clock hour and the 23 after it; empty without charges."""
     battery_mw: float
     """Delivered by the battery; below 0 it charges."""
     battery_power_mw: float
     """Most that the battery charges or delivers; 0 without one."""
     planned_battery_mw: tuple[float, ...]
-    """Mean planned for this clock hour and those after it, 24 at most, as `battery_mw`."""
+    """Mean planned for this clock hour and those after it; 24 at most."""
     stored_mwh: float
     energy_mwh: float
     """Most that the battery stores; 0 without one."""
@@ -151,9 +151,9 @@ def power_snapshot_of(
 
 
 def planned_battery_mw(plan: Plan | None, tick: int, config: RunConfig) -> Floats:
-    """Average what a plan's batteries deliver in a tick's clock hour and those after it (H, S).
+    """Average what a plan's batteries deliver by the clock hour, from a tick on (H, S).
 
-    Charging is negative. H is 24, or the hours that the plan reaches into; 0 for a plan without a horizon.
+    The first is the rest of the tick's own hour; charging is negative. H is 24, or the hours that the plan reaches into; 0 for a plan without a horizon.
     """
     none = np.zeros((0, config.fleet.site_count))
     if plan is None or len(plan.steps) == 1:

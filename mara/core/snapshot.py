@@ -320,6 +320,8 @@ class Snapshot:
     """Profit since 00:00 UTC, or since the run began; None where it is not known."""
     power: tuple[SitePowerSnapshot, ...] = ()
     """Power terms by site, in the order of `sites`; empty for a fleet without any."""
+    plays: str = "synthetic"
+    """World that the run plays: synthetic, replayed or live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,33 +372,3 @@ class SitePoint:
     cooling_efficiency_share: float | None = None
     revenue_usd_per_h: float | None = None
     profit_usd_per_h: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerSum:
-    """Sum of one line of the money ledger over some ticks; income is positive."""
-
-    kind: str
-    """Name of the line, as the ledger's export has it."""
-    amount_micro_usd: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizationSnapshot:
-    """A plan that came into force in the past, and the solve that made it."""
-
-    adopted_tick: int
-    adopted_at: datetime
-    made_tick: int
-    optimizer: str
-    status: str
-    horizon_ticks: int
-    objective_usd: float | None
-    bound_usd: float | None
-    note: str
-    headline: str = ""
-    reasons: tuple[str, ...] = ()
-    baseline_usd: float | None = None
-    """Objective of the rules' plan for the same problem; None where it was not made."""
-    solve_wall_s: float | None = None
-    provenance: Provenance | None = None

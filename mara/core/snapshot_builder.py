@@ -43,6 +43,8 @@ from mara.core.step import Step
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD, PPM, TOLERANCE_MW
 from mara.core.world import Forecast, RunConfig, World
 
+PLAYS: Final = {"synthetic": "synthetic", "replay": "replayed", "live": "live"}
+"""World that a run plays, by the name of its feed."""
 GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
 
 
@@ -56,11 +58,13 @@ def snapshot_of(
     *,
     dawn_micro_usd: int | None = None,
     peak_risk_share: Floats | None = None,
+    feed: str = "synthetic",
 ) -> Snapshot:
     """Build the snapshot of the tick just settled.
 
     It lists contracts that are live after the tick; amounts are USD, rates per hour. `dawn_micro_usd` is the cash at
-    00:00 UTC of the tick's day, `peak_risk_share` the expected coincident peaks of the next hours (24, S).
+    00:00 UTC of the tick's day, `peak_risk_share` the expected coincident peaks of the next hours (24, S), `feed` the
+    name of what the tick was read from.
     """
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
@@ -85,10 +89,7 @@ def snapshot_of(
         cooling_efficiency_share=it_power / power if power > TOLERANCE_MW else 1.0,
         renewable_share=float(allocation.site_power_mw @ observation.renewable_share) / max(power, TOLERANCE_MW),
         emissions_t_per_h=int(settlement.emissions_g.sum()) / G_PER_T / config.grid.dt_h,
-        power_by_workload_mw=(
-            *zip(WORKLOAD_KEYS, _own_mw(step).sum(axis=0).tolist(), strict=True),
-            ("contracts", float(allocation.site_contracts_it_mw.sum())),
-        ),
+        power_by_workload_mw=_power_by_workload(step),
         hashprice_usd_per_ph_day=observation.hashprice_usd_per_ph_day,
         token_price_usd_per_mtok=observation.token_price_usd_per_mtok,
         racks_used_share=float(running[:, RACKS].sum())
@@ -101,11 +102,19 @@ def snapshot_of(
         gains=_gains(world, shadows),
         plan=_plan(step, plan, config),
         events=tuple(event_snapshot(event, config) for event in events),
-        profit_today_usd=None
-        if dawn_micro_usd is None
-        else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
+        plays=PLAYS.get(feed, PLAYS["synthetic"]),
+        profit_today_usd=_profit_since(dawn_micro_usd, world),
         power=power_snapshot_of(step, config, peak_risk_share, plan),
     )
+
+
+def _power_by_workload(step: Step) -> tuple[tuple[str, float], ...]:
+    own = zip(WORKLOAD_KEYS, _own_mw(step).sum(axis=0).tolist(), strict=True)
+    return (*own, ("contracts", float(step.allocation.site_contracts_it_mw.sum())))
+
+
+def _profit_since(cash_micro_usd: int | None, world: World) -> float | None:
+    return None if cash_micro_usd is None else (world.cash_micro_usd - cash_micro_usd) / MICRO_USD_PER_USD
 
 
 def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:

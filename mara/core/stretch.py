@@ -1,8 +1,8 @@
-"""Many ticks in a row, settled at once: the same steps as `advance`, bit for bit, in less time.
+"""Many ticks in a row, settled at once in arrays.
 
-Tick by tick only contracts are placed and judged, because the next plan depends on them. Whether everything else of a
-plan runs as it is, and what it earns, is found for all ticks together in arrays. A tick with an event, or whose plan
-dispatch has to change, ends the stretch: `advance` takes it.
+The steps are those of `advance`, bit for bit. Tick by tick only contracts are placed and judged, because the next plan
+depends on them. Whether everything else of a plan runs as it is, and what it earns, is found for all ticks together. A
+tick with an event, or whose plan dispatch has to change, ends the stretch: `advance` takes it.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,10 @@ from mara.core.world import RunConfig, World
 
 MOST_LESS_MW: Final = TOLERANCE_MW / 2
 MOST_DEMAND_RATIO: Final = 1.0 + (ROUNDED_UP - 1.0) / 2
-"""Load, and tokens over demand, that count as rounding; `advance` judges what is nearer to the tolerances."""
+"""Load, and tokens over demand, that count as rounding.
+
+`advance` judges what is nearer to the tolerances.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,8 +128,9 @@ class Stretch:
 
 
 def _loads_of(ticks: list[_Tick], first: World, config: RunConfig) -> tuple[Allocation, Bools]:
-    """Find the loads of all ticks (T, ...), and those ticks in which they run as planned (T,).
+    """Find the loads of all ticks, and the ticks in which they run as planned.
 
+    Returns arrays of ticks (T, ...), and True for each tick that does (T,).
     The steps are those of `dispatch`; what they change is rounding.
     """
     fleet, conditions = config.fleet, [tick.outlook.conditions for tick in ticks]

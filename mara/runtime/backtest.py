@@ -20,7 +20,10 @@ from mara.runtime.run_totals import RunTotals
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
 """Shares of the tiers in a pooled demand."""
 TICKS_AHEAD: Final = 96
-"""Most ticks that are read ahead, to compute together what no plan changes: a day of quarters."""
+"""Most ticks that are read ahead: a day of quarters.
+
+What no plan changes is computed for all of them together.
+"""
 POOL_SLICES_PER_SITE: Final = 20
 """Number of contracts into which the demand for an average site's racks is cut.
 
@@ -47,11 +50,14 @@ def backtest(
         PlanError: the optimizer failed.
     """
     totals = RunTotals(dt_h=config.grid.dt_h)
-    end, is_memoryless = world.tick + ticks, isinstance(optimizer, Memoryless)
+    end, is_memoryless, most = world.tick + ticks, isinstance(optimizer, Memoryless), TICKS_AHEAD
     while world.tick < end:
         outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
         while outlooks:
-            steps = _together(config, optimizer, world, outlooks) if is_memoryless else []
+            tried = outlooks[:most]
+            steps = _together(config, optimizer, world, tried) if is_memoryless else []
+            # Plans beyond the end of a stretch are made again, so that few are made where stretches are short.
+            most = min(2 * (most if len(steps) == len(tried) else max(len(steps), 1)), TICKS_AHEAD)
             steps = steps or [_advanced(config, optimizer, world, outlooks[0])]
             for step in steps:
                 totals.add(step)
@@ -76,7 +82,10 @@ def _outlooks(config: RunConfig, feed: Feed, ticks: range, horizon_hours: int) -
 
 
 def _together(config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]) -> list[Step]:
-    """Advance by the ticks in which nothing happens but what was planned; none if the first has to stand alone."""
+    """Advance by the ticks in which nothing happens but the plan.
+
+    There are none if the first has to stand alone.
+    """
     stretch = Stretch(world, config)
     for outlook in outlooks:
         if not stretch.may_go_on(outlook):

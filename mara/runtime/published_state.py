@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mara.core.alert import Alert
 from mara.core.dispatch_document import DispatchDocument
 from mara.core.metering import ExecutorStatus
 from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
@@ -47,6 +48,10 @@ class PublishedState:
     """State of the advisor; None where none was set up."""
     waiting_count: int = 0
     """Orders that are on disk and wait for the next tick."""
+    alerts: tuple[Alert, ...] = ()
+    """Alerts that stand, the worst first."""
+    world: str = ""
+    """Name of the feed, such as synthetic or replay; empty until the run is open."""
 
 
 class StatePublisher:
@@ -101,6 +106,14 @@ class StatePublisher:
         """Publish the state of the executors."""
         if executors != self._current.executors:
             self._set(executors=executors)
+
+    def set_alerts(self, alerts: tuple[Alert, ...]) -> None:
+        """Show the alerts that stand; the same ones again change nothing."""
+        if alerts != self._current.alerts:
+            self._set(alerts=alerts)
+
+    def set_world(self, world: str) -> None:
+        self._set(world=world)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
         """Publish the advisor's state."""

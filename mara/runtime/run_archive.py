@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from mara.core.alert import Alert
 from mara.core.dispatch_document import DispatchDocument
 from mara.core.explanation import Explanation
 from mara.core.history import (
@@ -20,21 +21,24 @@ from mara.core.history import (
     Decision,
     EvidenceTick,
     Ledger,
+    LedgerSum,
     Optimization,
+    OptimizationSnapshot,
     OrderRow,
     SignalEntry,
 )
-from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
+from mara.core.snapshot import EventSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
 from mara.runtime.replay_check import RulesSince, rules_since
 from mara.runtime.signals.documents import document_at
-from mara.store.read import balance, optimizations, order_list, promises, series
+from mara.store.read import alert_list, balance, optimizations, order_list, promises, series
 from mara.store.read.export import ExportTable
 from mara.store.read.metrics import MetricHistory
 from mara.store.read.read_model import ReadModel
 from mara.store.read.signal_list import MOST_SIGNALS, signals
 from mara.store.read.table_file import ExportFormat, write_export
+from mara.store.write.alert_log import MOST_ALERTS
 
 MOST_AT_ONCE: Final = 3
 """Queries answered at a time; one reader of the store is left to the live run."""
@@ -180,6 +184,16 @@ class RunArchive:
     async def order(self, number: int) -> OrderRow:
         """Read one order with its outcome."""
         return await self._ask(order_list.order, number)
+
+    async def alerts(
+        self, from_: datetime | None = None, to: datetime | None = None, limit: int = MOST_ALERTS
+    ) -> tuple[Alert, ...]:
+        """List the alerts that stood in ``[from_, to)``, newest first."""
+        return await self._ask(alert_list.alerts, from_, to, limit)
+
+    async def alert(self, number: int) -> Alert:
+        """Read one alert, whether it stands or is over."""
+        return await self._ask(alert_list.alert, number)
 
     async def export(
         self, table: ExportTable, form: ExportFormat, out: Path, from_: datetime | None, to: datetime | None

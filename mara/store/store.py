@@ -31,6 +31,7 @@ from mara.store.read.read_model import ReadModel
 from mara.store.schema.sealed import hour_marks
 from mara.store.schema.tables import columns_of
 from mara.store.write import resume, statements
+from mara.store.write.alert_log import AlertLog
 from mara.store.write.orders import Orders, Outcome
 from mara.store.write.rules_in_force import are_ours_in, write_ours
 from mara.store.write.signals import Signals
@@ -59,6 +60,7 @@ class Store:
         read_model: what is stored, for reading while this store writes.
         orders: orders, open quotes and first answers.
         signals: telemetry, and the log of modes and device writes.
+        alerts: every change of an alert.
         loss: a sentence about ticks that had been stored and are missing; empty where nothing is.
         run: the run of the database; None before one has begun.
     """
@@ -69,6 +71,7 @@ class Store:
         self.read_model = ReadModel(database)
         self.orders = Orders(partial(self.aside, full=True))
         self.signals = Signals(partial(self.aside, full=True))
+        self.alerts = AlertLog(self.aside)
         self._lease = lease
         self._always_full = durability == "full"
         self._waits: bool | None = None

@@ -8,9 +8,19 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from nicegui import background_tasks
 
+from mara.core.alert import Alert
 from mara.core.explanation import Explanation
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization, SignalEntry
-from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, Snapshot
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    Decision,
+    EvidenceTick,
+    LedgerSum,
+    Optimization,
+    OptimizationSnapshot,
+    SignalEntry,
+)
+from mara.core.snapshot import SitePoint, Snapshot
 from mara.core.units import MINUTES_PER_HOUR
 from mara.errors import MaraError
 
@@ -67,6 +77,9 @@ class ArchiveReader(Protocol):
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]: ...
     async def signals(self, site_id: str | None, kind: str | None, limit: int) -> Sequence[SignalEntry]: ...
     async def why(self, question: str) -> Explanation: ...
+    async def alerts(
+        self, from_: datetime | None = ..., to: datetime | None = ..., limit: int = ...
+    ) -> tuple[Alert, ...]: ...
     async def can_be_asked(self) -> tuple[str, ...]: ...
 
 

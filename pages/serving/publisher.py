@@ -11,16 +11,16 @@ from typing import Protocol, TypeAlias
 
 from nicegui import Client
 
+from components.alerts.alert_strip import alert_cells
 from components.shared.clock import moment_channel, place_channel
 from components.shared.controls import engine_cells
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.view_model import ViewModel, difference
 from mara.api.routes.platform_api import LiveRun
-from mara.core.commands import Exclude
 from mara.core.dispatch_document import Mode
 from mara.core.snapshot import SeriesPoint
 from mara.runtime.advisor.scheduler import AdvisorScheduler
-from mara.runtime.published_state import PublishedState, StatePublisher
+from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from pages.serving.cached_query import ArchiveReader
 
@@ -45,7 +45,7 @@ class PlatformView(LiveRun, Protocol):
     def advisor(self) -> AdvisorScheduler | None: ...
     async def ask_claude(self) -> object: ...
     async def set_mode(self, site_name: str, mode: Mode, reason: str) -> object: ...
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = ...) -> Sequence[Exclude]: ...
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = ...) -> object: ...
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
@@ -119,11 +119,18 @@ class Publisher:
 def _framed(current: PublishedState, own: ViewModel) -> ViewModel:
     """Add the frame's channels to a page's view model: state, clock, speed and sites."""
     snapshot = current.snapshot
-    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot)
-    framed: ViewModel = {**own, "cells": {**engine, **own.get("cells", {})}}
+    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot, current.world)
+    alerts = alert_cells(current.alerts, "stale" if _is_stale(current) else str(current.state))
+    framed: ViewModel = {**own, "cells": {**engine, **alerts, **own.get("cells", {})}}
     if snapshot is None:
         return framed
     return {**framed, "places": place_channel(snapshot), "moment": moment_channel(snapshot)}
+
+
+def _is_stale(current: PublishedState) -> bool:
+    """Return whether the page's notice is about stale sources."""
+    snapshot = current.snapshot
+    return current.state is EngineState.RUNNING and snapshot is not None and bool(snapshot.stale_sources)
 
 
 def _send(clients: list[Client], method: str, picture: ViewModel) -> None:

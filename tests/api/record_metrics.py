@@ -16,7 +16,8 @@ from typing import Final
 from mara.api.routes.metrics import FleetCollector, metrics_text
 from mara.assembly.runs import open_run
 from mara.core.snapshot import Snapshot
-from mara.runtime.observe.alert_rules import AlertRules
+from mara.runtime.observe.alert_inbox import AlertInbox
+from mara.runtime.observe.alert_rules import AlertRules, EngineSigns
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.settings import Settings
@@ -75,7 +76,8 @@ def spoken_of() -> set[str]:
 
 def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]]:
     """Record the series by speed, and the alerts of Mara's own rules in the month."""
-    runs, watch, told = [Scraped(speed, database) for speed in SPEEDS], AlertRules(), list[str]()
+    runs, told = [Scraped(speed, database) for speed in SPEEDS], list[str]()
+    rules, inbox = AlertRules(), AlertInbox()
     store, engine = open_run(Settings(database_url=f"sqlite:///{database}"))
     engine.counterfactuals = None
     for tick in range(max(max(run.ticks()) for run in runs) + 1):
@@ -83,8 +85,10 @@ def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]
         result = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
         engine.keep(result)
         snapshot = engine.shown(result, (), "recorded")
-        for alert in watch.alerts(PublishedState(version=tick, snapshot=snapshot)):
-            told.append(f"tick {tick}: {alert.severity} {alert.kind}: {alert.text}")
+        troubles = rules.troubles(PublishedState(version=tick, snapshot=snapshot), EngineSigns())
+        for change in inbox.meet(troubles, tick, snapshot.at):
+            found = change.trouble
+            told.append(f"tick {tick}: {found.severity} {found.kind} {change.change}: {found.text}")
         for run in runs:
             run.scrape(snapshot)
     store.close()

@@ -11,6 +11,7 @@ from mara.api.routes.app import api_of
 from mara.api.routes.changes import span_of
 from mara.api.routes.inputs import MaintenanceInput
 from mara.api.routes.platform_api import PlatformApi
+from mara.core.commands import Receipt
 from mara.core.snapshot import Snapshot
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
@@ -50,9 +51,9 @@ class Announced:
         self.publisher = StatePublisher()
         self.publisher.publish(self.snapshot)
 
-    async def exclude(self, *asked: ExclusionRequest) -> tuple[ExclusionRequest, ...]:
+    async def exclude(self, *asked: ExclusionRequest) -> Receipt:
         self.orders.append(asked)
-        return asked
+        return Receipt(numbers=tuple(range(7, 7 + len(asked))), tick=self.snapshot.tick + 1)
 
 
 def announced(engine: Announced, site_id: str) -> Any:
@@ -73,6 +74,7 @@ def test_maintenance_of_a_site_is_one_order_for_all_who_live_to_see_it_and_no_ti
     engine = Announced(replace(snapshot, contracts=there))
     answer = announced(engine, site_id)
     assert answer.json()["done"] == "maintenance announced to 2 contracts, 1 end before it"
+    assert (answer.json()["orders"], answer.json()["tick"]) == ([7, 8], snapshot.tick + 1)
     (together,) = engine.orders
     begins = snapshot.tick + (first - snapshot.at) // timedelta(minutes=5)
     assert [(one.contract_id, one.from_tick, one.to_tick) for one in together] == [

@@ -17,6 +17,8 @@ SMALL: dict[str, str] = {
     "pages/serving/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
     "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
+    "mara/env_file.py": "`settings`, which alone calls it, is as long as a file may be",
+    "mara/core/live_source.py": "screens and the API show it; the snapshot, which is of a tick, has no part of it",
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
     "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",
     "mara/assembly/people.py": "the commands on users need no other part of a run, and start faster without",
@@ -25,6 +27,7 @@ SMALL: dict[str, str] = {
     "mara/runtime/actor.py": "the gate sets the acting user, the order book reads it; neither may know the other",
     "mara/runtime/signals/watchdog_process.py": "the entry of a process of its own, which must start at once",
     "mara/signals/outlets/document_file.py": "an outlet, in a file of its own as each of them",
+    "mara/feeds/live/providers/pacific.py": "a part of the world with one provider so far; the others have files too",
     "mara/optimizers/rules/rules.py": "an optimizer by name; its work is done by the contract scheduler",
     "mara/optimizers/advisor/fact_ledger.py": "the tools fill it, an answer is checked against it; it knows neither",
 }

@@ -19,7 +19,13 @@ ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
 FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
 """Pattern of addresses that are not on this machine."""
-SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen')"
+SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen');"
+HOLD_BREATH = """{
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(".chip::before { animation-play-state: paused !important }");
+    document.adoptedStyleSheets = [sheet];
+}"""
+"""Script that stops the one animation without end: without a GPU its frames take a tenth of a core a page."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 DESK = (1440, 900)
 PHONE = (390, 844)
@@ -110,6 +116,7 @@ def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
     """A page of a browser that was never here; the tour stays closed for those who know Mara."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(HOLD_BREATH)
     if knows_mara:
         context.add_init_script(SEEN_THE_TOUR)
     opened = Visit(context.new_page())
@@ -138,14 +145,19 @@ def kept_tab(browser: Browser) -> Iterator[Visit]:
 def tab(kept_tab: Visit, address: str) -> Iterator[Visit]:
     """The shared page, with nothing left in it when the test is over."""
     yield kept_tab
-    page = kept_tab.page
+    leave(kept_tab, address)
+
+
+def leave(tab: Visit, address: str) -> None:
+    """Close what is open in a page, and forget all that happened in it."""
+    page = tab.page
     page.goto(f"{address}{STATIC_URL}/favicon.svg")
     page.evaluate("localStorage.clear(), sessionStorage.clear()")
     page.context.clear_cookies()
     page.unroute_all()
     page.mouse.move(0, 0)
-    kept_tab.requests.clear()
-    kept_tab.complaints.clear()
+    tab.requests.clear()
+    tab.complaints.clear()
 
 
 def visit(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
@@ -178,6 +190,12 @@ def settle(page: Page) -> None:
 def deafen(page: Page) -> None:
     """Have a page ignore what its server sends; what a test gives to `window.told` changes it alone."""
     page.evaluate(DEAFEN)
+
+
+def picture(page: Page, name: str, *, full_page: bool = False) -> None:
+    """Keep what a page looks like for people to judge, if PICTURES is set; no test depends on it."""
+    if os.environ.get("PICTURES"):
+        page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=full_page)
 
 
 def _address_of(request: Request) -> str:

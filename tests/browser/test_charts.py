@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser.conftest import SEEN_THE_TOUR, deafen
+from tests.browser.conftest import Visit, arrive, deafen, leave
 
 pytestmark = pytest.mark.browser
 
@@ -42,15 +42,19 @@ def zone(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, address: str, zone: str) -> Iterator[Page]:
-    context = browser.new_context(timezone_id=zone, viewport={"width": 1440, "height": 900})
-    context.add_init_script(SEEN_THE_TOUR)
-    opened = context.new_page()
-    opened.goto(address)
-    opened.wait_for_selector(".line-chart[data-empty=false] .main-svg", state="attached")
-    deafen(opened)
-    yield opened
-    context.close()
+def page(kept_tab: Visit, address: str, zone: str) -> Iterator[Page]:
+    """The overview in a browser of another time zone."""
+    page = kept_tab.page
+    emulation = page.context.new_cdp_session(page)
+    emulation.send("Emulation.setTimezoneOverride", {"timezoneId": zone})
+    arrive(kept_tab, address)
+    page.wait_for_selector(".line-chart[data-empty=false] .main-svg", state="attached")
+    assert page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone") == zone
+    deafen(page)
+    yield page
+    emulation.send("Emulation.setTimezoneOverride", {"timezoneId": ""})
+    emulation.detach()
+    leave(kept_tab, address)
 
 
 def points(begin: datetime, *minutes: int) -> dict[str, dict[str, float]]:

@@ -21,7 +21,16 @@ from mara.api.security.credentials import hash_of
 from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, User
-from tests.browser.conftest import ARTIFACTS, END_TIMEOUT_S, PATIENCE_MS, ROOT, SEEN_THE_TOUR, environment, free_port
+from tests.browser.conftest import (
+    END_TIMEOUT_S,
+    HOLD_BREATH,
+    PATIENCE_MS,
+    ROOT,
+    SEEN_THE_TOUR,
+    environment,
+    free_port,
+    picture,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -102,7 +111,7 @@ def opened(browser: Browser, address: str, scheme: str = "dark") -> Iterator[Pag
         color_scheme=scheme,  # type: ignore[arg-type]
         viewport={"width": 1280, "height": 800},
     )
-    context.add_init_script(SEEN_THE_TOUR)
+    context.add_init_script(SEEN_THE_TOUR + HOLD_BREATH)
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(address)
@@ -127,8 +136,7 @@ def test_the_login_says_what_was_wrong_and_leads_to_a_dashboard_that_lives_over_
     for scheme in ("dark", "light"):
         with opened(browser, guarded.address, scheme) as page:
             assert page.url == f"{guarded.address}/login?next=/"
-            ARTIFACTS.mkdir(exist_ok=True)
-            page.screenshot(path=ARTIFACTS / f"login-{scheme}-1280x800.png")
+            picture(page, f"login-{scheme}-1280x800")
     with opened(browser, f"{guarded.address}/sla") as page:
         sockets: list[str] = []
         page.on("websocket", lambda socket: sockets.append(socket.url))
@@ -142,7 +150,7 @@ def test_the_login_says_what_was_wrong_and_leads_to_a_dashboard_that_lives_over_
         expect(clock).not_to_have_text(clock.inner_text())
         assert sockets
         assert all(url.startswith("wss://127.0.0.1") for url in sockets)
-        page.screenshot(path=ARTIFACTS / "guarded-dark-1280x800.png")
+        picture(page, "guarded-dark-1280x800")
 
 
 def test_a_viewer_looks_and_an_operator_acts_under_their_own_name(browser: Browser, guarded: Guarded) -> None:

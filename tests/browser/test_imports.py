@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.assembly.imports.desks import PRICES, price_bytes
-from tests.browser.conftest import ARTIFACTS, PHONE, Visit, arrive, running_app
+from tests.browser.conftest import PHONE, Visit, arrive, picture, running_app
 from tests.browser.test_accessibility import SERIOUS
 
 pytestmark = pytest.mark.browser
@@ -78,7 +78,7 @@ def test_a_market_file_becomes_a_history_that_can_be_deleted_and_brought_back(pa
     expect(form.get_by_label("SPEC", exact=True)).to_contain_text("usd_per.EUR = 1.08")
     faults = [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in SERIOUS]
     assert faults == []
-    page.screenshot(path=ARTIFACTS / "import-1440x900.png", full_page=True)
+    picture(page, "import-1440x900", full_page=True)
     form.get_by_role("button", name="Build history").click()
     expect(page.locator(".build-state")).to_contain_text("is built: 959 rows", timeout=WORK_TIMEOUT_MS)
     page.locator(".build-run").click()
@@ -130,7 +130,7 @@ def test_a_file_of_ones_own_is_described_by_keys_alone_on_a_phone_in_the_dark(ta
         rule["id"] for rule in Axe().run(page, ".import-panel").response["violations"] if rule["impact"] in SERIOUS
     ]
     assert faults == []
-    page.screenshot(path=ARTIFACTS / "import-own-390x844.png", full_page=True)
+    picture(page, "import-own-390x844", full_page=True)
     page.keyboard.press("Enter")
     expect(page.get_by_role("table", name="Series of uploads/plant.csv")).to_contain_text("EUR")
     expect(page.get_by_role("form", name="History").get_by_label("Name of plant")).to_have_value("plant")

@@ -38,11 +38,12 @@ PLACE = """(places) => {
 }"""
 OUTSIDE = """() => {
     const frame = document.querySelector(".site-map-canvas").getBoundingClientRect();
-    return [...document.querySelectorAll("path.site")].filter((path) => {
+    const marks = [...document.querySelectorAll("path.site, .site-cluster")];
+    return marks.filter((mark) => mark.style.display !== "none").filter((path) => {
         const box = path.getBoundingClientRect();
         const isWithin = box.left >= frame.left && box.right <= frame.right;
         return !(box.width && isWithin && box.top >= frame.top && box.bottom <= frame.bottom);
-    }).map((path) => path.dataset.site);
+    }).map((path) => path.dataset.site ?? path.ariaLabel);
 }"""
 SPREAD_PX = """() => {
     const at = [...document.querySelectorAll("path.site")].map((path) => path.getBoundingClientRect().x);
@@ -91,3 +92,21 @@ def test_a_view_that_somebody_chose_stays_when_the_window_changes(desk: Visit) -
     page.set_viewport_size({"width": 1300, "height": 900})
     settle(page)
     assert page.evaluate(SPREAD_PX) == pytest.approx(chosen, abs=2)
+
+
+def test_circles_that_overlap_on_a_phone_are_one_mark_that_opens_by_keyboard(desk: Visit) -> None:
+    page = desk.page
+    width, height = PHONE
+    page.set_viewport_size({"width": width, "height": height})
+    towns = {"oslo": (59.9, 10.7), "stockholm": (59.3, 18.0), "gothenburg": (57.7, 12.0), "lima": (-12.0, -77.0)}
+    placed(page, towns)
+    settle(page)
+    group = page.locator(".site-cluster")
+    assert (group.count(), group.text_content()) == (1, "3")
+    assert group.get_attribute("aria-label") == "3 sites: gothenburg, oslo, stockholm; opens by zooming in"
+    group.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelectorAll('.site-cluster').length === 0")
+    page.get_by_role("button", name="Whole world").click()
+    page.wait_for_function("() => document.querySelectorAll('.site-cluster').length === 1")
+    assert desk.complaints == []

@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, SEEN_THE_TOUR, Visit, new_tab, running_app, settle, visit
+from tests.browser.conftest import DESK, PHONE, SEEN_THE_TOUR, Visit, new_tab, picture, running_app, settle, visit
 
 pytestmark = pytest.mark.browser
 
@@ -161,7 +161,7 @@ def test_the_theme_follows_the_system_and_then_the_operators_choice(tab: Visit, 
 def test_the_screen_fits_every_width(tab: Visit, address: str, size: tuple[int, int], scheme: str) -> None:
     page = visit(tab, address, size=size, scheme=scheme).page
     settle(page)
-    page.screenshot(path=ARTIFACTS / f"overview-{scheme}-{size[0]}x{size[1]}.png", full_page=size[0] < DESK[0])
+    picture(page, f"overview-{scheme}-{size[0]}x{size[1]}", full_page=size[0] < DESK[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     if size == DESK:
         assert page.evaluate("document.documentElement.scrollHeight") <= size[1]

@@ -1,11 +1,12 @@
 """The pages of a site, the optimizer and the backtest in a real browser."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive, running_app, settle, visit
+from tests.browser.conftest import DESK, PHONE, Visit, arrive, picture, running_app, settle, visit
 from tests.cli.console import small_history
 
 pytestmark = pytest.mark.browser
@@ -13,6 +14,13 @@ pytestmark = pytest.mark.browser
 WORK_TIMEOUT_MS = 300_000
 PAGES = ("/sites/tokyo", "/optimizer", "/backtest")
 NEWEST_X = "element => element.data[0].x.at(-1)"
+
+
+@pytest.fixture(scope="module")
+def workbench() -> Iterator[str]:
+    """A dashboard whose backtests and studies no other test sees; each test leaves it with nothing under way."""
+    with running_app() as (address, _):
+        yield address
 
 
 @pytest.fixture
@@ -98,51 +106,49 @@ def test_shadow_prices_are_bars_and_numbers_and_follow_the_ticks(tab: Visit, add
     assert visited.complaints == []
 
 
-def test_a_backtest_is_refused_run_and_cancelled(tab: Visit, tmp_path: Path) -> None:
-    with running_app() as (address, _):
-        visited = arrive(tab, f"{address}/backtest")
-        page = visited.page
-        order(page, tmp_path / "nowhere", "Rules")
-        expect(page.get_by_role("alert").filter(has_text="nowhere")).to_contain_text("correct the path")
-        order(page, small_history(tmp_path / "past"), "Rules", "Static, break-even")
-        state = page.locator(".bt-state")
-        expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
-        expect(page.locator(".bt-results tbody tr").first).to_be_visible()
-        assert page.locator(".bt-results .line-chart").evaluate("e => e.data.map(t => t.x.length)") == [0, 3, 3, 0]
-        with page.expect_download() as download:
-            page.get_by_role("link", name="HTML report").click()
-        assert "Mara backtest" in Path(download.value.path()).read_text(encoding="utf-8")
-        page.screenshot(path=ARTIFACTS / "backtest-done-1440x900.png", full_page=True)
-        order(page, small_history(tmp_path / "long", 24 * 365), "Linear program")
-        expect(page.locator(".bt-results")).to_be_hidden()
-        page.get_by_role("button", name="Cancel").click()
-        expect(state).to_contain_text("Cancelled after")
-        assert visited.complaints == []
+def test_a_backtest_is_refused_run_and_cancelled(tab: Visit, workbench: str, tmp_path: Path) -> None:
+    visited = arrive(tab, f"{workbench}/backtest")
+    page = visited.page
+    order(page, tmp_path / "nowhere", "Rules")
+    expect(page.get_by_role("alert").filter(has_text="nowhere")).to_contain_text("correct the path")
+    order(page, small_history(tmp_path / "past"), "Rules", "Static, break-even")
+    state = page.locator(".bt-state")
+    expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
+    expect(page.locator(".bt-results tbody tr").first).to_be_visible()
+    assert page.locator(".bt-results .line-chart").evaluate("e => e.data.map(t => t.x.length)") == [0, 3, 3, 0]
+    with page.expect_download() as download:
+        page.get_by_role("link", name="HTML report").click()
+    assert "Mara backtest" in Path(download.value.path()).read_text(encoding="utf-8")
+    picture(page, "backtest-done-1440x900", full_page=True)
+    order(page, small_history(tmp_path / "long", 24 * 365), "Linear program")
+    expect(page.locator(".bt-results")).to_be_hidden()
+    page.get_by_role("button", name="Cancel").click()
+    expect(state).to_contain_text("Cancelled after")
+    assert visited.complaints == []
 
 
-def test_a_study_draws_a_fan_and_is_cancelled_with_its_workers(tab: Visit) -> None:
-    with running_app() as (address, _):
-        visited = arrive(tab, f"{address}/backtest")
-        page, form = visited.page, visited.page.get_by_role("form", name="Study")
-        choose(form, "Rules", "Static, break-even")
-        form.get_by_label("Scenarios").fill("6")
-        form.get_by_label("Days").fill("3")
-        form.get_by_role("button", name="Run study").click()
-        state = page.locator(".bt-state")
-        expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
-        fan = page.locator(".st-results .line-chart")
-        lengths = fan.evaluate("e => e.data.map(trace => trace.x.length)")
-        assert lengths == [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0]
-        assert fan.evaluate("e => e.layout.xaxis.type") == "linear"
-        assert fan.evaluate("e => e.data[3].y[3] <= e.data[5].y[3] && e.data[5].y[3] <= e.data[4].y[3]")
-        settle(page)
-        page.screenshot(path=ARTIFACTS / "study-done-1440x900.png", full_page=True)
-        form.get_by_label("Scenarios").fill("2000")
-        form.get_by_role("button", name="Run study").click()
-        expect(page.locator(".st-results")).to_be_hidden()
-        page.get_by_role("button", name="Cancel").click()
-        expect(state).to_contain_text("Cancelled after")
-        assert visited.complaints == []
+def test_a_study_draws_a_fan_and_is_cancelled_with_its_workers(tab: Visit, workbench: str) -> None:
+    visited = arrive(tab, f"{workbench}/backtest")
+    page, form = visited.page, visited.page.get_by_role("form", name="Study")
+    choose(form, "Rules", "Static, break-even")
+    form.get_by_label("Scenarios").fill("6")
+    form.get_by_label("Days").fill("3")
+    form.get_by_role("button", name="Run study").click()
+    state = page.locator(".bt-state")
+    expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
+    fan = page.locator(".st-results .line-chart")
+    lengths = fan.evaluate("e => e.data.map(trace => trace.x.length)")
+    assert lengths == [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0]
+    assert fan.evaluate("e => e.layout.xaxis.type") == "linear"
+    assert fan.evaluate("e => e.data[3].y[3] <= e.data[5].y[3] && e.data[5].y[3] <= e.data[4].y[3]")
+    settle(page)
+    picture(page, "study-done-1440x900", full_page=True)
+    form.get_by_label("Scenarios").fill("2000")
+    form.get_by_role("button", name="Run study").click()
+    expect(page.locator(".st-results")).to_be_hidden()
+    page.get_by_role("button", name="Cancel").click()
+    expect(state).to_contain_text("Cancelled after")
+    assert visited.complaints == []
 
 
 def test_the_server_ends_while_a_backtest_is_under_way(tab: Visit, tmp_path: Path) -> None:
@@ -163,5 +169,5 @@ def test_every_page_fits_desk_and_phone(
     page = arrive(tab, f"{address}{path}", size=size, scheme=scheme).page
     settle(page)
     name = path.strip("/").replace("/", "-")
-    page.screenshot(path=ARTIFACTS / f"{name}-{scheme}-{size[0]}x{size[1]}.png", full_page=True)
+    picture(page, f"{name}-{scheme}-{size[0]}x{size[1]}", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ARTIFACTS, Visit, running_app, visit
+from tests.browser.conftest import Visit, picture, running_app, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -26,7 +26,7 @@ def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_s
         page.locator("path.site[data-site=oslo]").hover()
         expect(page.locator(".site-card")).to_contain_text("USD/MWh")
         page.wait_for_timeout(3_000)
-        page.screenshot(path=ARTIFACTS / "run-dark-1440x900.png")
+        picture(page, "run-dark-1440x900")
         assert [
             url for url in visited.requests if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)
         ] == []

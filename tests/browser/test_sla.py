@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive, settle
+from tests.browser.conftest import DESK, PHONE, Visit, arrive, picture, settle
 
 pytestmark = pytest.mark.browser
 
@@ -56,8 +56,7 @@ def test_a_booking_asks_first_and_can_be_undone(page: Page) -> None:
     page.wait_for_selector(OFFERED)
     page.get_by_role("button", name="Book …").click()
     expect(page.locator(".request-question")).to_contain_text("Book 6 MW standard for 48 h at Texas USA")
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / "sla-question.png")
+    picture(page, "sla-question")
     page.get_by_role("button", name="Not yet").click()
     expect(page.locator(OFFERED)).to_have_count(1)
     page.get_by_role("button", name="Book …").click()
@@ -66,7 +65,7 @@ def test_a_booking_asks_first_and_can_be_undone(page: Page) -> None:
     expect(page.locator(BOOKED)).to_contain_text("Ordered: 6.0 MW Standard")
     bar = page.locator(".undo-bar")
     expect(bar).to_contain_text("booked for")
-    page.screenshot(path=ARTIFACTS / "sla-undo.png")
+    picture(page, "sla-undo")
     bar.get_by_role("button", name="Undo").click()
     expect(page.locator(BOOKED)).to_have_text("Undone: it is not booked any more.")
 
@@ -150,6 +149,5 @@ def test_nothing_stands_out_of_the_screen(tab: Visit, address: str, size: tuple[
     typed(page, "5")
     page.wait_for_selector(OFFERED)
     settle(page)
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"sla-{scheme}-{size[0]}.png")
+    picture(page, f"sla-{scheme}-{size[0]}")
     assert page.evaluate("document.documentElement.scrollWidth") == size[0]

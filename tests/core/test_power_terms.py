@@ -1,6 +1,5 @@
 """Bills of power terms, computed by hand: each kind of charge, supply, battery and product, line by line."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,16 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mara.core.arrays import Floats, sealed
+from mara.core.arrays import Floats
 from mara.core.contract import Tier
 from mara.core.events import events_of
 from mara.core.finance import EnergyLine, Line
-from mara.core.plan import Plan, PowerStep
-from mara.core.power_bill import BillHours, bill_hours, bill_of
+from mara.core.plan import PowerStep
 from mara.core.power_settlement import open_accruals_micro_usd
-from mara.core.power_signals import PowerObservation
-from mara.core.power_snapshot import planned_battery_mw, power_snapshot_of
-from mara.core.power_state import PowerState
+from mara.core.power_snapshot import power_snapshot_of
 from mara.core.power_terms import (
     AS_PRODUCED,
     BLOCK,
@@ -27,85 +23,14 @@ from mara.core.power_terms import (
     AdderCharge,
     CoincidentPeakCharge,
     DemandCharge,
-    PowerTerms,
     ReserveProduct,
     SiteBattery,
     SupplyContract,
     TermTimes,
 )
-from mara.core.step import Step, advance
-from mara.core.world import RunConfig, World
-from tests.builders import NORTH, START, WEST, config, contract, fleet, observation, step, world
-
-USD = 1_000_000
-PUE = 1.06
-"""Of air miners at 15 C: what they draw is told in megawatts at the meter."""
-
-
-def terms_of(export: Sequence[float] = (0.0, 0.0, 0.0), **parts: Any) -> PowerTerms:
-    return PowerTerms(export_limit_mw=np.array(export), export_fee_usd_per_mwh=np.zeros(3), **parts)
-
-
-def run_of(terms: PowerTerms, *, tick_minutes: int = 60, start: datetime = START) -> RunConfig:
-    return config(replace(fleet(), power=terms), tick_minutes=tick_minutes, start=start)
-
-
-def signals(of: RunConfig, demand_mw: float = 0.0, price: float = 0.0, called: float = 0.0) -> PowerObservation:
-    assert of.fleet.power is not None
-    shape = (len(of.fleet.power.products), 3)
-    return PowerObservation(
-        system_demand_mw=sealed(np.full(3, demand_mw)),
-        reserve_price_usd_per_mw_h=sealed(np.full(shape, price)),
-        called_share=sealed(np.full(shape, called)),
-        call_ends_tick=sealed(np.full(shape[0], 99 if called else 0, dtype=np.int64)),
-    )
-
-
-def one(
-    of: RunConfig,
-    before: World,
-    load_mw: float = 0.0,
-    *,
-    price: float = 50.0,
-    charge: float = 0.0,
-    discharge: float = 0.0,
-    award: float = 0.0,
-    **told: float,
-) -> Step:
-    """A tick in which the miners in the west draw some megawatts at the meter."""
-    assert of.fleet.power is not None
-    miners = np.zeros((3, 3))
-    miners[WEST, 0] = load_mw / PUE
-    west = np.array([1.0, 0.0, 0.0])
-    plan = replace(
-        step(of, miners=miners),
-        power=PowerStep(
-            charge_mw=charge * west,
-            discharge_mw=discharge * west,
-            award_mw=np.full((len(of.fleet.power.products), 1), award) * west,
-            draw_limit_mw=of.fleet.grid_limit_mw,
-        ),
-    )
-    seen = replace(observation(of, before.tick, price=price), power=signals(of, **told))
-    return advance(before, seen, plan, of)
-
-
-def ran(of: RunConfig, loads_mw: Sequence[float], **each: Any) -> list[Step]:
-    steps: list[Step] = []
-    before = world(of)
-    for t, load in enumerate(loads_mw):
-        steps.append(one(of, before, load, **{name: values[t] for name, values in each.items()}))
-        before = steps[-1].world
-    return steps
-
-
-def usd(done: Step, line: Line, site: int = WEST) -> float:
-    return int(done.settlement.lines_micro_usd[site, line]) / USD
-
-
-def state_of(done: Step) -> PowerState:
-    assert done.world.power is not None
-    return done.world.power
+from mara.core.step import advance
+from tests.builders import NORTH, WEST, config, contract, observation, step, world
+from tests.core.power_runs import PUE, USD, one, ran, run_of, signals, state_of, terms_of, usd
 
 
 def test_an_adder_is_paid_on_each_megawatt_hour_in_its_local_hours() -> None:
@@ -353,66 +278,3 @@ def test_a_month_s_bill_is_told_by_part() -> None:
     assert bill == pytest.approx({"energy": -250.0, "adder": -20.0, "demand_charge": -3_000.0})
     assert told.peak_mw == pytest.approx(3.0)
     assert power_snapshot_of(last, config(tick_minutes=60)) == ()
-
-
-def test_a_bill_is_forecast_by_the_hours_left_but_charges_on_peaks_stand() -> None:
-    """48 of 480 hours are billed: what grows with them is ten times as much. A peak of 4 MW instead of 3 is planned."""
-    charge = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60)
-    of = run_of(terms_of(demand=(charge,), adders=(AdderCharge(site=WEST, usd_per_mwh=4.0),)))
-    state = state_of(ran(of, [3.0, 2.0])[-1])
-    hours = BillHours(billed_h=48.0, left_h=432.0)
-    ends = {part.kind: part.month_end_usd for part in bill_of(state, WEST, hours, 0.0)}
-    assert ends == pytest.approx({"energy": -2_500.0, "adder": -200.0, "demand_charge": -3_000.0})
-    ahead = {part.kind: part.month_end_usd for part in bill_of(state, WEST, hours, 4_000.0)}
-    assert ahead["demand_charge"] == pytest.approx(-4_000.0)
-
-
-def test_the_first_day_of_a_bill_is_no_ground_for_a_forecast() -> None:
-    state = state_of(ran(run_of(terms_of()), [3.0])[-1])
-    (energy,) = bill_of(state, WEST, BillHours(billed_h=23.0, left_h=700.0), 0.0)
-    assert energy.amount_usd == pytest.approx(-150.0)
-    assert energy.month_end_usd is None
-
-
-def test_a_bill_begins_with_the_local_month_or_with_the_run() -> None:
-    """The run begins on 1 July at 00:00 UTC, five hours before July does in Chicago."""
-    grid = run_of(terms_of()).grid
-    assert bill_hours(0, "America/Chicago", grid) == BillHours(billed_h=1.0, left_h=4.0)
-    assert bill_hours(5, "America/Chicago", grid) == BillHours(billed_h=1.0, left_h=743.0)
-
-
-def test_what_batteries_do_next_is_told_by_the_clock_hour() -> None:
-    """A plan of 15 minutes at 4 MW, 45 at rest, and two hours of charging with 6 MW, looked at from its second step."""
-    battery = SiteBattery(
-        site=WEST,
-        power_mw=10.0,
-        energy_mwh=20.0,
-        efficiency_in_share=1.0,
-        efficiency_out_share=1.0,
-        wear_usd_per_mwh=0.0,
-    )
-    of = run_of(terms_of(batteries=(battery,)), tick_minutes=15)
-    west, none = np.array([1.0, 0.0, 0.0]), np.zeros(3)
-    steps = tuple(
-        replace(
-            step(of),
-            power=PowerStep(
-                charge_mw=charge * west, discharge_mw=deliver * west, award_mw=np.zeros((0, 3)), draw_limit_mw=none
-            ),
-        )
-        for charge, deliver in ((0.0, 4.0), (0.0, 0.0), (6.0, 0.0))
-    )
-    plan = Plan(optimizer="lp", made_tick=0, steps=steps, step_ticks=(1, 3, 8))
-    assert planned_battery_mw(plan, 0, of)[:, WEST].tolist() == pytest.approx([1.0, -6.0, -6.0])
-    assert planned_battery_mw(plan, 1, of)[:, WEST].tolist() == pytest.approx([0.0, -6.0, -6.0])
-    assert planned_battery_mw(replace(plan, steps=steps[:1], step_ticks=(1,)), 0, of).shape == (0, 3)
-
-
-def test_contracted_supply_is_told_as_the_hours_of_the_local_day() -> None:
-    block = SupplyContract(
-        site=WEST, kind=BLOCK, power_mw=10.0, price_usd_per_mwh=30.0, times=TermTimes(hour_numbers=(6, 7))
-    )
-    of = run_of(terms_of(supplies=(block,)))
-    (told,) = power_snapshot_of(ran(of, [1.0])[-1], of)[WEST].supplies
-    assert [hour for hour, mw in enumerate(told.hourly_mw) if mw == 10.0] == [6, 7]
-    assert (len(told.hourly_mw), told.price_usd_per_mwh) == (24, 30.0)

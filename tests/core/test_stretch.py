@@ -1,4 +1,4 @@
-"""A stretch settled at once: the steps of `advance`, bit for bit, up to the tick that it leaves to it."""
+"""A stretch settled at once has the steps of `advance`, bit for bit."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
@@ -44,7 +44,10 @@ def outlooks_from(config: RunConfig, seed: int) -> tuple[Outlook, ...]:
 
 
 def drawn(plan: PlanStep, outlook: Outlook, chance: np.random.Generator) -> PlanStep:
-    """A plan in five asks for all miners, or for all tokens at one site, whether there is power and room or not."""
+    """A plan in five asks for all miners, or for all tokens at one site.
+
+    It does whether there is power and room or not.
+    """
     asked = chance.choice(["as planned", "miners", "crowd"], p=[0.8, 0.1, 0.1])
     if asked == "miners":
         return replace(plan, miners_mw=sealed(outlook.conditions.available_mw[:, MINERS].copy()))
@@ -56,7 +59,10 @@ def drawn(plan: PlanStep, outlook: Outlook, chance: np.random.Generator) -> Plan
 
 
 def stretches(config: RunConfig, seed: int) -> Iterator[tuple[list[Step], list[Step]]]:
-    """Pairs of steps settled at once and steps of `advance`; ticks between them are advanced by themselves."""
+    """Pairs of steps settled at once and steps of `advance`.
+
+    Ticks between them are advanced by themselves.
+    """
     outlooks, chance, world = outlooks_from(config, seed), np.random.default_rng(seed), world_of(config)
     while world.tick < TICKS:
         stretch, plans = Stretch(world, config), []

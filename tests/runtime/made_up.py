@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event as ThreadEvent
+from types import SimpleNamespace
 from typing import cast
 
 from sqlalchemy import create_engine, insert
@@ -36,6 +37,7 @@ from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOut
 from mara.store.schema.signal_tables import SignalLine, TelemetryRow
 from mara.store.schema.tables import Row
 from mara.store.store import NO_PARTS, Store
+from mara.store.write.alert_log import AlertLine, AlertLog
 from mara.store.write.orders import Orders, Outcome, outcome_rows
 from mara.store.write.signals import Signals
 from tests import builders
@@ -86,10 +88,12 @@ class MemoryStore:
     def __post_init__(self) -> None:
         self.gate.set()
         self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        tables = (Order, OrderOutcome, OpenQuote, AnswerRow, SignalLine, TelemetryRow)
+        tables = (Order, OrderOutcome, OpenQuote, AnswerRow, SignalLine, TelemetryRow, AlertLine)
         Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[union-attr]
         self.orders = Orders(self._aside)
         self.signals = Signals(self._aside)
+        self.alerts = AlertLog(lambda doing, full=False: self._engine.begin())
+        self.database = SimpleNamespace(free_bytes=lambda: None)
 
     @contextmanager
     def _aside(self, doing: str) -> Iterator[Connection]:

@@ -1,22 +1,22 @@
 """Alerts are sent once when they begin, and once when they end."""
 
-import http.server
-import json
-import socket
-import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mara.core.alert import Alert, AlertChange, ChangeKind
 from mara.core.metering import MeteredSnapshot
 from mara.core.snapshot import ContractSnapshot, SiteSnapshot, Snapshot
-from mara.runtime.observe.alert_rules import Alert, AlertRules
-from mara.runtime.observe.alerts import Webhook
+from mara.errors import CommandError
+from mara.runtime.observe.alert_inbox import AlertInbox
+from mara.runtime.observe.alert_rules import AlertRules, EngineSigns
 from mara.runtime.published_state import EngineState, PublishedState
 from tests.ui.snapshots import snapshot_at
 
 TICKS_AN_HOUR = 12
-
+AT = datetime(2025, 7, 1, 12, tzinfo=UTC)
+FINE = EngineSigns()
 
 UP = tuple(replace(site, status="running") for site in snapshot_at(0).sites)
 
@@ -34,7 +34,41 @@ def contract_of(tier: str, bad_ticks: int, budget_ticks: int = 1_000, *, resting
     )
 
 
-def looked_at(watch: AlertRules, snapshot: Snapshot, state: EngineState = EngineState.RUNNING) -> tuple[Alert, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What is said of an alert when it begins, rises or ends."""
+
+    kind: str
+    severity: str
+    subject: str
+    text: str
+
+
+class Watch:
+    """The rules with an inbox, from its first look on."""
+
+    def __init__(self) -> None:
+        self.rules, self.inbox = AlertRules(), AlertInbox()
+
+    def alerts(self, current: PublishedState, signs: EngineSigns = FINE) -> tuple[Told, ...]:
+        """Look, and list what began, rose or ended, the worst first and ends last."""
+        tick = current.snapshot.tick if current.snapshot is not None else 0
+        changes = self.inbox.meet(self.rules.troubles(current, signs), tick, AT)
+        ends = [_told(change) for change in changes if change.change == "ended"]
+        new = {change.number for change in changes} - {change.number for change in changes if change.change == "ended"}
+        return (*(_of(alert) for alert in self.inbox.shown(AT) if alert.number in new), *ends)
+
+
+def _of(alert: Alert) -> Told:
+    return Told(kind=alert.kind, severity=alert.severity, subject=alert.subject, text=alert.text)
+
+
+def _told(change: AlertChange) -> Told:
+    found = change.trouble
+    return Told(kind=found.kind, severity="resolved", subject=found.subject, text=found.text)
+
+
+def looked_at(watch: Watch, snapshot: Snapshot, state: EngineState = EngineState.RUNNING) -> tuple[Told, ...]:
     return watch.alerts(PublishedState(version=snapshot.tick, snapshot=snapshot, state=state))
 
 
@@ -47,13 +81,13 @@ def with_down(*places: int) -> tuple[SiteSnapshot, ...]:
     return tuple(replace(site, status="down") if place in places else site for place, site in enumerate(UP))
 
 
-def seen(watch: AlertRules, tick: int, tier: str, bad_ticks: int) -> tuple[Alert, ...]:
+def seen(watch: Watch, tick: int, tier: str, bad_ticks: int) -> tuple[Told, ...]:
     return looked_at(watch, fleet_at(tick, contract_of(tier, bad_ticks)))
 
 
 def first_alert_after(tier: str, *, bad_every: int, ticks: int = 80, resting: bool = False) -> int | None:
     """Count the ticks until the first alert, with one bad tick in `bad_every`."""
-    watch = AlertRules()
+    watch = Watch()
     for tick in range(ticks):
         if looked_at(watch, fleet_at(tick, contract_of(tier, tick // bad_every, resting=resting))):
             return tick
@@ -61,7 +95,7 @@ def first_alert_after(tier: str, *, bad_every: int, ticks: int = 80, resting: bo
 
 
 def test_premium_wakes_at_the_second_bad_tick_within_an_hour() -> None:
-    watch = AlertRules()
+    watch = Watch()
     assert not seen(watch, 0, "premium", 0)
     assert not seen(watch, 1, "premium", 1)
     (alert,) = seen(watch, 2, "premium", 2)
@@ -70,7 +104,7 @@ def test_premium_wakes_at_the_second_bad_tick_within_an_hour() -> None:
 
 
 def test_premium_wakes_at_the_fourth_bad_tick_of_its_window_however_slowly_they_came() -> None:
-    watch = AlertRules()
+    watch = Watch()
     told = [seen(watch, 30 * bad, "premium", bad) for bad in range(5)]
     assert [len(alerts) for alerts in told] == [0, 0, 0, 0, 1]
 
@@ -95,7 +129,7 @@ def test_a_budget_spent_on_purpose_wakes_nobody_however_fast(tier: str) -> None:
 
 
 def test_only_the_unplanned_ticks_of_a_budget_burn_it() -> None:
-    watch = AlertRules()
+    watch = Watch()
     told = [
         looked_at(watch, fleet_at(tick, contract_of("flexible", tick, resting=tick % 4 > 0)))
         for tick in range(8 * TICKS_AN_HOUR)
@@ -104,7 +138,7 @@ def test_only_the_unplanned_ticks_of_a_budget_burn_it() -> None:
 
 
 def test_a_broken_premium_is_critical_at_once_and_over_with_its_window() -> None:
-    watch = AlertRules()
+    watch = Watch()
     assert not looked_at(watch, fleet_at(0, contract_of("premium", 0, 0)))
     (alert,) = looked_at(watch, fleet_at(1, contract_of("premium", 1, 0)))
     assert (alert.kind, alert.severity, alert.subject) == ("premium", "critical", "c1")
@@ -114,7 +148,7 @@ def test_a_broken_premium_is_critical_at_once_and_over_with_its_window() -> None
 
 @pytest.mark.parametrize(("resting", "woken"), [(False, ["promise"]), (True, [])])
 def test_a_standard_promise_that_breaks_unplanned_is_a_warning(resting: bool, woken: list[str]) -> None:
-    watch = AlertRules()
+    watch = Watch()
     assert not looked_at(watch, fleet_at(0, contract_of("standard", 2, 2)))
     found = looked_at(watch, fleet_at(1, contract_of("standard", 3, 2, resting=resting)))
     assert [alert.kind for alert in found] == woken
@@ -122,7 +156,7 @@ def test_a_standard_promise_that_breaks_unplanned_is_a_warning(resting: bool, wo
 
 
 def test_a_site_that_falls_is_a_warning_and_several_at_once_are_critical() -> None:
-    watch = AlertRules()
+    watch = Watch()
     assert not looked_at(watch, fleet_at(0))
     (one,) = looked_at(watch, fleet_at(1, sites=with_down(4)))
     assert (one.kind, one.severity, one.subject) == ("site", "warning", UP[4].id)
@@ -134,16 +168,19 @@ def test_a_site_that_falls_is_a_warning_and_several_at_once_are_critical() -> No
     assert [alert.subject for alert in looked_at(watch, fleet_at(4))] == [UP[4].id]
 
 
-def test_a_feed_that_gives_nothing_new_is_a_warning_until_it_does() -> None:
-    watch = AlertRules()
+def test_a_source_that_gives_nothing_new_is_a_warning_until_it_does() -> None:
+    watch = Watch()
     (alert,) = looked_at(watch, fleet_at(0, stale_sources=("prices",)))
-    assert (alert.kind, alert.severity) == ("feed", "warning")
-    assert not looked_at(watch, fleet_at(1, stale_sources=("prices", "weather")))
-    assert [alert.severity for alert in looked_at(watch, fleet_at(2))] == ["resolved"]
+    assert (alert.kind, alert.severity, alert.subject) == ("feed", "warning", "prices")
+    (alert,) = looked_at(watch, fleet_at(1, stale_sources=("prices", "weather")))
+    assert (alert.kind, alert.subject) == ("feed", "weather")
+    (over,) = looked_at(watch, fleet_at(2, stale_sources=("weather",)))
+    assert (over.severity, over.subject) == ("resolved", "prices")
+    assert [alert.severity for alert in looked_at(watch, fleet_at(3))] == ["resolved"]
 
 
 def test_the_end_of_a_replay_is_no_alarm() -> None:
-    watch = AlertRules()
+    watch = Watch()
     assert not looked_at(watch, fleet_at(0))
     assert not watch.alerts(PublishedState(state=EngineState.FINISHED, reason="the history has ended"))
 
@@ -153,105 +190,54 @@ def test_spot_wakes_nobody() -> None:
 
 
 def test_an_alert_is_said_once_and_then_that_it_is_over() -> None:
-    watch = AlertRules()
+    watch = Watch()
     told = [seen(watch, tick, "premium", min(tick, 2)) for tick in range(20)]
     said = [(tick, alert.severity) for tick, alerts in enumerate(told) for alert in alerts]
     assert said == [(2, "critical"), (1 + TICKS_AN_HOUR, "resolved")], "the first bad tick is an hour old"
 
 
 def test_a_halt_and_its_end_are_told() -> None:
-    watch = AlertRules()
+    watch = Watch()
     halted = watch.alerts(PublishedState(state=EngineState.HALTED, reason="disk full at tick 7"))
     assert [(alert.severity, "disk full at tick 7" in alert.text) for alert in halted] == [("critical", True)]
     assert not watch.alerts(PublishedState(state=EngineState.HALTED, reason="disk full at tick 7"))
     assert [alert.severity for alert in watch.alerts(PublishedState(state=EngineState.RUNNING))] == ["resolved"]
 
 
-def test_a_webhook_gets_json_and_a_dead_one_delays_nobody() -> None:
-    bodies: list[dict[str, object]] = []
-    come = threading.Event()
-
-    class Receiver(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(204)
-            self.end_headers()
-            come.set()
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    alert = Alert(kind="state", severity="critical", subject="engine", text="halted", tick=7)
-    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        webhook = Webhook(f"http://127.0.0.1:{server.server_address[1]}/")
-        webhook.send(alert)
-        assert come.wait(5)
-        thread.join()
-        webhook.close()
-    assert bodies[0]["text"] == "halted"
-    dead = Webhook("http://127.0.0.1:9/")
-    dead.send(alert)
-    dead.close()
+def test_a_late_tick_and_a_disk_that_fills_are_told_of_and_a_fuller_one_again() -> None:
+    watch, shown = Watch(), PublishedState(state=EngineState.RUNNING, snapshot=fleet_at(0))
+    assert [alert.kind for alert in watch.alerts(shown, EngineSigns(overdue_s=6.0))] == ["late"]
+    little, least = EngineSigns(free_bytes=1_900_000_000), EngineSigns(free_bytes=400_000_000)
+    told = [(a.kind, a.severity) for signs in (little, least, FINE) for a in watch.alerts(shown, signs)]
+    assert told == [("disk", "warning"), ("late", "resolved"), ("disk", "critical"), ("disk", "resolved")]
+    paused = replace(shown, state=EngineState.PAUSED)
+    assert not watch.alerts(paused, EngineSigns(overdue_s=6.0)), "in a pause nothing is due"
 
 
-def test_a_receiver_that_does_not_speak_http_costs_one_alert_and_not_the_next() -> None:
-    seen: list[bytes] = []
-    both = threading.Event()
-
-    def answer_nonsense(listening: socket.socket) -> None:
-        for _ in range(2):
-            connection, _ = listening.accept()
-            with connection:
-                seen.append(connection.recv(65_536))
-                connection.sendall(b"220 mail.example ESMTP\r\n")
-        both.set()
-
-    alert = Alert(kind="state", severity="critical", subject="engine", text="halted", tick=7)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=answer_nonsense, args=(listening,), daemon=True)
-        thread.start()
-        webhook = Webhook(f"http://127.0.0.1:{listening.getsockname()[1]}/")
-        webhook.send(alert)
-        webhook.send(alert)
-        assert both.wait(5)
-        webhook.close()
-    assert len(seen) == 2
+def test_a_broken_premium_is_the_first_line_with_the_money_at_risk() -> None:
+    watch = Watch()
+    broken = replace(contract_of("premium", 9, 2), credit_usd=1_000.0, next_bad_tick_cost_usd=250.0)
+    looked_at(watch, fleet_at(0, broken, sites=with_down(1, 2), stale_sources=("prices",)))
+    first, *others = watch.inbox.shown(AT)
+    assert (first.kind, first.at_risk_usd) == ("premium", 1_250.0)
+    assert [alert.kind for alert in others] == ["sites", "site", "site", "feed"]
+    assert all(alert.advice for alert in (first, *others))
 
 
-@pytest.mark.parametrize("status", [302, 307, 500])
-def test_an_alert_that_is_sent_elsewhere_or_refused_is_told_to_the_log(
-    status: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    asked: list[str] = []
+def ordered(watch: Watch, change: ChangeKind, *numbers: int, until: datetime | None = None) -> None:
+    for one in watch.inbox.asked(change, numbers, 1, AT, until=until, by="ola", address=""):
+        watch.inbox.apply(one)
 
-    class Elsewhere(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.append(f"{self.command} {self.path}")
-            self.send_response(status)
-            self.send_header("location", "/elsewhere")
-            self.end_headers()
 
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    alert = Alert(kind="state", severity="critical", subject="engine", text="halted", tick=7)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server, caplog.at_level("WARNING"):
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        webhook = Webhook(f"http://127.0.0.1:{server.server_address[1]}/hook")
-        webhook.send(alert)
-        webhook.close()
-        webhook._thread.join(5)
-        server.shutdown()
-        thread.join()
-    assert asked == ["POST /hook"]
-    told = [record.message for record in caplog.records if str(status) in vars(record).get("reason", "")]
-    assert told == ["alert not delivered"]
+def test_an_acknowledged_alert_stands_quietly_until_it_gets_worse() -> None:
+    watch = Watch()
+    watch.alerts(PublishedState(state=EngineState.DEGRADED, reason="slow disk"))
+    ordered(watch, "acknowledged", 1)
+    (alert,) = watch.inbox.shown(AT)
+    assert (alert.acknowledged_by, alert.is_quiet) == ("ola", True)
+    watch.alerts(PublishedState(state=EngineState.HALTED, reason="no disk"))
+    (alert,) = watch.inbox.shown(AT)
+    assert (alert.severity, alert.is_quiet, alert.number) == ("critical", False, 1)
 
 
 def metered_fleet(tick: int, mode: str, **telemetry: object) -> Snapshot:
@@ -272,17 +258,53 @@ def metered_fleet(tick: int, mode: str, **telemetry: object) -> Snapshot:
 
 
 def test_a_site_that_deviates_is_told_with_its_cost_and_the_promise_in_danger() -> None:
-    watch = AlertRules()
+    watch = Watch()
     (told,) = looked_at(watch, metered_fleet(1, "shadow"))
     assert (told.kind, told.severity, told.subject) == ("metered", "warning", UP[0].id)
     assert told.text == f"{UP[0].name} draws 4.0 MW where 12.0 are planned, which costs 416 USD/h"
-    (worse,) = looked_at(AlertRules(), metered_fleet(1, "act", endangered=("c7",)))
+    (worse,) = looked_at(Watch(), metered_fleet(1, "act", endangered=("c7",)))
     assert (worse.severity, worse.text.endswith("; in danger within two ticks: c7")) == ("critical", True)
     (over,) = looked_at(watch, metered_fleet(2, "shadow", is_deviating=False))
     assert over.severity == "resolved"
 
 
 def test_silent_meters_are_told_and_those_of_an_advised_site_are_not() -> None:
-    (told,) = looked_at(AlertRules(), metered_fleet(1, "shadow", site_power_mw=None, age_s=900.0))
+    (told,) = looked_at(Watch(), metered_fleet(1, "shadow", site_power_mw=None, age_s=900.0))
     assert (told.kind, told.text) == ("telemetry", f"{UP[0].name}: no good telemetry for 15 min")
-    assert looked_at(AlertRules(), metered_fleet(1, "advise", site_power_mw=None)) == ()
+    assert looked_at(Watch(), metered_fleet(1, "advise", site_power_mw=None)) == ()
+
+
+def test_a_silence_covers_a_site_that_falls_again_until_its_time() -> None:
+    watch = Watch()
+    looked_at(watch, fleet_at(0, sites=with_down(4)))
+    ordered(watch, "silenced", 1, until=AT + timedelta(hours=1))
+    looked_at(watch, fleet_at(1))
+    looked_at(watch, fleet_at(2, sites=with_down(4)))
+    (again,) = watch.inbox.shown(AT + timedelta(minutes=59))
+    assert (again.number, again.silenced_by, again.is_quiet) == (2, "ola", True)
+    (over,) = watch.inbox.shown(AT + timedelta(hours=1))
+    assert not over.is_quiet
+    ordered(watch, "unsilenced", 2)
+    assert not watch.inbox.shown(AT)[0].is_quiet
+
+
+@pytest.mark.parametrize("hours", [0, -1, 31 * 24 + 1])
+def test_a_silence_that_ends_in_the_past_or_too_late_is_refused_with_its_bounds(hours: int) -> None:
+    watch = Watch()
+    looked_at(watch, fleet_at(0, sites=with_down(4)))
+    with pytest.raises(CommandError, match="within 31 days from 2025-07-01T12:00Z"):
+        ordered(watch, "silenced", 1, until=AT + timedelta(hours=hours))
+    with pytest.raises(CommandError, match="alert 9 does not stand"):
+        ordered(watch, "acknowledged", 1, 9)
+    assert watch.inbox.shown(AT)[0].acknowledged_by == "", "all or none"
+
+
+def test_a_promise_that_burned_before_a_restart_is_not_called_over_at_once() -> None:
+    before = Watch()
+    assert seen(before, 0, "premium", 0) == ()
+    assert [alert.kind for alert in seen(before, 1, "premium", 2)] == ["burn_rate"]
+    after, standing = Watch(), before.inbox.shown(AT)
+    after.inbox = AlertInbox(standing, (), 1)
+    after.rules.carry_on(standing)
+    told = [(tick, alert.severity) for tick in range(2, 20) for alert in seen(after, tick, "premium", 2)]
+    assert told == [(2 + TICKS_AN_HOUR + 1, "resolved")]

@@ -17,7 +17,7 @@ from mara.runtime.live.pace import MAX_SPEED_FACTOR
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
 from mara.runtime.live.supervisor import RetryPolicy
-from mara.runtime.observe.alert_rules import AlertRules
+from mara.runtime.observe.alert_rules import AlertRules, EngineSigns
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings, read_settings
@@ -195,7 +195,8 @@ async def test_a_replay_is_finished_at_the_end_of_its_history_and_raises_no_alar
     await run.start()
     await until(lambda: run.publisher.read().state is EngineState.FINISHED)
     shown = run.publisher.read()
-    assert AlertRules().alerts(shown) == ()
+    assert AlertRules().troubles(shown, EngineSigns()) == ()
+    assert shown.alerts == ()
     assert unreadiness_of(shown) == ""
     assert shown.snapshot is not None
     assert shown.snapshot.tick == 23

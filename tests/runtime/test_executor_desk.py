@@ -132,7 +132,7 @@ async def test_a_plan_that_grows_stale_disarms(site: RealSite) -> None:
     await site.platform.set_mode(SITE, "act", "a test")
     await site.until(lambda: site.state() == "written")
     site.platform.executors._tick_s = 0.0
-    await _beat_again(site)
+    await site.platform.executors.look_at_lease()
     await site.until(lambda: site.platform.signals.mode_of(SITE) == "shadow" and site.state() == "released")
     (newest, *_) = await site.platform.archive.signals(SITE, "mode")
     assert newest.reason == "the newest document is older than 2 ticks"
@@ -145,15 +145,10 @@ async def test_a_lost_watchdog_disarms_and_nothing_more_is_written(site: RealSit
     assert watchdog is not None
     watchdog.kill()
     watchdog.wait(PATIENCE_S)
-    await _beat_again(site)
+    await site.platform.executors.look_at_lease()
     await site.until(lambda: site.platform.signals.mode_of(SITE) == "shadow" and site.state() == "released")
     (newest, *_) = await site.platform.archive.signals(SITE, "mode")
     assert newest.reason == "the lease was lost: the watchdog does not answer"
-
-
-async def _beat_again(site: RealSite) -> None:
-    """Let the desk look at its lease now, and not in a quarter of it."""
-    site.platform.executors._start(site.platform.executors._beat())
 
 
 async def test_a_miner_that_somebody_wakes_is_left_alone(site: RealSite) -> None:

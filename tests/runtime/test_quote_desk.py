@@ -185,16 +185,18 @@ async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do
             kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit"
         )
         looked = await around.platform.exclude(asked, only_look=True)
-        assert [command.reason for command in looked] == ["grid order: limit"]
+        assert looked.numbers == (), "nothing is announced by looking"
         token = ACTOR.set(Actor(name="ada"))
-        await around.platform.exclude(asked)
+        announced = await around.platform.exclude(asked)
         ACTOR.reset(token)
+        assert (len(announced.numbers), announced.tick) == (1, 2)
         around.platform.step(4)
         await around.stored(6)
         world = around.store.steps[5].world
         column = world.book.index_of[booking.contract_id]
         assert int(world.accounts.excluded_ticks[column]) == 2
-        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["ada"]
+        (stored,) = [command for command in around.store.steps[2].commands if isinstance(command, Exclude)]
+        assert (stored.author, stored.reason) == ("ada", "grid order: limit")
 
 
 async def test_after_a_restart_a_booking_is_repeated_and_an_open_quote_is_booked() -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.browser.conftest import ROOT, environment, free_port
+from tests.cli.console import ran
 
 END_TIMEOUT_S = 30
 CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
@@ -62,12 +63,13 @@ def bound_of(before: dict[float, float], after: dict[float, float], share: float
 def live_server(folder: Path, *, past_ticks: int, options: Sequence[str], **settings: str) -> Iterator[LiveServer]:
     """A run that has so many ticks behind it, and the dashboard on it, from when it says where it is."""
     env = environment() | {"PYTHONPATH": str(ROOT)} | settings
-    mara = [sys.executable, "-m", "pages"]
     if past_ticks:
-        simulate = [*mara, "simulate", "--optimizer", "rules", "--ticks", str(past_ticks), "--json"]
-        subprocess.run(simulate, cwd=folder, env=env, check=True, timeout=300, stdout=subprocess.DEVNULL)
+        own = {"database_url": f"sqlite:///{folder / 'mara.db'}", "log_file": str(folder / "app.log")}
+        given = {name.removeprefix("MARA_").lower(): value for name, value in settings.items()}
+        done = ran("simulate", "--optimizer", "rules", "--ticks", past_ticks, "--json", **own, **given)
+        assert done.exit_code == 0, done.err
     port = free_port()
-    command = [*mara, "run", "--no-browser", *options, "--port", str(port)]
+    command = [sys.executable, "-m", "pages", "run", "--no-browser", *options, "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as app:
         try:
             assert app.stdout is not None

@@ -34,6 +34,8 @@ MOST_LATE_S = 0.05
 PATIENCE_S = 1.0
 """Of the client, instead of half a minute."""
 WITHIN_S = 60.0
+AS_PYTHON_DOES = (700, 10, 10)
+"""Thresholds of the garbage collector, which tests else raise."""
 HANGS_MORE = 5
 """Each lasts as long as patience does: so that there are ticks enough to judge by."""
 FAULTS: tuple[Entry, ...] = (
@@ -80,8 +82,9 @@ class Troubles:
 @pytest.fixture
 def _as_in_a_live_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads take turns and garbage is looked for as in `mara run`; patience is short, no failure stops the next."""
-    before = sys.getswitchinterval()
+    before, seldom = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.set_threshold(*AS_PYTHON_DOES)
     gc.collect()
     gc.freeze()
     defaults = client.Claude.__init__.__kwdefaults__
@@ -90,6 +93,7 @@ def _as_in_a_live_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(CircuitBreaker, "tripped", lambda _, refusal: str(refusal))
     yield
     gc.unfreeze()
+    gc.set_threshold(*seldom)
     sys.setswitchinterval(before)
 
 

@@ -93,9 +93,12 @@ def test_a_change_of_any_column_is_found_or_declared_as_not_covered(pristine: Pa
     assert unseen(pristine, tmp_path / "mara.db", changes) == []
 
 
-@pytest.mark.parametrize(
-    "table", sorted(table for table in schema_columns() if not COVERAGE[table].by.startswith("nothing"))
-)
+def is_found_without_its_rows(table: str) -> bool:
+    """Say whether the check claims to miss all rows of a table; an end that nothing knows can be taken away."""
+    return not COVERAGE[table].by.startswith("nothing") and "taken from its end" not in COVERAGE[table].by
+
+
+@pytest.mark.parametrize("table", sorted(filter(is_found_without_its_rows, schema_columns())))
 def test_a_table_without_its_rows_is_found(pristine: Path, tmp_path: Path, table: str) -> None:
     path = copied(pristine, tmp_path / "mara.db")
     tamper(path, [f"DELETE FROM {table}"])

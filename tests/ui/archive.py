@@ -4,10 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from mara.core.alert import Alert
 from mara.core.explanation import Explanation, Fact
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization, SignalEntry
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    Decision,
+    EvidenceTick,
+    LedgerSum,
+    Optimization,
+    OptimizationSnapshot,
+    SignalEntry,
+)
 from mara.core.plan import Claim, Provenance
-from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
+from mara.core.snapshot import SitePoint, SiteSnapshot
 from mara.errors import CommandError, StoreRefused
 from tests.ui.quotes import contract_life, contract_row, evidence_of
 from tests.ui.snapshots import KEPT_TICKS, START, TICK_MINUTES, sites_at, snapshot_at
@@ -34,6 +44,7 @@ class FakeArchive:
         self.tick = 288
         self.asked: list[str] = []
         self.is_broken = False
+        self.past_alerts: tuple[Alert, ...] = ()
 
     async def history(
         self,
@@ -46,6 +57,12 @@ class FakeArchive:
         self._ask(f"history {metric} {from_:%Y-%m-%dT%H:%M}")
         first = 0 if from_ is None else int((from_ - START).total_seconds()) // (60 * TICK_MINUTES)
         return FakeCourse([_moment(tick, metric) for tick in range(max(0, first), self.tick + 1, 3)])
+
+    async def alerts(
+        self, from_: datetime | None = None, to: datetime | None = None, limit: int = 1_000
+    ) -> tuple[Alert, ...]:
+        self._ask(f"alerts {from_} {to} {limit}")
+        return self.past_alerts
 
     async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
         self._ask(f"site_series {site_id} {hours}")

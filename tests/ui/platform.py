@@ -1,12 +1,17 @@
 """A platform that plays made-up snapshots, judged by its state."""
 
+from collections.abc import Sequence
 from math import isfinite
 
-from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
+from mara.core.alert import AlertChange
+from mara.core.commands import Cancel, Command, Outage, Restore
+from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
+from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
+from mara.runtime.observe.alert_desk import AlertDesk, Standing
 from mara.runtime.published_state import EngineState, StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.archive import FakeArchive
@@ -16,14 +21,35 @@ from tests.ui.snapshots import SITES, forecast_at, large_snapshot_at, series_unt
 SITE_IDS = {row[0] for row in SITES}
 
 
+GRID = TimeGrid(start=snapshot_at(0).at, tick_minutes=5)
+
+
+class AlertMemory:
+    """Keeps the changes of alerts in a list."""
+
+    def __init__(self) -> None:
+        self.changes: list[AlertChange] = []
+
+    async def add(self, changes: Sequence[AlertChange], *, full: bool) -> None:
+        self.changes += changes
+
+    async def standing(self) -> Standing:
+        return (), (), 0
+
+    async def free_bytes(self) -> int | None:
+        return None
+
+
 class FakePlatform:
     def __init__(self, tick: int = 288, sites_count: int = len(SITES)) -> None:
         self.publisher = StatePublisher()
         self.publisher.set_speed(300)
+        self.publisher.set_world("synthetic")
         self.tick = tick
         self.ordered: list[Command] = []
         self.archive = FakeArchive()
         self.advisor: AdvisorScheduler | None = None
+        self.told: tuple[SourceSnapshot, ...] = ()
         self.optimizations_asked = 0
         self.advice_asked = 0
         self.asked: list[QuoteRequest] = []
@@ -32,6 +58,8 @@ class FakePlatform:
         self.excluded: list[ExclusionRequest] = []
         self.modes: list[tuple[str, str, str]] = []
         self._sites_count = sites_count
+        self.alerts = AlertDesk(self.publisher)
+        self.alert_record = AlertMemory()
         self._show()
 
     def advance(self, ticks: int = 1) -> None:
@@ -52,6 +80,9 @@ class FakePlatform:
         if advisor is None or advisor.why_not:
             raise CommandError("AI not configured")
         self.advice_asked += 1
+
+    def sources(self) -> tuple[SourceSnapshot, ...]:
+        return self.told
 
     def pause(self) -> None:
         self.publisher.mark(EngineState.PAUSED)
@@ -90,13 +121,12 @@ class FakePlatform:
         self.booked.append((quote_id, customer))
         return booking_of(self.quotes[quote_id], customer)
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> tuple[Exclude, ...]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> None:
         for one in asked:
             if one.kind == "maintenance" and one.from_tick < self.tick + 864:
                 raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
         if not only_look:
             self.excluded += asked
-        return ()
 
     async def set_mode(self, site_name: str, mode: str, reason: str) -> None:
         if mode in {"dry-run", "act"} and not reason:
@@ -113,7 +143,7 @@ class FakePlatform:
         return series_until(self.tick, hours)
 
     async def start(self) -> None:
-        return None
+        await self.alerts.open(self.alert_record, GRID)
 
     async def stop(self) -> None:
-        return None
+        await self.alerts.close()

@@ -6,12 +6,28 @@ from mara.core.power_snapshot import AwardSnapshot, SitePowerSnapshot, SupplySna
 EVENING = tuple(0.15 if 15 <= hour <= 18 else 0.0 for hour in range(24))
 WORKDAY = tuple(20.0 if 6 <= hour < 22 else 0.0 for hour in range(24))
 
+SUPPLIES = (
+    SupplySnapshot(kind="block", power_mw=20.0, price_usd_per_mwh=36.0, floor_usd_per_mwh=0.0, hourly_mw=WORKDAY),
+    SupplySnapshot(
+        kind="collar", power_mw=10.0, price_usd_per_mwh=90.0, floor_usd_per_mwh=15.0, hourly_mw=(10.0,) * 24
+    ),
+    SupplySnapshot(
+        kind="take_or_pay",
+        power_mw=0.0,
+        price_usd_per_mwh=19.0,
+        floor_usd_per_mwh=0.0,
+        hourly_mw=(),
+        taken_mwh=15_000.0,
+        due_mwh=60_000.0,
+    ),
+)
+AWARD = AwardSnapshot(
+    product="ecrs", award_mw=12.0, price_usd_per_mw_h=4.0, called_mw=0.0, delivered_mw=0.0, call_ends_tick=0
+)
+
 
 def power_at(tick: int) -> tuple[SitePowerSnapshot, ...]:
     """Texas with every instrument, and Oslo with a demand charge alone."""
-    award = AwardSnapshot(
-        product="ecrs", award_mw=12.0, price_usd_per_mw_h=4.0, called_mw=0.0, delivered_mw=0.0, call_ends_tick=0
-    )
     called = AwardSnapshot(
         product="ers_30",
         award_mw=30.0,
@@ -47,26 +63,14 @@ def power_at(tick: int) -> tuple[SitePowerSnapshot, ...]:
         exported_mw=0.0,
         flexible_mw=50.0,
         headroom_mw=8.0,
-        awards=(award, called),
-        supplies=(
-            SupplySnapshot(
-                kind="block", power_mw=20.0, price_usd_per_mwh=36.0, floor_usd_per_mwh=0.0, hourly_mw=WORKDAY
-            ),
-            SupplySnapshot(
-                kind="collar", power_mw=10.0, price_usd_per_mwh=90.0, floor_usd_per_mwh=15.0, hourly_mw=(10.0,) * 24
-            ),
-            SupplySnapshot(
-                kind="take_or_pay",
-                power_mw=0.0,
-                price_usd_per_mwh=19.0,
-                floor_usd_per_mwh=0.0,
-                hourly_mw=(),
-                taken_mwh=15_000.0,
-                due_mwh=60_000.0,
-            ),
-        ),
+        awards=(AWARD, called),
+        supplies=SUPPLIES,
     )
-    oslo = SitePowerSnapshot(
+    return texas, _oslo(tick)
+
+
+def _oslo(tick: int) -> SitePowerSnapshot:
+    return SitePowerSnapshot(
         site_id="oslo",
         bill=(BillPart(kind="energy", amount_usd=-90_000.0, month_end_usd=-1_800_000.0),),
         billed_h=tick / 12,
@@ -91,4 +95,3 @@ def power_at(tick: int) -> tuple[SitePowerSnapshot, ...]:
         awards=(),
         supplies=(),
     )
-    return texas, oslo

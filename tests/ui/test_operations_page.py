@@ -6,7 +6,7 @@ import pytest
 
 from components.operations.operation_panels import site_channel
 from components.shared.controls import mode_cell
-from components.shared.order_form import SEND
+from mara.api.security.authenticator import CALLER, SCOPE_KEY, Identity
 from mara.core.metering import ExecutorStatus, MeteredSnapshot
 from mara.core.snapshot import Snapshot
 from tests.ui.conftest import Screen, element_of
@@ -67,4 +67,17 @@ async def test_a_site_is_disarmed_by_a_form_and_a_refusal_is_said_beside_it(scre
     screen.user.find(marker="arm").trigger("submit", [["site", "oslo"], ["mode", "act"], ["reason", ""]])
     await screen.delivery()
     assert "needs a reason" in str(element_of(screen.user, "arm-refusal").text)  # type: ignore[attr-defined]
-    assert SEND
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+async def test_nobody_but_an_admin_arms_a_site_whichever_page_sends_it(screen: Screen, role: str) -> None:
+    """The page was served to an admin; the message comes by the connection of somebody else."""
+    await screen.open("/operations")
+    CALLER.set({"type": "websocket", "headers": [], SCOPE_KEY: Identity(name="vic", role=role)})
+    for mode in ("act", "dry-run"):
+        for form in ("arm", "disarm"):
+            entered = [["site", "oslo"], ["mode", mode], ["reason", "because"]]
+            screen.user.find(marker=form).trigger("submit", entered)
+            await screen.delivery()
+            assert str(element_of(screen.user, f"{form}-refusal").text)  # type: ignore[attr-defined]
+    assert screen.platform.modes == []

@@ -29,10 +29,22 @@ from tests.ui.quotes import quote_for
 from tests.ui.test_backtest_page import ENTERED, pairs_of, refusal_on
 from tests.ui.test_reasoning import READY
 
-PAGES = ("/", "/sla", "/optimizer", "/backtest", "/operations", "/power", "/help", "/sites/oslo")
+PAGES = (
+    "/",
+    "/sla",
+    "/optimizer",
+    "/forecast",
+    "/backtest",
+    "/operations",
+    "/alerts",
+    "/power",
+    "/help",
+    "/sites/oslo",
+)
 DESK_CALLS = {"files", "inspect", "spec_of", "build", "cancel", "remove_file", "delete_history", "restore"}
 """Calls of the import desk that need a right, also those that only look: they read files of the server."""
 DRAFT = draft()
+ABOUT_ALERTS = {"acknowledge", "reopen", "silence", "unsilence"}
 READS = {"series", "start", "stop", "latest", "archive", "advisor"}
 """Reading members of the engine; every other one changes something."""
 CHANGES = {name for name in vars(publisher.PlatformView) if not name.startswith("_")} - READS
@@ -55,6 +67,11 @@ SENT: dict[str, Any] = {
     ),
     "change": [["history", "four_markets_2023"]],
     "orderUndo": {"key": "1"},
+    "showAlerts": {"since": "2025-07-01T10:00", "until": ""},
+    "orderAcknowledge": {"numbers": [1]},
+    "orderReopen": {"numbers": [1]},
+    "orderSilence": {"numbers": [1], "until": "2025-07-02T14:00Z"},
+    "orderUnsilence": {"numbers": [1]},
     "askFiles": {},
     "askReports": {"files": ["a.csv"], "layouts": {}},
     "askSpec": {"draft": DRAFT},
@@ -84,6 +101,8 @@ class Watched(FakePlatform):
         self.quotes["q-0001"] = quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), self.tick + 1)
         for name in CHANGES:
             setattr(self, name, self._noted(name, getattr(self, name)))
+        for name in ABOUT_ALERTS:
+            setattr(self.alerts, name, self._noted(name, getattr(self.alerts, name)))
 
     def _note(self, name: str) -> Any:
         def note(*_: object, **__: object) -> None:
@@ -169,7 +188,12 @@ async def test_an_operator_reaches_every_changing_call_by_some_control(screen: S
     """So that the test above tries all there is, with what would have gone through."""
     act("operator")
     await try_everything(screen)
-    expected = CHANGES | {"start_work", "end_work", "new_run", "explained"} | {f"desk {name}" for name in DESK_CALLS}
+    expected = (
+        CHANGES
+        | ABOUT_ALERTS
+        | {"start_work", "end_work", "new_run", "explained"}
+        | {f"desk {name}" for name in DESK_CALLS}
+    )
     assert set(reached) == expected
 
 
@@ -182,7 +206,7 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     for path in PAGES:
         client = await screen.open(path)
         kinds = {kind for _, _, kind in listeners_of(client)}
-        assert kinds <= {"showContract", "showInside", "showEvidence", "askWhy", "orderUndo"}, path
+        assert kinds <= {"showContract", "showInside", "showEvidence", "askWhy", "orderUndo", "showAlerts"}, path
         for marker in ("Pause", "Resume", "optimize-now", "outage", "bt-cancel", "begin-anew"):
             await screen.user.should_not_see(marker=marker)
     await screen.open("/sla")

@@ -13,7 +13,8 @@ from components.site.site_tables import (
     machine_channel,
     other_channel,
 )
-from mara.core.snapshot import LedgerSum, SiteSnapshot
+from mara.core.history import LedgerSum
+from mara.core.snapshot import SiteSnapshot
 from mara.runtime.published_state import StatePublisher
 from tests.ui.archive import FakeArchive
 from tests.ui.conftest import Screen, element_of

@@ -63,6 +63,11 @@ export function canvasMarks(map, told) {
       const { ink, warn, [band]: tone } = looks;
       marks[id].setStyle({ radius, color: tone, fillColor: tone, status: now.status, band, ink, warn });
     },
+    hide(id, isHidden) {
+      if (isHidden === !map.hasLayer(marks[id])) return;
+      if (isHidden) marks[id].remove();
+      else marks[id].addTo(map);
+    },
     place: (id) => ({ at: marks[id].getLatLng(), radius: marks[id].getRadius() + RING_PX }),
     repaint() {
       readLooks();

@@ -53,6 +53,10 @@ export function svgMarks(map, told) {
       sign.getElement().dataset.status = now.status;
       sign.getElement().textContent = now.status === "down" ? "\u2715" : number(now.efficiency_share * 100);
     },
+    hide(id, isHidden) {
+      const { ring, circle, sign } = marks[id];
+      for (const layer of [ring, circle, sign]) layer.getElement().style.display = isHidden ? "none" : "";
+    },
     place: (id) => ({ at: marks[id].circle.getLatLng(), radius: marks[id].circle.getRadius() + RING_PX }),
     repaint() {}, // the stylesheet does
   };

@@ -15,15 +15,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import mara
 from mara.api import paths
 from mara.api.problem_body import SCHEMA_NAME, ProblemBody
+from mara.api.routes.alerts import alert_routes
 from mara.api.routes.changes import changing_routes
-from mara.api.routes.dispatch import dispatch_routes
 from mara.api.routes.idempotency import Idempotency
 from mara.api.routes.imports import import_routes
 from mara.api.routes.metrics import CONTENT_TYPE, metrics_text
 from mara.api.routes.platform_api import PlatformApi
 from mara.api.routes.problems import answer_errors
 from mara.api.routes.reads import reading_routes
-from mara.api.routes.signals import signal_routes
+from mara.api.routes.signals.dispatch import dispatch_routes
+from mara.api.routes.signals.telemetry import signal_routes
 from mara.api.routes.stream import SNAPSHOT_JSON, EventStream, dispatch_event
 from mara.api.security.headers import NoStore
 from mara.assembly.imports.desk import ImportDesk
@@ -70,6 +71,7 @@ def _app_of(platform: PlatformApi, is_over: Callable[[], bool], desk: ImportDesk
     app.include_router(dispatch_routes(platform, EventStream(platform.publisher, is_over, dispatch_event)))
     app.include_router(changing_routes(platform))
     app.include_router(signal_routes(platform))
+    app.include_router(alert_routes(platform))
     if desk is not None:
         app.include_router(import_routes(desk))
     _add_docs(app)

@@ -119,11 +119,11 @@ async def _execute(body: ControlInput, platform: PlatformApi) -> Done:
         case RestoreInput():
             return _ordered("restore", await platform.order(Restore(site_id=_site_id(platform, body.site_id))))
         case MaintenanceInput():
-            return _done(platform, await _announce(body, platform))
+            return await _announce(body, platform)
     return _done(platform, body.action)
 
 
-async def _announce(body: MaintenanceInput, platform: PlatformApi) -> str:
+async def _announce(body: MaintenanceInput, platform: PlatformApi) -> Done:
     """Announce maintenance to every contract at the site that is live in that time.
 
     Raises:
@@ -144,14 +144,15 @@ async def _announce(body: MaintenanceInput, platform: PlatformApi) -> str:
             f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
         )
         raise CommandError(f"nothing is to be announced at {site_id!r}: {reason}")
-    await platform.exclude(
+    receipt = await platform.exclude(
         *(
             ExclusionRequest(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=body.reason)
             for name, (first, end) in concerned.items()
         )
     )
     ended = len(there) - len(concerned)
-    return f"maintenance announced to {len(concerned)} contracts" + (f", {ended} end before it" if ended else "")
+    what = f"maintenance announced to {len(concerned)} contracts" + (f", {ended} end before it" if ended else "")
+    return _ordered(what, receipt)
 
 
 def _live_part(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:

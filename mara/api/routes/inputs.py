@@ -13,10 +13,13 @@ from mara.core.dispatch_document import Mode
 from mara.core.market import RegionKey
 from mara.runtime.live.pace import MAX_SPEED_FACTOR, MAX_STEPS
 from mara.runtime.live.quote_validation import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
+from mara.runtime.observe.alert_inbox import MOST_AT_ONCE
 from mara.runtime.signals.desk import MAX_READINGS
 
 MAX_ID_LENGTH: Final = 100
 MAX_NAMED_LENGTH: Final = 200
+MAX_NUMBER: Final = 2**53
+"""Largest whole number that every reader of JSON keeps."""
 MAX_HOURS: Final = 10_000.0
 DEFAULT_OUTAGE_TICKS: Final = 12
 """An hour of five-minute ticks."""
@@ -137,6 +140,20 @@ class MaintenanceInput(_Input):
     from_: Time = Field(alias="from")
     to: Time
     reason: str = Field("site maintenance", min_length=1, max_length=MAX_REASON_LENGTH)
+
+
+class AlertsInput(_Input):
+    """Alerts by their numbers, all or none."""
+
+    alerts: list[Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_whole)]] = Field(
+        min_length=1, max_length=MOST_AT_ONCE
+    )
+
+
+class SilenceInput(AlertsInput):
+    """Alerts to be silenced until a time of the fleet's clock."""
+
+    until: Time
 
 
 ControlInput = Annotated[

@@ -9,17 +9,20 @@ from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
 
 from mara.api.problem_body import problem
-from mara.api.routes.exports import add_exports
-from mara.api.routes.inputs import AskedRange, Named
+from mara.api.routes.inputs import MAX_NUMBER, AskedRange, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
 from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream, last_id_of
+from mara.api.routes.tables.exports import add_exports
+from mara.api.routes.tables.site_table import sites_csv, sites_csv_name
 from mara.api.security.authenticator import identity_in, is_still_known
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
-from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
+from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OptimizationSnapshot, OrderRow
+from mara.core.live_source import SourceSnapshot
+from mara.core.snapshot import InventorySnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
+from mara.runtime.observe.alert_rules import MOST_OVERDUE_S
 from mara.runtime.published_state import EngineState, PublishedState
 from mara.runtime.replay_check import RulesSince
 from mara.store.read.metrics import Metric, MetricHistory
@@ -29,9 +32,6 @@ DEFAULT_POINTS: Final = 600
 MAX_LISTED: Final = 200
 MAX_QUESTION_LENGTH: Final = 300
 MAX_TICK: Final = 10**9
-MAX_NUMBER: Final = 2**53
-MOST_OVERDUE_S: Final = 5.0
-"""Delay of a tick from which on the engine counts as not ready."""
 
 _ALWAYS: Final = documented(401, 421, 422, 429, 503)
 _JSON: Final = "application/json"
@@ -85,6 +85,13 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
         """Return every site as of the tick last stored."""
         return snapshot_of(platform).sites
 
+    @router.get("/sites.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+    async def site_table() -> Response:
+        """Return every site as of the tick last stored as a CSV file."""
+        now = snapshot_of(platform)
+        headers = {"content-disposition": f'attachment; filename="{sites_csv_name(now)}"'}
+        return Response(sites_csv(now), media_type="text/csv", headers=headers)
+
     @router.get("/sites/{site_id:path}", responses=documented(404))
     async def site(site_id: Named) -> SiteSnapshot:
         """Return one site as of the tick last stored, by its id or name."""
@@ -93,6 +100,14 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
             return known[site_index(known, site_id)]
         except CommandError as error:
             raise NotThereError(f"{error}; GET /api/sites names them all") from error
+
+    @router.get("/feed")
+    async def feed() -> tuple[SourceSnapshot, ...]:
+        """Return the live sources, each with its newest value, age and last failure.
+
+        A run of a synthetic or replayed world has none.
+        """
+        return platform.sources()
 
     @router.get("/inventory")
     async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
@@ -193,7 +208,10 @@ def _add_orders(router: APIRouter, platform: PlatformApi) -> None:
 def _add_stream(router: APIRouter, stream: EventStream) -> None:
     @router.get("/events", include_in_schema=False)
     async def events(request: Request, last_event_id: Annotated[str | None, Header()] = None) -> Response:
-        """Stream an event for each new snapshot, from the one after Last-Event-ID on."""
+        """Stream an event for each new snapshot, and for changed alerts.
+
+        Snapshots begin with the one after Last-Event-ID.
+        """
         identity = identity_in(request.scope)
         if not stream.places.acquire(identity):
             return problem(503, "too many streams are open: close one, or come back later")

@@ -1,4 +1,4 @@
-"""Event streams of snapshots and documents, resumed after the last one received.
+"""Event streams of snapshots, alerts and documents, resumed after the last one.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html: a browser reconnects by itself and sends the
 last id that it received.
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from mara.api.gateway.fair_share import FairShare
 from mara.api.security.authenticator import Identity
+from mara.core.alert import Alert
 from mara.core.snapshot import Snapshot
 from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.signals.document_json import document_bytes
@@ -33,6 +34,10 @@ KEEP_ALIVE_S: Final = 15.0
 RETRY_MS: Final = 2_000
 """Time after which a browser reconnects."""
 
+MOST_ALERTS: Final = 200
+"""Alerts that an event carries, the worst; GET /api/alerts has them all."""
+
+ALERTS_JSON: Final = TypeAdapter(tuple[Alert, ...])
 SNAPSHOT_JSON: Final = TypeAdapter(Snapshot)
 _LINE_END: Final = "\n"
 
@@ -61,6 +66,8 @@ class EventStream:
         self._is_over = is_over
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=MAX_KEPT)
         self._version = -1
+        self._alerts: tuple[Alert, ...] = ()
+        self._alerts_event = b""
         self.places = FairShare(MAX_STREAMS)
         self._arrived = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
@@ -87,6 +94,7 @@ class EventStream:
             self._watch = asyncio.create_task(self._follow(), name="mara-events")
         self.look()
         yield ServerSentEvent(retry=RETRY_MS, sep=_LINE_END).encode()
+        told: tuple[Alert, ...] = ()
         seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
         while not self._is_over() and (is_known is None or await is_known()):
             # A run that was begun anew counts from zero: a client that is ahead of it starts again.
@@ -100,6 +108,9 @@ class EventStream:
             for tick, event in [kept for kept in self._kept if kept[0] > seen]:
                 yield event
                 seen = tick
+            if self._alerts != told:
+                told = self._alerts
+                yield self._alerts_event
             if not await self._more():
                 yield ServerSentEvent(comment="still here", sep=_LINE_END).encode()
 
@@ -120,12 +131,15 @@ class EventStream:
                 self._arrived.set()
 
     def look(self) -> None:
-        """Keep the newest snapshot as an event if it is new, and wake the listeners."""
+        """Keep the newest snapshot and alerts as events, and wake the listeners."""
         current = self._publisher.read()
         snapshot = current.snapshot
         if snapshot is None or current.version == self._version:
             return
         self._version = current.version
+        if current.alerts != self._alerts:
+            self._alerts, self._alerts_event = current.alerts, _alerts_event_of(current.alerts)
+            self._wake()
         if self._kept and self._kept[-1][0] == snapshot.tick:
             return
         if self._kept and self._kept[-1][0] > snapshot.tick:
@@ -133,6 +147,10 @@ class EventStream:
         self._kept.append((snapshot.tick, self._event_of(current)))
         while len(self._kept) > 1 and self.kept_bytes > MAX_KEPT_BYTES:
             self._kept.popleft()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let every listener look for what is new."""
         self._arrived.set()
         self._arrived = asyncio.Event()
 
@@ -158,6 +176,12 @@ def last_id_of(header: str | None) -> int | None:
     """Read the tick in a Last-Event-ID header; None where it holds none."""
     text = (header or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
+def _alerts_event_of(alerts: tuple[Alert, ...]) -> bytes:
+    """Write the alerts that stand as an event, without an id: those are ticks."""
+    body = ALERTS_JSON.dump_json(alerts[:MOST_ALERTS]).decode()
+    return ServerSentEvent(body, event="alerts", sep=_LINE_END).encode()
 
 
 class EventResponse(StreamingResponse):

@@ -32,6 +32,8 @@ class Permission(StrEnum):
     ARM = "arm"
     DISARM = "disarm"
     TELEMETRY = "telemetry"
+    ACKNOWLEDGE = "acknowledge"
+    SILENCE = "silence"
 
 
 RIGHTS: Final[Mapping[Permission, str]] = {

@@ -48,12 +48,17 @@ def fleet_of_history(history: History) -> Fleet:
         raise FeedInvalid(f"{history.file} has no rows of {missing[0]!r}, a site of {path}: add them, or take it out")
     if unknown:
         raise FeedInvalid(f"{path} should have every site of {history.file}, has no {unknown[0]!r}: add it")
+    return fleet_of_sites(history.folder.resolve().name, sites)
+
+
+def fleet_of_sites(name: str, sites: tuple[Site, ...]) -> Fleet:
+    """Equip sites alike, as `fleet_of_history` does."""
     count = len(sites)
     kind_w = count * IT_CAPACITY_MW * W_PER_MW * watt_shares_of(PROFILE)
     pool_units = tuple(round(w / machine.power_w) for w, machine in zip(kind_w, DEFAULT_MACHINES, strict=True))
     units_count = units_of_pool(pool_units, DEFAULT_MACHINES, np.full(count, IT_CAPACITY_MW), (PROFILE,) * count)
     return Fleet(
-        name=history.folder.resolve().name,
+        name=name,
         sites=sites,
         machines=DEFAULT_MACHINES,
         units_count=units_count,

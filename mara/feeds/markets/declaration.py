@@ -168,6 +168,8 @@ class Form:
         before: pattern of the text before the header; its groups become columns named `@group`.
         file_name: pattern of the file's name, likewise.
         json_path: keys down to the arrays or records (JSON).
+        json_names: key of a list of objects whose `name` is that of a column, where rows are lists (JSON).
+        is_one_record: whether the document itself is the only row (JSON).
     """
 
     kind: Kind = Kind.ROWS
@@ -186,6 +188,8 @@ class Form:
     before: re.Pattern[str] | None = None
     file_name: re.Pattern[str] | None = None
     json_path: tuple[str, ...] = ()
+    json_names: str = ""
+    is_one_record: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

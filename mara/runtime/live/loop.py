@@ -12,7 +12,7 @@ from mara.feeds.base import FeedReading
 from mara.feeds.stale_guard import StaleFeedGuard
 from mara.runtime.clock import Clock
 from mara.runtime.live.display import LEAST_PUBLISH_INTERVAL_S, Display
-from mara.runtime.live.pace import Pace, TickTimer
+from mara.runtime.live.pace import Pace, TickTimer, WallTimer
 from mara.runtime.live.planner import PATIENCE_SHARE, STEPPING, Planner, WaitLimits
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import LOOK_INTERVAL_S
@@ -56,7 +56,10 @@ class LiveLoop:
         self._publisher = publisher
         self._metrics = metrics
         self._clock = clock
-        self._timer = TickTimer(pace, clock, engine.config.grid.tick_minutes)
+        minutes = engine.config.grid.tick_minutes
+        self._timer: TickTimer | WallTimer = TickTimer(pace, clock, minutes)
+        if pace.keeps_wall_clock:
+            self._timer = WallTimer(clock, minutes, lambda: self._engine.config.grid.epoch_s(self.tick))
         self._guard = StaleFeedGuard()
         self._plan: Plan | None = None  # in force
         self._computed: TickResult | None = None  # computed, but not stored yet
@@ -149,7 +152,8 @@ class LiveLoop:
     @property
     def _is_ahead(self) -> bool:
         """True while ticks come faster than they are shown."""
-        return self._pace.steps_due > 1 or self._timer.tick_s < LEAST_PUBLISH_INTERVAL_S
+        is_behind = isinstance(self._timer, WallTimer) and self._timer.lag_s > self._timer.tick_s
+        return is_behind or self._pace.steps_due > 1 or self._timer.tick_s < LEAST_PUBLISH_INTERVAL_S
 
     async def _tick(self) -> None:
         """Compute, store and publish one tick, each step only if the one before succeeded."""

@@ -1,6 +1,7 @@
 """The pace of simulated time: what operators steer, and when the next tick is due."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from mara.core.units import SECONDS_PER_MINUTE
@@ -19,11 +20,13 @@ class Pace:
     Attributes:
         speed_factor: simulated seconds per real second.
         is_paused: whether time stands still, except for steps.
+        keeps_wall_clock: the speed cannot be changed, because the world is a live one.
         steps_due: ticks to advance by at once.
     """
 
-    def __init__(self, speed_factor: float) -> None:
+    def __init__(self, speed_factor: float, *, keeps_wall_clock: bool = False) -> None:
         self.speed_factor = speed_factor
+        self.keeps_wall_clock = keeps_wall_clock
         self.is_paused = False
         self.steps_due = 0
         self._wake = asyncio.Event()
@@ -64,8 +67,10 @@ class Pace:
         """Set how many simulated seconds pass in a real one.
 
         Raises:
-            CommandError: the factor is not above 0, or is above `MAX_SPEED_FACTOR`.
+            CommandError: the factor is not above 0, or is above `MAX_SPEED_FACTOR`, or the world is a live one.
         """
+        if self.keeps_wall_clock and speed_factor != 1.0:
+            raise CommandError("a live world keeps the wall clock: its speed is 1, and stays so")
         if not 0.0 < speed_factor <= MAX_SPEED_FACTOR:
             raise CommandError(f"the speed must be above 0 and at most {MAX_SPEED_FACTOR:g}, got {speed_factor}")
         self.speed_factor = speed_factor
@@ -130,3 +135,50 @@ class TickTimer:
         now_s = self._clock.monotonic_s()
         self._before_s = max(self._due_s, now_s - self.tick_s)
         return max(now_s - self._due_s, 0.0)
+
+
+class WallTimer:
+    """Times the ticks of a live world: each is due at its instant of the wall clock.
+
+    Ticks that were missed follow one another at once until the present is reached; steps wait for their instant too.
+
+    Args:
+        due_at_s: instant of the next tick [UTC seconds].
+    """
+
+    def __init__(self, clock: Clock, tick_minutes: int, due_at_s: Callable[[], int]) -> None:
+        self._clock = clock
+        self._due_at_s = due_at_s
+        self._since_s = float("inf")  # monotonic time since which the next tick could have begun
+        self.tick_s = float(tick_minutes * SECONDS_PER_MINUTE)
+
+    @property
+    def overdue_s(self) -> float:
+        """Time since the tick under way could have begun; zero before its instant."""
+        return max(self._clock.monotonic_s() - self._since_s, 0.0)
+
+    @property
+    def lag_s(self) -> float:
+        """Time by which the next tick's instant has passed; negative before."""
+        return self._clock.now().timestamp() - self._due_at_s()
+
+    def restart(self) -> None:
+        """Count the time of the next tick anew."""
+        self._since_s = float("inf")
+
+    def stop(self) -> None:
+        """Stop the timer: no tick is overdue until `restart`."""
+        self._since_s = float("inf")
+
+    def remaining_s(self) -> float:
+        """Return the time until the next tick is due; negative after its instant."""
+        remaining_s = -self.lag_s
+        if remaining_s <= 0.0 and self._since_s == float("inf"):
+            self._since_s = self._clock.monotonic_s()
+        return remaining_s
+
+    def begin(self) -> float:
+        """Begin the tick that is due, and return how late it is [s]."""
+        late_s = self.overdue_s
+        self._since_s = float("inf")
+        return late_s

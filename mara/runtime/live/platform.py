@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
-from mara.core.commands import Cancel, Command, Exclude, Receipt
+from mara.core.commands import Cancel, Command, Receipt
 from mara.core.dispatch_document import Mode
+from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
@@ -19,6 +21,8 @@ from mara.runtime.live.pace import Pace
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.quote_desk import QuoteDesk
 from mara.runtime.live.supervisor import Reload, RetryPolicy, Supervisor
+from mara.runtime.observe.alert_desk import AlertDesk, StoredAlerts
+from mara.runtime.observe.alert_targets import Target
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
 from mara.runtime.published_state import PublishedState, StatePublisher
@@ -46,6 +50,13 @@ class _LiveRun:
     supervisor: Supervisor
 
 
+class SourceListener(Protocol):
+    """Listens to the live sources of a run, from before its first tick on."""
+
+    def statuses(self) -> tuple[SourceSnapshot, ...]: ...
+    def close(self) -> None: ...
+
+
 class Platform:
     """A live run from `start` to `stop`, and all that operators may ask of it.
 
@@ -58,6 +69,8 @@ class Platform:
         retry: limits on the tries of a failing tick.
         outlets: destinations of each tick's dispatch document; None for none.
         executors: ways to the devices of real sites; None for none.
+        listener: listens to live sources, opened with the run; such a run keeps the wall clock. None for another.
+        targets: where alerts are sent besides the log.
     """
 
     def __init__(
@@ -72,6 +85,8 @@ class Platform:
         retry: RetryPolicy | None = None,
         outlets: Mailboxes | None = None,
         executors: ExecutorSetup | None = None,
+        listener: SourceListener | None = None,
+        targets: Sequence[Target] = (),
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
@@ -82,6 +97,7 @@ class Platform:
         self.signals = SignalsDesk(
             publisher, clock, why_not_armed=self.executors.why_not, on_mode=self.executors.on_mode
         )
+        self.alerts = AlertDesk(publisher, targets)
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
@@ -90,7 +106,8 @@ class Platform:
         publisher.follow(self._send_dispatch)
         publisher.follow(self.executors.on_state)
         self._clock = clock
-        self._pace = Pace(speed_factor)
+        self._listener = listener
+        self._pace = Pace(speed_factor, keeps_wall_clock=listener is not None)
         self._watchdog = Watchdog(self.metrics, clock)
         self._is_wanted = False
         self._run: _LiveRun | None = None
@@ -121,6 +138,8 @@ class Platform:
         self._watchdog.stop()
         await self.orders.close()
         await self._closing.aclose()
+        if self._listener is not None:
+            await asyncio.to_thread(self._listener.close)
         self._run = None
 
     async def ask_claude(self) -> None:
@@ -177,7 +196,7 @@ class Platform:
         """Book a contract as it was quoted. See `QuoteDesk.book`."""
         return await self._opened.desk.book(quote_id, customer)
 
-    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> tuple[Exclude, ...]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Receipt:
         """Announce ticks that will not count for an SLA. See `QuoteDesk.exclude`."""
         return await self._opened.desk.exclude(asked, self.archive.contract, only_look=only_look)
 
@@ -198,6 +217,10 @@ class Platform:
         if self._run is None:
             return ()
         return await asyncio.to_thread(self._run.store.read_model.series, hours)
+
+    def sources(self) -> tuple[SourceSnapshot, ...]:
+        """Tell how asking the live sources goes; empty for a run without."""
+        return () if self._listener is None else self._listener.statuses()
 
     @property
     def overdue_s(self) -> float:
@@ -231,6 +254,8 @@ class Platform:
         self._closing.callback(self.signals.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
+        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s)
+        self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)
@@ -240,6 +265,7 @@ class Platform:
         self._outlets.open()
         self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
+        self.publisher.set_world(engine.feed.name)
         if last is not None:
             self.publisher.publish(last)
         self._watchdog.start()

@@ -11,7 +11,7 @@ from functools import partial
 from secrets import token_hex
 from typing import Final, TypeAlias, TypeVar
 
-from mara.core.commands import Book, Command, Exclude
+from mara.core.commands import Book, Command, Receipt
 from mara.core.contract import TIER_KEYS, ContractRequest, Tier
 from mara.core.history import ContractLife, ExclusionRow
 from mara.core.plan import Plan, Problem, problem_of
@@ -135,14 +135,14 @@ class QuoteDesk:
         life_of: Callable[[str], Awaitable[ContractLife]],
         *,
         only_look: bool = False,
-    ) -> tuple[Exclude, ...]:
+    ) -> Receipt:
         """Announce exclusions: ticks that will not count towards contracts' availability.
 
         Either all are announced or none; they are on disk when this returns. The acting user is recorded as author.
 
         Args:
             life_of: reads the stored history of a contract.
-            only_look: a dry run: return what would be announced, and announce nothing.
+            only_look: check all, and announce nothing; the receipt then has no numbers.
 
         Raises:
             CommandError: see `exclusion_of`; the message names each contract that refuses.
@@ -160,9 +160,10 @@ class QuoteDesk:
 
         if only_look:
             now = self._orders.current
-            return exclusions_of(asked, now.world, config, waiting=now.waiting, stored=stored)
+            exclusions_of(asked, now.world, config, waiting=now.waiting, stored=stored)
+            return Receipt(numbers=(), tick=now.world.tick)
         placed = await self._orders.place(exclusions)
-        return tuple(order.command for order in placed if isinstance(order.command, Exclude))
+        return Receipt(numbers=tuple(order.number for order in placed), tick=placed[0].ordered_tick)
 
     def _open_quote(self, quote_id: str) -> tuple[QuoteRequest, Quote]:
         found = self._open.get(quote_id)

@@ -1,20 +1,21 @@
-"""Alerts on published states, compared with the plan's intentions.
+"""Rules that find troubles in a published state, beyond the plan's intentions.
 
-An error budget spent on purpose raises no alert, nor does a replay that reaches the end of its history. Alerts about
-Premium, sites, feeds and the engine come first. Premium counts bad ticks, because its budget is only a few ticks and
-a rate would say nothing; Standard and Flexible use burn rates over two windows, of unplanned ticks only. Source:
-Google SRE workbook, chapter 5, with windows and factors for our budgets.
+An error budget spent on purpose is no trouble, nor is a replay that reaches the end of its history. Premium counts bad
+ticks, because its budget is only a few ticks and a rate would say nothing; Standard and Flexible use burn rates over
+two windows, of unplanned ticks only. Source: Google SRE workbook, chapter 5, with windows and factors for our budgets.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from mara.core.alert import CRITICAL, WARNING, Alert, Trouble
 from mara.core.contract import TARGET_PPM, TIER_KEYS
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.core.units import MINUTES_PER_HOUR, PPM, SECONDS_PER_MINUTE
 from mara.runtime.published_state import EngineState, PublishedState
+from mara.store.store import LEAST_FREE_BYTES, MB
 
 PREMIUM_BAD_IN_AN_HOUR: Final = 2
 PREMIUM_BUDGET_USED: Final = 4
@@ -28,20 +29,27 @@ _MOST_SEEN: Final = LONGEST_WINDOW_H * MINUTES_PER_HOUR + 1
 """Ticks remembered of each contract: the longest window at 1-minute ticks."""
 SEVERAL_SITES: Final = 2
 """Number of sites down at once that is an alert of its own."""
-_WORRYING: Final = frozenset({EngineState.DEGRADED, EngineState.HALTED})
+MOST_OVERDUE_S: Final = 5.0
+"""Delay of a tick from which on the engine counts as late."""
+LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
+"""Free space below which there is time left to make more."""
+_WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
+_OF_ENGINE: Final = frozenset({"state", "late", "disk"})
+_REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
+"""Kinds that are found by bad ticks seen before, which a restart forgets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """A condition that needs an operator's attention, or the end of one."""
+class EngineSigns:
+    """Measurements of the engine itself that no snapshot tells.
 
-    kind: str
-    """State, premium, site, sites, feed, promise, burn_rate, metered or telemetry."""
-    severity: str
-    """One of critical, warning, resolved."""
-    subject: str
-    text: str
-    tick: int
+    Attributes:
+        overdue_s: time since the tick under way should have begun.
+        free_bytes: space beside the database; None where it is not on a disk of ours.
+    """
+
+    overdue_s: float = 0.0
+    free_bytes: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,58 +79,38 @@ class _Seen:
 
 
 class AlertRules:
-    """Compares each published state with the one before.
+    """Finds the troubles of each state, and remembers each contract's ticks.
 
-    Each alert is reported once when it begins, and once when it ends.
+    Another rule is a function in `_ENGINE_RULES`, for what is measured at any time, or in `_FLEET_RULES`, for what a
+    tick's snapshot tells; its kind is a row of `mara.core.alert.KINDS`.
     """
 
     def __init__(self) -> None:
-        self._state = EngineState.STARTING
-        self._open: dict[tuple[str, str], Alert] = {}
         self._seen: dict[str, _Seen] = {}
         self._tick = -1
+        self._of_fleet: tuple[Trouble, ...] = ()
+        self._carried: dict[tuple[str, str], Trouble] = {}
+        self._carried_to_tick: int | None = None
 
-    def alerts(self, current: PublishedState) -> tuple[Alert, ...]:
-        """List the alerts that began or ended since the last call."""
+    def carry_on(self, standing: Iterable[Alert]) -> None:
+        """Take over the alerts that stood before a restart.
+
+        Those of the fleet stand until its first tick, those about promises an hour more, in which bad ticks that
+        a restart forgets could not be found.
+        """
+        standing = tuple(standing)
+        self._of_fleet = tuple(alert.trouble for alert in standing if alert.kind not in _OF_ENGINE)
+        self._carried = {alert.trouble.key: alert.trouble for alert in standing if alert.kind in _REMEMBERED}
+
+    def troubles(self, current: PublishedState, signs: EngineSigns) -> tuple[Trouble, ...]:
+        """List all troubles of this moment; those of the fleet change with its ticks only."""
         snapshot = current.snapshot
-        tick = snapshot.tick if snapshot is not None else 0
-        found = list(self._state_alerts(current, tick))
         if snapshot is not None and snapshot.tick != self._tick and current.state is not EngineState.FINISHED:
             self._tick = snapshot.tick
-            found += self._fleet_alerts(snapshot)
-        return tuple(found)
-
-    def _state_alerts(self, current: PublishedState, tick: int) -> list[Alert]:
-        before, self._state = self._state, current.state
-        if before is current.state:
-            return []
-        if current.state in _WORRYING:
-            severity = "critical" if current.state is EngineState.HALTED else "warning"
-            return [_state_alert(severity, f"the engine is {current.state}: {current.reason}", tick)]
-        return [_state_alert("resolved", f"the engine is {current.state} again", tick)] if before in _WORRYING else []
-
-    def _fleet_alerts(self, snapshot: Snapshot) -> list[Alert]:
-        """List the alerts that began or ended with this snapshot.
-
-        The worst come first.
-        """
-        self._look_at(snapshot)
-        found = [
-            *_premium(snapshot, self._seen),
-            *_sites(snapshot),
-            *_feeds(snapshot),
-            *_promises(snapshot, self._seen),
-            *_metered(snapshot),
-        ]
-        now = {(alert.kind, alert.subject): alert for alert in found}
-        new = [alert for key, alert in now.items() if key not in self._open]
-        over = [
-            Alert(kind=was.kind, severity="resolved", subject=was.subject, text=f"over: {was.text}", tick=snapshot.tick)
-            for key, was in self._open.items()
-            if key not in now
-        ]
-        self._open = {key: self._open.get(key, alert) for key, alert in now.items()}
-        return new + over
+            self._look_at(snapshot)
+            found = [trouble for rule in _FLEET_RULES for trouble in rule(snapshot, self._seen)]
+            self._of_fleet = (*found, *self._still_carried(snapshot, found))
+        return (*(trouble for rule in _ENGINE_RULES for trouble in rule(current, signs)), *self._of_fleet)
 
     def _look_at(self, snapshot: Snapshot) -> None:
         """Count the tick of each live contract, and drop contracts that have ended."""
@@ -135,12 +123,47 @@ class AlertRules:
             seen[contract.id] = kept
         self._seen = seen
 
+    def _still_carried(self, snapshot: Snapshot, found: Iterable[Trouble]) -> list[Trouble]:
+        """List what stood before a restart and cannot be ruled out yet."""
+        if self._carried_to_tick is None:
+            self._carried_to_tick = snapshot.tick + MINUTES_PER_HOUR // snapshot.tick_minutes
+        if snapshot.tick > self._carried_to_tick:
+            self._carried = {}
+        known = {trouble.key for trouble in found}
+        used = {contract.id for contract in snapshot.contracts if contract.bad_ticks}
+        self._carried = {key: kept for key, kept in self._carried.items() if key not in known and kept.subject in used}
+        return list(self._carried.values())
 
-def _state_alert(severity: str, text: str, tick: int) -> Alert:
-    return Alert(kind="state", severity=severity, subject="engine", text=text, tick=tick)
+
+def _states(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
+    """Find an engine that has failed, for now or until an operator resumes."""
+    severity = _WORRYING.get(current.state)
+    if severity is not None:
+        text = f"the engine is {current.state}: {current.reason}"
+        yield Trouble(kind="state", severity=severity, subject="engine", text=text)
 
 
-def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
+def _late(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+    """Find an engine whose tick should have begun long ago."""
+    if current.state is EngineState.RUNNING and signs.overdue_s > MOST_OVERDUE_S:
+        yield Trouble(
+            kind="late",
+            severity=WARNING,
+            subject="engine",
+            text=f"a tick is late by more than {MOST_OVERDUE_S:g} s",
+        )
+
+
+def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+    """Find a disk that has room for little more."""
+    if signs.free_bytes is not None and signs.free_bytes < LITTLE_FREE_BYTES:
+        severity = CRITICAL if signs.free_bytes < LEAST_FREE_BYTES else WARNING
+        least = LEAST_FREE_BYTES if severity == CRITICAL else LITTLE_FREE_BYTES
+        text = f"less than {least // MB} MB are free beside the database"
+        yield Trouble(kind="disk", severity=severity, subject="disk", text=text)
+
+
+def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find Premium contracts that have missed their target or are close to it."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
     for contract in snapshot.contracts:
@@ -149,34 +172,34 @@ def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
         bad, used = seen[contract.id].unplanned_within(per_hour), contract.bad_ticks
         if used > contract.budget_ticks:
             why = f"its promise is broken, {used} bad ticks where {contract.budget_ticks} are tolerated"
-            yield _of_contract("premium", "critical", contract, why, snapshot.tick)
+            yield _of_contract("premium", CRITICAL, contract, why)
         elif bad >= PREMIUM_BAD_IN_AN_HOUR:
-            yield _of_contract("burn_rate", "critical", contract, f"{bad} bad ticks in the last hour", snapshot.tick)
+            yield _of_contract("burn_rate", CRITICAL, contract, f"{bad} bad ticks in the last hour")
         elif used >= PREMIUM_BUDGET_USED:
             why = f"{used} bad ticks of {contract.budget_ticks} in its window"
-            yield _of_contract("burn_rate", "critical", contract, why, snapshot.tick)
+            yield _of_contract("burn_rate", CRITICAL, contract, why)
 
 
-def _sites(snapshot: Snapshot) -> Iterator[Alert]:
+def _sites(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find sites without available machines, and several such sites at once."""
     down = [site for site in snapshot.sites if site.status == "down"]
     if len(down) >= SEVERAL_SITES:
         text = f"{len(down)} sites are down: {', '.join(site.name for site in down)}"
-        yield Alert(kind="sites", severity="critical", subject="fleet", text=text, tick=snapshot.tick)
+        yield Trouble(kind="sites", severity=CRITICAL, subject="fleet", text=text)
     for site in down:
         ordered = ", as an operator ordered" if site.outage_ends_tick else ""
         text = f"{site.name} is down{ordered}: none of its machines is available"
-        yield Alert(kind="site", severity="warning", subject=site.id, text=text, tick=snapshot.tick)
+        yield Trouble(kind="site", severity=WARNING, subject=site.id, text=text)
 
 
-def _feeds(snapshot: Snapshot) -> Iterator[Alert]:
+def _feeds(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find failed sources that are replaced by their last good values."""
-    if snapshot.stale_sources:
-        text = f"no new values from {', '.join(snapshot.stale_sources)}: the last good ones stand in"
-        yield Alert(kind="feed", severity="warning", subject="feed", text=text, tick=snapshot.tick)
+    for source in snapshot.stale_sources:
+        text = f"no new values from {source}: the last good ones stand in"
+        yield Trouble(kind="feed", severity=WARNING, subject=source, text=text)
 
 
-def _metered(snapshot: Snapshot) -> Iterator[Alert]:
+def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find sites whose meters deviate from the plan or went silent."""
     for site in snapshot.sites:
         if site.metered is None or site.mode == "advise":
@@ -184,19 +207,19 @@ def _metered(snapshot: Snapshot) -> Iterator[Alert]:
         danger = (
             f"; in danger within two ticks: {', '.join(site.metered.endangered)}" if site.metered.endangered else ""
         )
-        severity = "critical" if danger else "warning"
+        severity = CRITICAL if danger else WARNING
         if site.metered.site_power_mw is None:
             text = f"{site.name}: no good telemetry for {site.metered.age_s / SECONDS_PER_MINUTE:.0f} min{danger}"
-            yield Alert(kind="telemetry", severity=severity, subject=site.id, text=text, tick=snapshot.tick)
+            yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text)
         elif site.metered.is_deviating:
             text = (
                 f"{site.name} draws {site.metered.site_power_mw:.1f} MW where {site.site_power_mw:.1f} are planned,"
                 f" which costs {site.metered.cost_usd_per_h or 0.0:.0f} USD/h{danger}"
             )
-            yield Alert(kind="metered", severity=severity, subject=site.id, text=text, tick=snapshot.tick)
+            yield Trouble(kind="metered", severity=severity, subject=site.id, text=text)
 
 
-def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
+def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find Standard and Flexible contracts in unplanned breach or burning too fast."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
     for contract in snapshot.contracts:
@@ -209,11 +232,11 @@ def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
                     f"its window closes in breach, {contract.bad_ticks} bad ticks where {contract.budget_ticks} are "
                     "tolerated"
                 )
-                yield _of_contract("promise", "warning", contract, why, snapshot.tick)
+                yield _of_contract("promise", WARNING, contract, why)
             continue
         why = _burning(contract, of, per_hour)
         if why:
-            yield _of_contract("burn_rate", "warning", contract, why, snapshot.tick)
+            yield _of_contract("burn_rate", WARNING, contract, why)
 
 
 def _burning(contract: ContractSnapshot, seen: _Seen, per_hour: int) -> str:
@@ -227,6 +250,22 @@ def _burning(contract: ContractSnapshot, seen: _Seen, per_hour: int) -> str:
     return ""
 
 
-def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str, tick: int) -> Alert:
-    text = f"{contract.customer or contract.id}, {contract.tier}: {why}"
-    return Alert(kind=kind, severity=severity, subject=contract.id, text=text, tick=tick)
+def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str) -> Trouble:
+    """Describe a contract's trouble, with its credit and its next bad tick's cost."""
+    return Trouble(
+        kind=kind,
+        severity=severity,
+        subject=contract.id,
+        text=f"{contract.customer or contract.id}, {contract.tier}: {why}",
+        at_risk_usd=contract.credit_usd + contract.next_bad_tick_cost_usd,
+    )
+
+
+_ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (_states, _late, _disk)
+_FLEET_RULES: Final[tuple[Callable[[Snapshot, dict[str, _Seen]], Iterator[Trouble]], ...]] = (
+    _premium,
+    _sites,
+    _feeds,
+    _promises,
+    _metered,
+)

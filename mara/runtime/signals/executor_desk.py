@@ -84,6 +84,7 @@ class ExecutorDesk:
         self._store: Store | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._work: set[asyncio.Task[None]] = set()
+        self._beat_task: asyncio.Task[None] | None = None
         self._lease_s = self._tick_s = 0.0
         self._seen_tick = -1
         self._beat_s = self._document_s = float("-inf")
@@ -106,18 +107,19 @@ class ExecutorDesk:
         self._lease_s = min(spec.lease_s for spec in specs.values())
         self._sites = {site_id: self._executor(site_id, spec, self._setup) for site_id, spec in specs.items()}
         await asyncio.to_thread(self._bring_back, self._setup)
-        self._start(self._beat())
+        self._beat_task = self._start(self._beat())
         self._tell()
 
     async def close(self) -> None:
         """Bring every device back to its owner's state, and end; harmless when repeated."""
         if self._desk is None:
             return
-        for task in tuple(self._work):
-            task.cancel()
+        self._desk = None
+        if self._beat_task is not None:
+            self._beat_task.cancel()
+        # A write under way is waited for: a thread cannot be cancelled, and would write after the release.
         await asyncio.gather(*self._work, return_exceptions=True)
         await asyncio.gather(*(self._release(site_id, "the run ends") for site_id in self._sites))
-        self._desk = None
         await asyncio.to_thread(self._end_watchdog)
 
     def why_not(self, site_id: str, mode: Mode) -> str:
@@ -191,7 +193,6 @@ class ExecutorDesk:
         self._tell()
 
     def _disarm(self, reason: str) -> None:
-        assert self._desk is not None
         for site_id in self._sites:
             self._start(self._disarmed(site_id, reason))
 
@@ -201,14 +202,19 @@ class ExecutorDesk:
                 await self._desk.disarm(site_id, reason)
 
     async def _beat(self) -> None:
-        """Keep the lease, and look whether the newest document still holds."""
+        """Look at the lease for ever, a few times in its length."""
         while True:
-            if self._desk is not None and any(self._desk.mode_of(s) == MODES[-1] for s in self._sites):
-                if not await asyncio.to_thread(self._may_write):
-                    self._disarm("the lease was lost: the watchdog does not answer")
-                elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
-                    self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
+            await self.look_at_lease()
             await self._clock.wait(self._lease_s / BEATS_A_LEASE)
+
+    async def look_at_lease(self) -> None:
+        """Keep the lease of armed sites; disarm them where it, or the plan, is over."""
+        if self._desk is None or all(self._desk.mode_of(site_id) != MODES[-1] for site_id in self._sites):
+            return
+        if not await asyncio.to_thread(self._may_write):
+            self._disarm("the lease was lost: the watchdog does not answer")
+        elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
+            self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
 
     def _may_write(self) -> bool:
         """Reach the watchdog: without it nothing may be written. Called in threads."""
@@ -295,10 +301,11 @@ class ExecutorDesk:
     def _tell(self) -> None:
         self._publisher.tell_executors(tuple(site.status for site in self._sites.values()))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(_kept(work), name="mara-executor")
         self._work.add(task)  # asyncio holds no reference
         task.add_done_callback(self._work.discard)
+        return task
 
     def _is_followed(self, mode: Mode) -> bool:
         return mode in MODES[2:]

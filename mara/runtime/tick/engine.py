@@ -45,7 +45,7 @@ class TickResult:
     outcomes: tuple[Outcome, ...] = ()
     """Outcomes of the orders that the tick took."""
     peak_risk_share: Floats | None = None
-    """Expected coincident peaks of the next clock hours (24, S); None without such charges."""
+    """Peaks expected in the next clock hours (24, S); None without such charges."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -133,6 +133,7 @@ class TickEngine:
             self.shadow_gains,
             dawn_micro_usd=day_start,
             peak_risk_share=result.peak_risk_share,
+            feed=self.feed.name,
         )
 
     def keep(self, result: TickResult) -> None:

@@ -90,7 +90,7 @@ class ModbusSetpoint:
         from pymodbus.exceptions import ModbusException
 
         host, port, _ = self._address
-        client = ModbusTcpClient(host, port=port, timeout=TIMEOUT_S, retries=0)
+        client: Any = ModbusTcpClient(host, port=port, timeout=TIMEOUT_S, retries=0)
         try:
             if not client.connect():
                 raise DeviceError(f"the controller at {host}:{port} cannot be reached: see that it runs")

@@ -86,6 +86,12 @@ COVERAGE: Final[dict[str, Cover]] = {
         columns="number tick outcome",
         not_covered={"reason": "told to whoever ordered; no figure follows from it"},
     ),
+    "alert_log": Cover(
+        by="hash chain of its own; lines taken from its end may go unseen",
+        columns="number alert change kind subject severity text at_risk_micro_usd tick epoch_s until_epoch_s actor "
+        "address previous_hash entry_hash",
+        not_covered={"stored_at": _STAMP},
+    ),
     "quotes": Cover(
         by="nothing: offers of an hour, and a booking is worked out again",
         not_covered=dict.fromkeys(("number", "quote_id", "asked", "offered"), _OFFER),
@@ -95,7 +101,7 @@ COVERAGE: Final[dict[str, Cover]] = {
         not_covered=dict.fromkeys(("number", "place", "body_hash", "status", "headers", "body"), _ANSWER),
     ),
     "signal_log": Cover(
-        by="hash chain of its own; lines at its end may go unseen",
+        by="hash chain of its own; lines taken from its end may go unseen",
         columns="number at_epoch_ms tick kind site_id machine_group actor address reason before_state after_state "
         "previous_hash entry_hash",
         not_covered={"stored_at": _STAMP},

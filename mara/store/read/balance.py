@@ -6,8 +6,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from mara.core.contract import TIER_KEYS
-from mara.core.history import EnergyFlow, Ledger, MoneyLine
-from mara.core.snapshot import LedgerSum
+from mara.core.history import EnergyFlow, Ledger, LedgerSum, MoneyLine
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import CommandError
 from mara.store.read.query_scope import site_number, sites_of, tick_range_of

@@ -6,9 +6,9 @@ from typing import Final
 from sqlalchemy import select
 
 from mara.core.fleet import Fleet
-from mara.core.history import Decision, Optimization, SiteShadow
+from mara.core.history import Decision, Optimization, OptimizationSnapshot, SiteShadow
 from mara.core.plan import DualPrices, known_gap_share
-from mara.core.snapshot import EventSnapshot, OptimizationSnapshot
+from mara.core.snapshot import EventSnapshot
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.read.query_scope import site_number

@@ -183,7 +183,10 @@ def test_an_own_declaration_says_all_that_must_be_known(tmp_path: Path, change: 
         (("step_minutes = 60", "step_minutes = 20"), r"history\.step_minutes"),
         (('id = "north"', 'id = "north"\nowner = "me"'), r"site\.north\.owner is not a field of this table"),
         (('timezone = "Europe/Berlin"', 'timezone = "Europe/Bärlin"'), r"IANA"),
-        (('files = "*.csv"', 'files = "*.csv"\nconstant = 3.0'), r"should have one of files, constant and tariff"),
+        (
+            ('files = "*.csv"', 'files = "*.csv"\nconstant = 3.0'),
+            r"should have one of files, provider \(or url\), constant and tariff",
+        ),
         (('files = "*.csv"', 'files = "*.csv"\nlayout = "entsoe"'), r"layout 'entsoe' is not known, the nearest is"),
         (('files = "*.csv"', 'files = "*.csv"\nsequenze = "2"'), r"'sequenze' should be a field of a source or a key"),
         (("[history]", "[history"), r"should be TOML"),

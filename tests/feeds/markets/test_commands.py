@@ -72,6 +72,27 @@ def test_a_file_of_ones_own_is_inspected_by_its_description(here: Path) -> None:
     assert (report["layout"], report["series"][0]["intervals"]) == ("csv", 2)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('encoding = "base64"', "should have an encoding that is known"),
+        ("delimiter = '\"'", "should have a delimiter that stands between cells"),
+        ('repeat = "flag"', "should have a date and an hour"),
+        ("steps_minutes = [99000000]", "csv.steps_minutes.0 should be less than"),
+        ('clock = "Nowhere/X"', "should be an IANA zone"),
+    ],
+)
+def test_a_description_that_no_file_could_fit_is_refused_in_one_line(here: Path, line: str, said: str) -> None:
+    (here / "own.txt").write_text("at,usd\n2024-07-01T00:00Z,41.5\n")
+    usual = {"clock": '"stated"', "steps_minutes": "[60]", "value": '"usd"', "time": '"at"', "side": '"begin"'}
+    name, _, value = line.partition(" = ")
+    lines = [f"{field} = {text}" for field, text in {**usual, "unit": '"USD/MWh"', name: value}.items()]
+    (here / "own.toml").write_text("\n".join(["[csv]", *lines]))
+    refused = ran("import", "inspect", "own.txt", "--csv", "own.toml")
+    assert refused.exit_code == 2
+    assert said in refused.err
+
+
 def test_inspecting_a_file_with_faults_tells_them_all(here: Path) -> None:
     rows = rows_of("Europe/Berlin", SUMMER, 1, 60)
     written(here, eu.entsoe_gui_old([*rows[:3], rows[2], *rows[5:9], *rows[10:]]))

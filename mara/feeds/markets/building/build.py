@@ -48,6 +48,7 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
         FeedInvalid: a file cannot be trusted; the message names the file, its line and the local day.
     """
     requests = _requests(spec)
+    _refuse_live(spec, requests)
     files = _Counted(on_stage, "files")
     reader = Reader(folder=order.spec_file.parent, on_file=files.one_more)
     for request in requests:
@@ -97,6 +98,15 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
         kind=order.kind,
     )
     return report
+
+
+def _refuse_live(spec: Spec, requests: Sequence[Request]) -> None:
+    live = [request.where for request in requests if request.table.is_live] + (["fx"] if spec.fx.provider else [])
+    if live:
+        raise ConfigError(
+            f"{live[0]}: `mara import build` reads files, the SPEC names a live source: name files, or listen "
+            "to it with MARA_FEED=live and write what it told with `mara feed export`"
+        )
 
 
 class _Counted:

@@ -109,7 +109,7 @@ class Reader:
             _refuse_other(layout, request, source.name)
             as_of_s = int(table.as_of.timestamp()) if table.as_of is not None else None
             wanted = Wanted(
-                points=() if "" in points else tuple(sorted(points)), keys=_picking(layout, table), as_of_s=as_of_s
+                points=() if "" in points else tuple(sorted(points)), keys=picking(layout, table), as_of_s=as_of_s
             )
             readings.append(read_rows(sheet, layout, wanted))
         return readings
@@ -199,7 +199,7 @@ def _meant(key: Key, text: str) -> str:
     return next((group[0] for group in key.same if text in group), text)
 
 
-def _picking(layout: Layout, table: SourceTable) -> dict[str, str]:
+def picking(layout: Layout, table: SourceTable) -> dict[str, str]:
     """The keys that the SPEC gives; one that the layout does not have is refused."""
     known = {key.name for key in layout.keys} | {CURRENCY_KEY}
     unknown = sorted(table.key.keys() - known)

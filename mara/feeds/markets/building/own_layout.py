@@ -65,7 +65,7 @@ class CsvTableSpec(BaseModel):
     repeat: Repeat = Repeat.NEVER
     flag: str = ""
     second: tuple[str, ...] = ("Y",)
-    steps_minutes: Annotated[tuple[int, ...], Field(min_length=1)]
+    steps_minutes: Annotated[tuple[Annotated[int, Field(ge=1, le=44_640)], ...], Field(min_length=1)]
     value: str | None = None
     values: dict[str, str] = Field(default_factory=dict)
     unit: str | None = None
@@ -95,6 +95,14 @@ class CsvTableSpec(BaseModel):
             raise ValueError("should have one of hour and period beside date")
         if (self.value is None) == (not self.values):
             raise ValueError("should have one of value and values")
+        if self.repeat in {Repeat.FLAG, Repeat.SUFFIX} and self.hour is None:
+            raise ValueError("should have a date and an hour where a flag or a suffix tells the repeated hour")
+        if self.delimiter in {'"', "\n", "\r", "\0"}:
+            raise ValueError("should have a delimiter that stands between cells, such as ; or a tab")
+        try:
+            "".encode(self.encoding)
+        except LookupError as error:
+            raise ValueError("should have an encoding that is known, such as utf-8 or cp1252") from error
         return self
 
 

@@ -39,10 +39,15 @@ class TariffLine(_SpecTable):
 
 
 class SourceTable(_SpecTable):
-    """A source of a site's values: files in a layout, a constant, or a tariff.
+    """A source of a site's values: files, a live source, a constant, or a tariff.
 
     Attributes:
         files: names or patterns, relative to the SPEC's folder.
+        provider: public name of a provider that a live feed asks.
+        url: address that a live feed asks; beside `provider`, another address of its interface.
+        every_minutes: how often a live feed asks; the provider's pace if left out.
+        stale_after_minutes: age from which a live value counts as stale.
+        btc_usd_from: provider of the price of a bitcoin, in place of `btc_usd`.
         layout: public name of a layout; without it, the header decides.
         point: market point in the files; may be left out where they have one only.
         key: keys that distinguish series of one point, such as `type = "LZ"`.
@@ -53,6 +58,10 @@ class SourceTable(_SpecTable):
     """
 
     files: Files | None = None
+    provider: Text | None = None
+    url: Text | None = None
+    every_minutes: Annotated[float, Field(gt=0.0, le=1_440.0)] | None = None
+    stale_after_minutes: Annotated[float, Field(gt=0.0, le=100_000.0)] | None = None
     layout: Text | None = None
     point: Text = ""
     key: dict[str, Text] = Field(default_factory=dict)
@@ -65,7 +74,13 @@ class SourceTable(_SpecTable):
     renewable_share: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     wet_bulb_c: float | None = None
     btc_usd: Annotated[float, Field(gt=0.0)] | None = None
+    btc_usd_from: Text | None = None
     fees_btc_per_block: Annotated[float, Field(ge=0.0)] | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """True where the values are asked for over the network."""
+        return self.provider is not None or self.url is not None
 
     @model_validator(mode="before")
     @classmethod
@@ -83,14 +98,20 @@ class SourceTable(_SpecTable):
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> "SourceTable":
-        said = [self.files is not None, self.constant is not None, bool(self.tariff)]
+        said = [self.files is not None, self.is_live, self.constant is not None, bool(self.tariff)]
         if sum(said) != 1:
-            raise ValueError("should have one of files, constant and tariff")
+            raise ValueError("should have one of files, provider (or url), constant and tariff")
         if (self.layout == "csv") != (self.csv is not None):
             raise ValueError('should have layout = "csv" and a table csv together')
-        if self.key and self.files is None:
+        if self.key and self.files is None and not self.is_live:
             raise ValueError(f"should have no field {next(iter(self.key))!r}")
+        unasked = next((name for name in _OF_LIVE_SOURCES if getattr(self, name) is not None), None)
+        if unasked is not None and not self.is_live:
+            raise ValueError(f"should have no field {unasked!r} without a provider or a url")
         return self
+
+
+_OF_LIVE_SOURCES: Final = ("every_minutes", "stale_after_minutes", "btc_usd_from")
 
 
 class SiteSpec(_SpecTable):
@@ -141,9 +162,16 @@ class HistoryTable(_SpecTable):
 
 
 class FxTable(_SpecTable):
-    """The table [fx]: exchange rates by constants, or else by a file of the ECB."""
+    """The table [fx]: exchange rates by constants, or else by a file of the ECB.
+
+    Attributes:
+        provider: public name of a provider of rates, for a live feed.
+        url: another address of its interface.
+    """
 
     file: Text | None = None
+    provider: Text | None = None
+    url: Text | None = None
     files: Files | None = None
     layout: Text | None = None
     usd_per: dict[str, Annotated[float, Field(gt=0.0, le=1e6)]] = Field(default_factory=dict)
@@ -210,9 +238,9 @@ def _place_of(loc: tuple[int | str, ...], text: bytes) -> list[str]:
 
 _NEEDED: Final = {
     "price": "what power costs",
-    "carbon": "a file of carbon intensity, or constant = … in g/kWh",
-    "weather": "a file of weather, or constant = … in C",
-    "bitcoin": "a file of hashprices, or constant = … in USD/PH/day",
+    "carbon": "a source of carbon intensity, or constant = … in g/kWh",
+    "weather": "a source of weather, or constant = … in C",
+    "bitcoin": "a source of hashprices, or constant = … in USD/PH/day",
 }
 
 

@@ -88,7 +88,7 @@ def records_of(source: Source, form: Form) -> Table:
             raise source.refusal("should be a JSON object or a list of them, is none: fetch it again")
         scalars = {f"@{key}": _plain(value) for key, value in document.items() if not isinstance(value, list | dict)}
         scalars.setdefault("@location_id", str(place))
-        columns = {**_columns_at(source, document, form.json_path)}
+        columns = _columns_of(source, document, form)
         count = max(map(len, columns.values()), default=0)
         if any(len(column) != count for column in columns.values()):
             raise source.refusal("lists should be equally long, are not: the file was cut short, fetch it again")
@@ -223,6 +223,22 @@ def _curve(prices: Mapping[int, str], count: int, *, repeats: bool) -> Iterator[
     for place in range(count):
         last = prices.get(place, last if repeats else None)
         yield last
+
+
+def _columns_of(source: Source, document: Mapping[str, Any], form: Form) -> dict[str, list[str]]:
+    if form.is_one_record:
+        return {key: [_plain(value)] for key, value in document.items() if not isinstance(value, list | dict)}
+    if not form.json_names:
+        return _columns_at(source, document, form.json_path)
+    fields, rows = document.get(form.json_names), document.get(form.json_path[0])
+    if not isinstance(fields, list) or not isinstance(rows, list) or not rows:
+        raise source.refusal(f"should have {form.json_names} and {form.json_path[0]} with values, has none: ask again")
+    names = [str(field.get("name")) for field in fields if isinstance(field, Mapping)]
+    if any(not isinstance(row, list) or len(row) != len(names) for row in rows):
+        raise source.refusal(
+            f"rows should have the {len(names)} columns of {form.json_names}, some have not: ask again"
+        )
+    return {name: [_plain(row[place]) for row in rows] for place, name in enumerate(names)}
 
 
 def _columns_at(source: Source, document: Mapping[str, Any], path: Sequence[str]) -> dict[str, list[str]]:

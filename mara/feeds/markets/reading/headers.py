@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from mara.feeds.markets.declaration import (
     Column,
@@ -25,6 +25,9 @@ MOST_LINES_BEFORE: Final = 60
 INDEX_COLUMN: Final = "__index_level_0__"
 """Name that pandas gives an unnamed index in Parquet; in CSV it has no name."""
 CURRENCIES_BY_SIGN: Final = {"€": "EUR", "£": "GBP", "$": "USD", "円": "JPY"}
+
+Needs: TypeAlias = tuple[frozenset[str], tuple[re.Pattern[str], ...]]
+"""Needed columns of a layout: normalized names, and patterns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +70,9 @@ def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
     """Find the header of a layout in a file's first text; None where it is missing."""
     form = layout.form
     lines = text.splitlines()[:MOST_LINES_BEFORE]
+    needs = _needs_of(layout)
     for number, delimiter, cells in _candidates(lines, form):
-        if has_columns(cells, layout) and _looks_right(lines[number:], form):
+        if _has(cells, needs) and _looks_right(lines[number:], form):
             said = _said_of(form, "\n".join(lines[: max(number - 1, 0)]), file_name)
             if said is not None:
                 width = _width_of(lines[number:], delimiter, form, len(cells))
@@ -85,14 +89,7 @@ def _width_of(lines: Sequence[str], delimiter: str, form: Form, count: int) -> i
 
 def has_columns(names: Sequence[str], layout: Layout) -> bool:
     """True if all columns that the layout needs are among the names."""
-    there = {spelled(name) for name in names}
-    for wanted in _needed(layout):
-        if isinstance(wanted, re.Pattern):
-            if not any(wanted.fullmatch(_searched(name)) for name in names):
-                return False
-        elif spelled(wanted) not in there:
-            return False
-    return True
+    return _has(tuple(names), _needs_of(layout))
 
 
 def position_of(names: Sequence[str], column: str) -> int | None:
@@ -151,6 +148,25 @@ def _candidates(lines: Sequence[str], form: Form) -> Iterator[tuple[int, str, tu
             if form.kind is Kind.RECORDS and cells[:3] != (form.tags[0], *form.table):
                 continue
             yield number, delimiter, cells
+
+
+def _has(names: tuple[str, ...], needs: Needs) -> bool:
+    plain, patterns = needs
+    if not plain <= _spelled_of(names):
+        return False
+    return all(any(pattern.fullmatch(_searched(name)) for name in names) for pattern in patterns)
+
+
+@lru_cache(maxsize=4_096)
+def _spelled_of(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(spelled(name) for name in names)
+
+
+def _needs_of(layout: Layout) -> Needs:
+    """Gather the columns that a layout needs, once for all lines of a file."""
+    needed = tuple(_needed(layout))
+    plain = frozenset(spelled(column) for column in needed if not isinstance(column, re.Pattern))
+    return plain, tuple(column for column in needed if isinstance(column, re.Pattern))
 
 
 def _needed(layout: Layout) -> Iterator[Column]:

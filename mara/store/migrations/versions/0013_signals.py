@@ -6,7 +6,7 @@ from alembic import op
 from mara.store.schema.append_only import protect
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 EXACT: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")

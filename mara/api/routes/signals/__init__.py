@@ -1,0 +1,1 @@
+"""Signals to and from a real fleet: dispatch documents, telemetry and modes."""

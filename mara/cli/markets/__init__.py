@@ -1,0 +1,1 @@
+"""Commands on market files, histories and live sources."""

@@ -1,0 +1,117 @@
+"""Commands on live feeds: feed check, feed providers, feed export."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mara.assembly.listening import journal_for, keys_for
+from mara.cli.app import app
+from mara.cli.options import moment_of
+from mara.cli.report import show
+from mara.core.live_source import SourceSnapshot
+from mara.errors import EXIT_DONE, EXIT_INPUT
+from mara.feeds.live.asking import Asker, keys_of
+from mara.feeds.live.exporting import ExportOrder, export_journal
+from mara.feeds.live.memory import Memory
+from mara.feeds.live.poller import Poller
+from mara.feeds.live.registry import provider_table
+from mara.feeds.live.sources import sources_of_spec
+from mara.feeds.markets.building.folder import Format
+from mara.feeds.markets.building.spec import read_spec
+from mara.feeds.markets.reading.clocks import utc_text
+from mara.runtime.clock import SystemClock
+from mara.settings import read_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+COLUMNS = ("id", "publisher", "quantity", "every_minutes", "apart_s", "needs_key")
+
+feeds = typer.Typer(
+    name="feed", no_args_is_help=True, rich_markup_mode=None, help="Live sources: ask them, and export what they told."
+)
+app.add_typer(feeds)
+
+
+@feeds.command()
+def check(
+    *,
+    spec: Annotated[Path, typer.Argument(help="TOML file that names sites and their live sources.")],
+    as_json: AsJson = False,
+) -> None:
+    """Ask each live source once: what came, how old it is, what is missing."""
+    settings, clock = read_settings(), SystemClock()
+    read = read_spec(spec)
+    asker = Asker(keys=keys_of(keys_for(settings)), passed_s=clock.monotonic_s)
+    memory = Memory(keeps=True)
+    poller = Poller(sources_of_spec(read), memory, asker, lambda: clock.now().timestamp(), dict(read.fx.usd_per))
+    try:
+        poller.ask_each()
+    finally:
+        asker.close()
+    statuses = poller.statuses()
+    if as_json:
+        plain = [{**asdict(one), **_moments(one)} for one in statuses]
+        typer.echo(json.dumps({"sources": plain}, allow_nan=False))
+    else:
+        for one in statuses:
+            typer.echo(f"{one.name} ({one.provider}): {_line_of(one)}")
+    raise typer.Exit(EXIT_INPUT if any(not one.values or one.reason for one in statuses) else EXIT_DONE)
+
+
+@feeds.command()
+def providers(*, as_json: AsJson = False) -> None:
+    """List the providers that a SPEC can name."""
+    table = provider_table()
+    if as_json:
+        typer.echo(json.dumps({"providers": table}, allow_nan=False))
+        return
+    rows = [COLUMNS, *(tuple(str(row[name]) for name in COLUMNS) for row in table)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@feeds.command()
+def export(
+    *,
+    spec: Annotated[Path, typer.Argument(help="TOML file that names sites and their live sources.")],
+    out: Annotated[Path, typer.Option(help="Folder for the history; new, empty, or one built before.")],
+    journal: Annotated[
+        Path | None, typer.Option(help="Folder of the journal [default: MARA_FEED_JOURNAL, else beside the database].")
+    ] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
+    to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
+    kind: Annotated[
+        Format, typer.Option("--format", help="Form of the rows: history.csv.gz or history.parquet.")
+    ] = Format.CSV,
+    as_json: AsJson = False,
+) -> None:
+    """Write a history folder of what live sources told, in its last edition."""
+    folder = journal or journal_for(read_settings())
+    order = ExportOrder(
+        out=out, from_s=_seconds(moment_of(from_, "--from")), to_s=_seconds(moment_of(to, "--to")), kind=kind
+    )
+    show(export_journal(read_spec(spec), folder, order), as_json=as_json)
+
+
+def _line_of(one: SourceSnapshot) -> str:
+    if not one.values:
+        return one.reason or "nothing came"
+    age = f"{one.age_minutes:.0f} minutes old" if one.age_minutes else "of the present interval"
+    until = f", known until {utc_text(int(one.known_until.timestamp()))}" if one.known_until is not None else ""
+    stale = ", STALE" if one.is_stale else ""
+    said = ", ".join(f"{name} {number:g}" for name, number in one.values.items())
+    return f"{said}, {age}{stale}{until}" + (f"; {one.reason}" if one.reason else "")
+
+
+def _moments(one: SourceSnapshot) -> dict[str, str | None]:
+    names = ("known_until", "known_at", "asked_at", "told_at", "next_at")
+    found = {name: getattr(one, name) for name in names}
+    return {name: None if at is None else at.isoformat() for name, at in found.items()}
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())

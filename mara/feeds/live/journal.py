@@ -1,0 +1,159 @@
+"""A journal of what live sources told and when: a folder with a file for each day.
+
+A line is a JSON object with a checksum before it. Lines are only ever added; one that a crash cut short is left out.
+"""
+
+import fcntl
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import FileIO
+from math import isnan
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mara.errors import ConfigError, FeedInvalid
+from mara.feeds.live.answers import ToldValues
+
+SUFFIX: Final = ".jsonl"
+LOCK_FILE: Final = "writer.lock"
+LISTENED: Final = ""
+"""Name in the lines that only say that Mara was listening."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JournalEntry:
+    """A line of the journal.
+
+    Attributes:
+        source: name of the source; empty in a line that only says that Mara was listening.
+        told: None in such a line.
+    """
+
+    known_at_s: int
+    source: str
+    told: ToldValues | None
+
+
+def entries_in(folder: Path, from_s: int = 0) -> Iterator[JournalEntry]:
+    """Yield the entries of a journal, oldest first, from the day of an instant on.
+
+    Raises:
+        FeedInvalid: a line within the journal is damaged.
+    """
+    first = datetime.fromtimestamp(from_s, UTC).date().isoformat()
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        if path.stem < first:
+            continue
+        lines = path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines[:-1], start=1):
+            yield _entry_of(line, path, number)
+
+
+def is_journal(folder: Path) -> bool:
+    """True if a folder has lines of a journal."""
+    return any(folder.glob(f"*{SUFFIX}"))
+
+
+class JournalWriter:
+    """The one writer of a journal, which is locked while it is open.
+
+    Raises:
+        ConfigError: the folder cannot be written, or another process writes it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._day = ""
+        self._file: FileIO | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / LOCK_FILE).open("wb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise ConfigError(f"{folder} is written by another process: name another MARA_FEED_JOURNAL") from error
+        except OSError as error:
+            raise ConfigError(
+                f"{folder} cannot be written ({error.strerror}): name another MARA_FEED_JOURNAL"
+            ) from error
+        _cut_torn_line(folder)
+
+    def append(self, entry: JournalEntry) -> None:
+        """Add an entry, and wait until the disk has it.
+
+        Raises:
+            OSError: the disk did not take it.
+        """
+        day = datetime.fromtimestamp(entry.known_at_s, UTC).date().isoformat()
+        if self._file is None or day != self._day:
+            self._close_file()
+            self._day, self._file = day, (self._folder / f"{day}{SUFFIX}").open("ab", buffering=0)
+        self._file.write(_line_of(entry))
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the journal and give up its lock; harmless when repeated."""
+        self._close_file()
+        self._lock.close()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+def _line_of(entry: JournalEntry) -> bytes:
+    record: dict[str, Any] = {"known_at_s": entry.known_at_s}
+    if entry.told is not None:
+        told = entry.told
+        record |= {
+            "source": entry.source,
+            "begin_s": told.begin_s.tolist(),
+            "end_s": told.end_s.tolist(),
+            "columns": {name: _nulls(column.tolist()) for name, column in told.columns.items()},
+        }
+    text = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
+    return f"{zlib.crc32(text):08x} ".encode() + text + b"\n"
+
+
+def _nulls(values: list[float]) -> list[float | None]:
+    return [None if isnan(value) else value for value in values]
+
+
+def _entry_of(line: bytes, path: Path, number: int) -> JournalEntry:
+    checksum, _, text = line.partition(b" ")
+    try:
+        if int(checksum, 16) != zlib.crc32(text):
+            raise ValueError("the checksum differs")
+        record: Mapping[str, Any] = json.loads(text)
+        if "source" not in record:
+            return JournalEntry(known_at_s=record["known_at_s"], source=LISTENED, told=None)
+        columns = {name: np.array(column, dtype=np.float64) for name, column in record["columns"].items()}
+        told = ToldValues(
+            begin_s=np.array(record["begin_s"], np.int64), end_s=np.array(record["end_s"], np.int64), columns=columns
+        )
+        return JournalEntry(known_at_s=record["known_at_s"], source=record["source"], told=told)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FeedInvalid(
+            f"{path} line {number} should be as Mara wrote it, is not ({error}): restore the file from a backup, or "
+            "take it out and what was known on that day with it"
+        ) from error
+
+
+def _cut_torn_line(folder: Path) -> None:
+    """Cut off what a crash left of a line at the end of the newest file."""
+    newest = max(folder.glob(f"*{SUFFIX}"), default=None)
+    if newest is None:
+        return
+    content = newest.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with newest.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""Declarations of the providers that a live feed can ask, by part of the world."""

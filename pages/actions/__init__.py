@@ -1,0 +1,1 @@
+"""Actions of users behind the panels of several pages."""

@@ -1,0 +1,42 @@
+"""Page of the forecast: prices to come at every site, and the live sources."""
+
+from nicegui import ui
+
+from components.forecast.forecast_panels import price_channel, price_table, source_channel, source_table
+from components.shared.key_figure_history import KeyFigureHistory
+from components.shared.theme import element
+from components.shared.view_model import ViewModel
+from mara.api import paths
+from mara.runtime.published_state import PublishedState
+from pages.authorization import Authorized
+from pages.frame import frame
+from pages.serving.publisher import Publisher
+
+
+class ForecastScreen:
+    """View model of the forecast, shared by viewers; lives as long as the app."""
+
+    def __init__(self, platform: Authorized) -> None:
+        self._platform = platform
+
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
+        """Return the page's channels; empty before the first tick."""
+        sources = source_channel(self._platform.sources())
+        if current.snapshot is None:
+            return {"sources": sources}
+        return {"prices": price_channel(current.snapshot, current.forecast), "sources": sources}
+
+
+def register(platform: Authorized, publisher: Publisher) -> None:
+    """Serve the page of the forecast."""
+    screen = ForecastScreen(platform)
+
+    @ui.page(paths.FORECAST, title="Mara: forecast", dark=None)
+    def forecast() -> None:
+        picture = publisher.open(ui.context.client, screen.picture)
+        with frame(platform, publisher, picture["cells"], paths.FORECAST), element("div", "leaf"):
+            with element("div", "leaf-head"):
+                element("h1", "", "Forecast")
+                element("p", "place", "What power is expected to cost, and who says so")
+            price_table(picture.get("prices", {}))
+            source_table(picture.get("sources", {}))

@@ -1,0 +1,172 @@
+"""A live run over loopback: ticks that were missed are caught up, and everything can be repeated."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mara.assembly.live_world import live_outside
+from mara.assembly.runs import open_run, read_only_run
+from mara.bootstrap import platform_of
+from mara.cli.app import app
+from mara.errors import ConfigError, FeedInvalid
+from mara.feeds.files.history_file import read_history
+from mara.feeds.live.journal import JournalWriter
+from mara.feeds.live.memory import Memory
+from mara.runtime.replay_check import replayed
+from mara.runtime.tick.engine import simulate
+from mara.settings import Settings, read_settings
+from mara.store.read.read_model import ReadModel
+from tests.feeds.live.fakes import KEYS, SimulatedTime, web_of
+from tests.feeds.live.loopback import moved, on_loopback
+from tests.feeds.live.worlds import SPEC, TICK_S, live_world
+from tests.runtime.made_up import until
+from tests.sameness import differences
+
+TICKS = 14
+
+
+class RealTime(SimulatedTime):
+    def now_s(self) -> float:
+        return time.time()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with on_loopback(web_of(RealTime(0.0))) as port:
+        yield port
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> datetime:
+    """An hour of listening up to now, in the journal; returns when it began."""
+    start = datetime.fromtimestamp((time.time() // TICK_S - TICKS) * TICK_S, UTC)
+    with closing(live_world(tmp_path / "feed", start=start)) as world:
+        world.until(TICKS - 1)
+    return start
+
+
+def settings_in(folder: Path, port: int, name: str = "mara.db", **options: object) -> Settings:
+    spec = folder / "live.toml"
+    spec.write_text(moved(SPEC, port), encoding="utf-8")
+    given = {
+        "database_url": f"sqlite:///{folder / name}",
+        "feed": "live",
+        "feed_spec": spec,
+        "feed_journal": folder / "feed",
+        "feed_keys": ",".join(f"{provider}={key}" for provider, key in KEYS.items()),
+        "optimizer": "rules",
+    }
+    return read_settings(env={}, options={**given, **options})
+
+
+async def test_a_live_run_catches_up_and_can_be_repeated_bit_for_bit(
+    tmp_path: Path, port: int, begun: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    settings = settings_in(tmp_path, port, start=begun)
+    platform = platform_of(settings)
+    await platform.start()
+    try:
+        await until(lambda: (shown := platform.publisher.read().snapshot) is not None and shown.tick >= TICKS - 1, 30.0)
+        snapshot = platform.publisher.read().snapshot
+        statuses = platform.sources()
+    finally:
+        await platform.stop()
+    assert snapshot is not None
+    assert (snapshot.plays, platform.publisher.read().speed_factor) == ("live", 1.0)
+    assert [status.name for status in statuses if not status.values] == []
+    again = settings_in(tmp_path, port, "again.db", start=begun)
+    store, engine = open_run(again)
+    with closing(store), closing(ReadModel.open(settings.database_url)) as reading:
+        simulate(engine, store, TICKS)
+        for tick in range(TICKS):
+            stored, repeated = reading.stored_tick(tick), store.read_model.stored_tick(tick)
+            assert not list(differences(stored.observation, repeated.observation)), tick
+            assert not replayed(reading, reading.run().run_id, tick).differs
+    looked_at, _ = read_only_run(settings)
+    assert looked_at.read_feed().forecast.tick >= TICKS  # beyond the end of the journal
+    for key in ("m-key", "e-key", ":pw"):
+        assert key.encode() not in all_bytes_in(tmp_path)
+        assert key not in caplog.text
+
+
+def all_bytes_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_run_is_not_begun_before_every_source_has_told_something(tmp_path: Path) -> None:
+    with on_loopback(web_of(RealTime(0.0))) as port:
+        settings = settings_in(tmp_path, port, feed_keys="")
+    platform = platform_of(settings)
+    with pytest.raises(
+        FeedInvalid, match="denmark price should tell a value before the run begins, told none: no conn"
+    ):
+        platform._open_run()
+    with closing(JournalWriter(tmp_path / "feed")):  # nothing is left open
+        pass
+
+
+def test_check_asks_each_source_once_and_says_what_came(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_in(tmp_path, port)
+    text = (tmp_path / "live.toml").read_text(encoding="utf-8")
+    # two addresses of one host are asked apart from each other, which a test does not wait for
+    two = text[: text.index('[[site]]\nid = "sydney"')] + "[bitcoin]\nconstant = 50.0\n"
+    (tmp_path / "live.toml").write_text(two, encoding="utf-8")
+    monkeypatch.setattr("mara.feeds.live.poller.Poller.pause_s", lambda self, one: 0.0)
+    monkeypatch.setenv("MARA_FEED_KEYS", "")
+    result = CliRunner().invoke(app, ["feed", "check", str(tmp_path / "live.toml")])
+    lines = result.output.splitlines()
+    assert result.exit_code == 3
+    assert lines[0].startswith("denmark price (energi-data-service): price_usd_per_mwh ")
+    assert "of the present interval, known until " in lines[0]
+    assert [line for line in lines if "needs a key" in line] == [
+        "denmark carbon (electricity-maps): electricity-maps needs a key, there is none: add electricity-maps=… to "
+        "MARA_FEED_KEYS"
+    ]
+    plain = json.loads(CliRunner().invoke(app, ["feed", "check", str(tmp_path / "live.toml"), "--json"]).output)
+    assert {source["name"] for source in plain["sources"]} >= {"denmark price", "texas weather"}
+
+
+def test_a_journal_is_exported_as_a_history(tmp_path: Path, port: int, begun: datetime) -> None:
+    settings = settings_in(tmp_path, port)
+    out = tmp_path / "history"
+    first = datetime.fromtimestamp(-(-begun.timestamp() // 3_600) * 3_600 - 3_600, UTC)
+    to = datetime.fromtimestamp(first.timestamp() + 3_600, UTC)
+    arguments = ["feed", "export", str(settings.feed_spec), "--out", str(out), "--journal", str(tmp_path / "feed")]
+    result = CliRunner().invoke(app, [*arguments, "--from", first.isoformat(), "--to", to.isoformat(), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["rows"] == 3
+    history = read_history(out)
+    assert history.site_ids == ("denmark", "texas", "sydney")
+    assert history.price_known == ("day_ahead", "real_time", "real_time")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"feed_spec": None}, "MARA_FEED=live needs the SPEC of its sources"),
+        ({"speed": 300.0}, "a live world keeps the wall clock, its speed is 1, came 300"),
+        ({"day_ahead_position": "planned"}, "day-ahead positions are bought in replays alone"),
+        ({"feed_keys": "nonsense-secret"}, "MARA_FEED_KEYS should be provider=key"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(tmp_path: Path, options: dict[str, object], expected: str) -> None:
+    settings = settings_in(tmp_path, 9, "mara.db", **options)
+    with pytest.raises(ConfigError, match=expected) as refusal:
+        platform_of(settings)._open_run()
+    assert "nonsense-secret" not in str(refusal.value)
+
+
+def test_a_fleet_with_a_site_that_nobody_tells_of_is_refused(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, 9, fleet="global_ten")
+    with pytest.raises(ConfigError, match="should have sources of every site of the fleet, has none of"):
+        live_outside(settings, Memory(keeps=True))

@@ -1,0 +1,168 @@
+"""Alerts of a live run are recorded, obey people's orders, and are the same ones after a restart."""
+
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mara.core.alert import Alert
+from mara.core.commands import Outage
+from mara.errors import CommandError, EngineStopped, StoreError
+from mara.runtime.actor import ACTOR, Actor
+from mara.runtime.live.platform import Platform
+from mara.runtime.observe.alert_targets import AlertMessage
+from mara.runtime.published_state import EngineState
+from mara.store import maintenance
+from mara.store.read import alert_list
+from mara.store.read.read_model import ReadModel
+from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
+from tests.runtime.test_durable_orders import on, paused
+from tests.store.databases import asked, url_of
+
+
+class Heard:
+    """A target that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.messages: list[AlertMessage] = []
+
+    def send(self, message: AlertMessage) -> None:
+        self.messages.append(message)
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+def standing(run: Platform) -> tuple[Alert, ...]:
+    return run.publisher.read().alerts
+
+
+async def down(run: Platform, ticks: int = 40) -> Alert:
+    """Take a site down, and return the alert about it."""
+    snapshot = run.publisher.read().snapshot
+    assert snapshot is not None
+    await run.order(Outage(site_id=snapshot.sites[0].id, duration_ticks=ticks))
+    await on(run, 1)
+    await until(lambda: any(alert.kind == "site" for alert in standing(run)))
+    return next(alert for alert in standing(run) if alert.kind == "site")
+
+
+async def test_an_alert_its_acknowledgement_and_a_silence_survive_a_restart_with_who_ordered_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "m.db"
+    async with paused(path, 1) as run:
+        alert = await down(run)
+        assert (alert.severity, alert.about, alert.began_tick) == ("warning", "site", 1)
+        ACTOR.set(Actor(name="ola", address="10.0.0.9"))
+        await run.alerts.acknowledge(alert.number)
+        until_at = alert.began_at + timedelta(hours=2)
+        (silenced,) = await run.alerts.silence(alert.number, until=until_at)
+        assert standing(run) == (silenced,)
+    async with paused(path) as run:
+        await until(lambda: bool(standing(run)))
+        (again,) = standing(run)
+        assert (again.number, again.began_tick, again.acknowledged_by) == (alert.number, 1, "ola")
+        assert (again.silenced_by, again.silenced_until) == ("ola", until_at)
+        await on(run, 40)
+        await until(lambda: not standing(run))
+    with closing(ReadModel.open(url_of(path))) as reading:
+        (over,) = alert_list.alerts(reading)
+        assert (over.number, over.ended_tick, over.state) == (alert.number, 41, "ended")
+        began, ended = over.began_at, over.ended_at
+        assert ended is not None
+        for from_, to, count in (
+            (None, began, 0),
+            (began, ended, 1),
+            (ended - timedelta(minutes=5), None, 1),
+            (ended + timedelta(minutes=5), None, 0),
+        ):
+            assert len(alert_list.alerts(reading, from_, to)) == count
+        assert alert_list.alert(reading, alert.number) == over
+        with pytest.raises(CommandError, match="there is no alert 99"):
+            alert_list.alert(reading, 99)
+    ordered = asked(path, "SELECT change, actor, address FROM alert_log WHERE actor <> '' ORDER BY number")
+    assert [tuple(row) for row in ordered] == [("acknowledged", "ola", "10.0.0.9"), ("silenced", "ola", "10.0.0.9")]
+    assert maintenance.check(url_of(path)).findings == ()
+
+
+async def test_an_alert_is_told_once_and_a_silenced_one_when_its_silence_is_over() -> None:
+    heard = Heard()
+    async with running(stage()) as around:
+        around.platform.alerts._targets = (heard,)
+        await around.stored(1)
+        publisher = around.platform.publisher
+        publisher.mark(EngineState.DEGRADED, "slow disk")
+        publisher.mark(EngineState.RUNNING)
+        told = [(message.severity, message.text, message.path) for message in heard.messages]
+        text = "the engine is degraded: slow disk"
+        assert told == [("warning", text, "/alerts?alert=1"), ("resolved", f"over: {text}", "/alerts?alert=1")]
+        publisher.mark(EngineState.DEGRADED, "slow disk")
+        await around.platform.alerts.silence(2, until=around.shown.at + timedelta(minutes=5))
+        publisher.mark(EngineState.RUNNING)
+        heard.messages.clear()
+        publisher.mark(EngineState.DEGRADED, "slow disk")
+        assert heard.messages == []
+        publisher.mark(EngineState.HALTED, "no disk")
+        assert [message.severity for message in heard.messages] == ["critical"], "worse than what was silenced"
+
+
+async def test_an_alert_is_shown_while_the_store_fails_and_recorded_when_it_answers() -> None:
+    store, refusals = MemoryStore(), [StoreError("the disk is gone")]
+    add = store.alerts.add
+
+    def refuse_first(changes: object, *, full: bool = False) -> None:
+        if refusals:
+            raise refusals.pop()
+        add(changes, full=full)  # type: ignore[arg-type]
+
+    store.alerts.add = refuse_first  # type: ignore[method-assign]
+    async with running(stage(store=store)) as around:
+        await around.stored(1)
+        around.platform.publisher.mark(EngineState.DEGRADED, "the disk is gone")
+        (alert,) = standing(around.platform)
+        await until(lambda: not refusals)
+        refusals.append(StoreError("still gone"))
+        with pytest.raises(StoreError, match="still gone"):
+            await around.platform.alerts.acknowledge(alert.number)
+        assert standing(around.platform)[0].acknowledged_by == "", "what is not on disk is not confirmed"
+        await around.platform.alerts.acknowledge(alert.number)
+        assert changes_in(store) == ["began", "acknowledged"]
+
+
+def changes_in(store: MemoryStore) -> list[str]:
+    with store._engine.begin() as connection:
+        found = connection.exec_driver_sql("SELECT change FROM alert_log ORDER BY number")
+        return [str(row.change) for row in found]
+
+
+async def test_an_order_about_an_alert_needs_an_open_run_and_a_standing_alert() -> None:
+    around = stage()
+    with pytest.raises(EngineStopped):
+        await around.platform.alerts.acknowledge(1)
+    async with running(around):
+        with pytest.raises(CommandError, match="alert 1 does not stand"):
+            await around.platform.alerts.unsilence(1)
+        with pytest.raises(CommandError, match="1 to 200 alerts, 0 came"):
+            await around.platform.alerts.reopen()
+
+
+async def test_a_tick_that_is_late_is_an_alert_by_the_next_look() -> None:
+    async with running(stage()) as around:
+        await around.stored(1)
+        desk = around.platform.alerts
+        desk._overdue_s = late = _Late()
+        await until(lambda: any(alert.kind == "late" for alert in standing(around.platform)), 5.0)
+        late.seconds = 0.0
+        await until(lambda: not standing(around.platform), 5.0)
+        await quiet()
+
+
+class _Late:
+    """A measurement of how late a tick is, which a test changes."""
+
+    seconds = 9.0
+
+    def __call__(self) -> float:
+        return self.seconds

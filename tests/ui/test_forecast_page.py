@@ -1,0 +1,59 @@
+"""The Forecast page tells published prices from guesses, and how old each live source is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from components.forecast.forecast_panels import price_channel, source_channel
+from mara.core.live_source import SourceSnapshot
+from tests.ui.conftest import Screen
+from tests.ui.rows import row_of
+from tests.ui.snapshots import forecast_at, snapshot_at
+
+SNAPSHOT, FORECAST = snapshot_at(), forecast_at(288)
+NOW = datetime(2026, 3, 3, 8, tzinfo=UTC)
+SOURCE = SourceSnapshot(
+    name="texas price",
+    provider="ercot-dashboard",
+    licence="",
+    values={"price_usd_per_mwh": 41.1},
+    age_minutes=5.0,
+    is_stale=False,
+    known_until=NOW,
+    known_at=NOW,
+    asked_at=NOW,
+    told_at=NOW,
+    next_at=NOW,
+    reason="",
+)
+
+
+async def test_the_forecast_page_shows_every_site_and_that_nobody_is_asked(screen: Screen) -> None:
+    await screen.open("/forecast")
+    await screen.user.should_see("Prices of the next 24 hours")
+    await screen.user.should_see("Live sources")
+
+
+def test_means_with_guesses_in_them_are_marked() -> None:
+    count = len(FORECAST.at)
+    known = tuple(count if place == 0 else 4 if place == 1 else 1 for place in range(len(SNAPSHOT.sites)))
+    rows = price_channel(SNAPSHOT, replace(FORECAST, published_count=known))
+    first, second, third = (row_of(rows[site.id]) for site in SNAPSHOT.sites[:3])
+    assert not any(str(first[name]).startswith("~") for name in ("h1", "h3", "h24"))
+    assert (str(second["h1"])[0] == "~", str(second["h24"])[0] == "~") == (False, True)
+    assert str(third["h1"]).startswith("~")
+    assert (first["published"], third["published"]) == ("24 h", "now")
+    assert not price_channel(SNAPSHOT, None)
+
+
+def test_stale_and_failing_sources_come_first_with_their_reason() -> None:
+    stale = replace(SOURCE, name="sydney price", is_stale=True, age_minutes=95.0, reason="HTTP 503")
+    silent = replace(SOURCE, name="oslo price", values={}, age_minutes=None, is_stale=True, reason="needs a key")
+    rows = source_channel([SOURCE, stale, silent])
+    assert sorted(rows, key=lambda name: -float(str(row_of(rows[name])["rank"]))) == [
+        "sydney price",
+        "oslo price",
+        "texas price",
+    ]
+    assert (row_of(rows["texas price"])["newest"], row_of(rows["texas price"])["state"]) == ("41.1 USD/MWh", "fresh")
+    assert row_of(rows["sydney price"])["state"] == "stale: HTTP 503"
+    assert row_of(rows["oslo price"])["newest"] == "\u2013"
