@@ -151,9 +151,10 @@ def power_snapshot_of(
 
 
 def planned_battery_mw(plan: Plan | None, tick: int, config: RunConfig) -> Floats:
-    """Average what a plan's batteries deliver by the clock hour, from a tick on (H, S).
+    """Average what a plan's batteries deliver in each clock hour (H, S).
 
-    The first is the rest of the tick's own hour; charging is negative. H is 24, or the hours that the plan reaches into; 0 for a plan without a horizon.
+    The first is the rest of the tick's own hour; charging is negative. H is 24, or the hours that the plan reaches
+    into; 0 for a plan without a horizon.
     """
     none = np.zeros((0, config.fleet.site_count))
     if plan is None or len(plan.steps) == 1:
