@@ -1,7 +1,7 @@
-"""A battery on a year of ERCOT's prices, each local day alone, beside a program of its own by scipy.
+"""Benchmark of a battery's year against an independent program, solved by scipy.
 
-1 MW and 2 MWh, 85 % there and back split evenly, half full at both ends of a day; hours day-ahead and quarters in real
-time. The published referee of such batteries is the same day-by-day optimum.
+Prices are ERCOT's, each local day alone: 1 MW and 2 MWh, 85 % there and back split evenly, half full at both ends of a
+day; hours day-ahead and quarters in real time. The published referee of such batteries is the same day-by-day optimum.
 """
 
 import csv
@@ -26,7 +26,10 @@ FILES: Final = {"day-ahead": ("NP4-190-CD_DAM_SPP.csv", 1.0), "real-time": ("NP6
 
 
 def days_of(folder: Path, market: str) -> dict[str, list[float]]:
-    """Read the prices of each local day, in the file's order, 23 to 25 hours each [USD/MWh]."""
+    """Read the prices of each local day, in the file's order [USD/MWh].
+
+    A day has 23 to 25 hours.
+    """
     days: dict[str, list[float]] = defaultdict(list)
     with (folder / FILES[market][0]).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -35,7 +38,7 @@ def days_of(folder: Path, market: str) -> dict[str, list[float]]:
 
 
 def problem_with(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, Any]:
-    """State a day as a problem file of `mara plan`: a site without machines, with a battery."""
+    """State a day as a problem file of `mara plan`: one site with a battery alone."""
     steps = len(price_usd_per_mwh)
     return {
         "dt_h": dt_h,
@@ -74,7 +77,7 @@ def problem_with(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, A
 
 
 def planned(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, Any]:
-    """Answer a day's problem as `mara plan --json` does, from the text of a file to its answer."""
+    """Answer a day's problem as `mara plan --json` does, from file text to answer."""
     filed = problem_of(json.dumps(problem_with(price_usd_per_mwh, dt_h)))
     return plain_of(answer_by_lp(filed.case), filed.case, 0.0)
 

@@ -1,4 +1,4 @@
-"""Plans with power terms: peaks that are avoided or paid for, batteries, awards, and the simple rules beside them."""
+"""Plans with power terms: peaks avoided or paid for, batteries, awards, and rules."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -67,7 +67,7 @@ def run_of(**parts: Any) -> RunConfig:
 
 
 def asked(of: RunConfig, *, price: Any = 50.0, demand: Any = 40_000.0, reserve: float = 0.0) -> Problem:
-    """Problem of 24 hours with prices and system demand by hour."""
+    """A problem of 24 hours with prices and system demand by hour."""
     assert of.fleet.power is not None
     shape = (24, len(of.fleet.power.products), 3)
     hourly = np.broadcast_to(np.asarray(price, dtype=np.float64), (24,))
@@ -89,7 +89,10 @@ def asked(of: RunConfig, *, price: Any = 50.0, demand: Any = 40_000.0, reserve: 
 
 
 def test_a_plan_stops_miners_in_the_hour_that_may_be_the_month_s_peak_and_so_do_the_rules_when_it_is_there() -> None:
-    """It is 19:00 on 30 June in Chicago: the month's last hours, of which the third is highest."""
+    """The third of the month's last hours has its highest system demand.
+
+    It is 19:00 on 30 June in Chicago.
+    """
     of = run_of(peaks=(CHARGE,))
     plan = Lp().plan(asked(of, demand=[40_000.0, 41_000.0, 60_000.0, *[40_000.0] * 21]))
     mined = [float(there.miners_mw[WEST].sum()) for there in plan.steps[:4]]
@@ -105,7 +108,10 @@ def test_a_plan_stops_miners_in_the_hour_that_may_be_the_month_s_peak_and_so_do_
 
 
 def test_a_plan_raises_a_peak_only_where_the_days_left_pay_for_it_and_the_tick_keeps_to_it() -> None:
-    """Miners gain some 80 USD/MWh; at 10 USD/MW and month a peak pays, at 300,000 it does not pay in a month."""
+    """Miners gain some 80 USD/MWh: at 10 USD/MW and month a new peak pays.
+
+    At 300,000 it does not pay in a month.
+    """
     cheap, dear = (
         run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=rate, interval_minutes=60),)) for rate in (10.0, 3e5)
     )

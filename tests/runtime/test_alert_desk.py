@@ -1,4 +1,4 @@
-"""Alerts of a live run are recorded, obey people's orders, and are the same ones after a restart."""
+"""Alerts of a live run are recorded, acknowledged by users, and survive restarts."""
 
 from contextlib import closing
 from datetime import timedelta
@@ -22,7 +22,7 @@ from tests.store.databases import asked, url_of
 
 
 class Heard:
-    """A target that keeps what it is told."""
+    """An alert target that records what it is sent."""
 
     def __init__(self) -> None:
         self.messages: list[AlertMessage] = []
@@ -31,7 +31,7 @@ class Heard:
         self.messages.append(message)
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing, because nothing is open."""
 
 
 def standing(run: Platform) -> tuple[Alert, ...]:
@@ -160,7 +160,7 @@ async def test_a_tick_that_is_late_is_an_alert_by_the_next_look() -> None:
 
 
 class _Late:
-    """A measurement of how late a tick is, which a test changes."""
+    """A measurement of a tick's lateness, which a test sets."""
 
     seconds = 9.0
 

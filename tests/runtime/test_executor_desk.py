@@ -1,4 +1,4 @@
-"""Executors of a live run: armed by a person, told each plan, and released whatever happens."""
+"""Executors of a live run are armed by a user, get each plan, and are released."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ PATIENCE_S = 20.0
 
 @dataclass
 class RealSite:
-    """A run at real time beside eight miners at a site that the plan limits."""
+    """A run at real time with eight imitated miners at a site, which its plan limits."""
 
     platform: Platform
     miners: list[FakeLuxos]
@@ -36,7 +36,7 @@ class RealSite:
 
     @property
     def expected(self) -> list[str]:
-        """The modes that the newest document means."""
+        """The modes of the miners that the newest document asks for."""
         document = self.platform.publisher.read().dispatch
         assert document is not None
         (limit_mw,) = [site.site_limit_mw for site in document.sites if site.site_id == SITE]
@@ -45,7 +45,7 @@ class RealSite:
         return ["Sleep"] * (COUNT - awake_count) + ["None"] * awake_count
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        """Wait for what comes with a change of what is shown."""
+        """Wait for a condition, tested at each change of the published state."""
         changed = asyncio.Event()
         self.platform.publisher.follow(lambda _: changed.set())
         async with asyncio.timeout(PATIENCE_S):

@@ -1,4 +1,7 @@
-"""A fleet with all power terms over some days: planned, settled, stored, gone on with, checked and replayed."""
+"""A fleet with all power terms over days: planned, settled, stored, and replayed.
+
+It is also resumed and checked by `mara db check`.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
