@@ -12,6 +12,7 @@ from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
 from mara.feeds.day_ahead import known_ahead
 from mara.feeds.files.history_provenance import HistoryStory, story_of
+from mara.optimizers.flexibility.blind import Blind, refuse_unknown_instrument
 from mara.optimizers.lp.bound import MonthBound, bounds_of, share_of_bound
 from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
@@ -54,6 +55,8 @@ class BacktestFigures(SharedFigures, _Period):
     history: str
     notes: list[str]
     provenance: HistoryStory
+    worth_usd: dict[str, float]
+    """Profit with plans that know an instrument less profit without, by instrument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,6 +83,7 @@ def compared(
     policies: Sequence[str] = (),
     *,
     with_bound: bool = False,
+    without: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     is_cancelled: Callable[[], bool] | None = None,
     known: KnownBounds | None = None,
@@ -87,7 +91,8 @@ def compared(
     """Run each policy over the same period; without names, the one of the settings.
 
     The bound is computed once for runs with the same contracts, because it does not depend on the policy. `known`
-    carries bounds over to another call for the same period, load and terms.
+    carries bounds over to another call for the same period, load and terms. For each instrument in `without` a policy
+    runs again with plans that ignore it, and the difference of profit is its worth.
 
     Raises:
         ConfigError, FeedError: a history, period, forecast, fleet or policy cannot be used.
@@ -97,6 +102,8 @@ def compared(
     tell = on_progress or (lambda _: None)
     case = backtest_of(settings, order)
     optimizers = {name: optimizer_of(name) for name in policies or (settings.optimizer,)}
+    for instrument in without:
+        refuse_unknown_instrument(instrument, case.outside.config.fleet.power)
     found = {} if known is None else known
     results: list[BacktestResult] = []
     for name, optimizer in optimizers.items():
@@ -107,6 +114,11 @@ def compared(
             figures["lp_profit_usd"] = sum(month.profit_usd for month in months)
             figures["bound_usd"] = sum(month.bound_usd for month in months)
             figures["share_of_bound"] = share_of_bound(months)
+        for instrument in without:
+            again = replace(case, optimizer=Blind(optimizer_of(name), instrument))
+            ignoring = _Run(again, f"{name} without {instrument}", False, tell, is_cancelled or (lambda: False))
+            others = ignoring.figures(settings)[1]
+            figures["worth_usd"][instrument] = figures["profit_usd"] - others["profit_usd"]
         results.append(BacktestResult(figures=figures, daily_profit_usd=run.daily_usd(totals), months=months))
     return tuple(results)
 
@@ -222,6 +234,7 @@ class _Run:
             ),
             "notes": list(outside.notes),
             "provenance": story_of(history, known_ahead(fleet.sites, history.price_known)),
+            "worth_usd": {},
         }
 
     def _note(self, step: Step) -> None:

@@ -130,6 +130,9 @@ def backtest(
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
     day_ahead: DayAhead = None,
     bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Also measure an instrument's worth: run again with plans that ignore it.")
+    ] = None,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
@@ -151,7 +154,7 @@ def backtest(
     )
     refuse_homeless(report, "--report")
     with bars() as on_progress:
-        results = compared(settings, order, with_bound=bound, on_progress=on_progress)
+        results = compared(settings, order, with_bound=bound, without=without or (), on_progress=on_progress)
     unwritten = None
     if report is not None:
         try:

@@ -15,6 +15,7 @@ from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.contract import TIER_KEYS
 from mara.core.fleet import MINERS, RACKS, WORKLOAD_COUNT, WORKLOAD_KEYS
 from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.power_signals import PowerForecast
 from mara.core.units import MINUTES_PER_HOUR
 from mara.core.world import Forecast
 from mara.errors import PlanRejected
@@ -22,7 +23,9 @@ from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.columns import Columns, columns_of
 from mara.optimizers.lp.horizon import case_of, plan_steps
+from mara.optimizers.lp.instruments.reading import with_power
 from mara.optimizers.lp.model import LpModel, model_of
+from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis, Solution, solve
 
 LOADS: Final = (*WORKLOAD_KEYS, *TIER_KEYS)
@@ -128,7 +131,7 @@ def evaluator_of(problem: Problem, plan: Plan, *, budgets: BudgetPolicy = SPENDS
         case=case,
         model=model,
         columns=columns_of(case),
-        optimum=solve(model, deadline_s=SOLVE_DEADLINE_S),
+        optimum=solve_one_way(model, case, deadline_s=SOLVE_DEADLINE_S),
         in_force_mw=loads_of(plan.step_at(problem.tick)),
         budgets=budgets,
     )
@@ -158,6 +161,11 @@ def in_hours(forecast: Forecast) -> Forecast:
         row_minutes=(MINUTES_PER_HOUR,) * (near // per_hour + len(minutes) - near),
         expects_present_price=forecast.expects_present_price,
         auction=forecast.auction,
+        power=forecast.power
+        and PowerForecast(
+            system_demand_mw=mean(forecast.power.system_demand_mw),
+            reserve_price_usd_per_mw_h=mean(forecast.power.reserve_price_usd_per_mw_h),
+        ),
     )
 
 
@@ -196,7 +204,8 @@ def project(evaluator: PlanEvaluator, asked_mw: Floats) -> Projection:
     solution = solve(model, basis=basis, by_dual=True, deadline_s=SOLVE_DEADLINE_S)
     primal_mw = solution.primal_mw[: len(evaluator.model.cost_usd_per_mw)]
     objective = -(float(evaluator.model.cost_usd_per_mw @ primal_mw) + evaluator.model.offset_usd)
-    found = plan_steps(primal_mw, evaluator.columns, evaluator.case.steps)[0]
+    steps = plan_steps(primal_mw, evaluator.columns, evaluator.case.steps)
+    found = with_power(steps, primal_mw, evaluator.columns, evaluator.case)[0]
     moved = float(np.abs(loads_of(found) - target)[asked].sum())
     # What was asked for and is possible runs to the last digit, not to the solver's tolerance.
     exact = np.where(asked if moved <= EXACT_MW else False, target, loads_of(found))

@@ -71,7 +71,7 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
     rates, owed = _demand(problem, float(hours.sum()))
     prices = np.zeros((len(lengths), len(terms.products), fleet.site_count))
     if problem.forecast.power is not None:
-        prices = problem.forecast.power.reserve_price_usd_per_mw_h[rows]
+        prices = problem.forecast.power.reserve_price_usd_per_mw_h[rows] * terms.sold_at
     counts = np.stack([demand_counts(fleet, s // SECONDS_PER_HOUR) for s in begins_s]) > 0.0
     return ExpectedTerms(
         adder_usd_per_mwh=np.stack([adder_usd_per_mwh(fleet, s // SECONDS_PER_HOUR) for s in begins_s]),

@@ -113,11 +113,19 @@ def share_of_bound(bounds: Sequence[MonthBound]) -> float | None:
 
 
 def with_free_start(case: LpCase) -> LpCase:
-    """Free the start of a case: no load of its first step counts as an increase."""
+    """Free the start of a case: loads of its first step are no increase.
+
+    Batteries begin full.
+    """
     most_mw = case.available_mw.max(axis=0)
     most_promised_mw = case.demand_mw[:, :PROMISED_TIER_COUNT].max(axis=0) + 1.0
+    contract = case.power_contract
+    if contract is not None and contract.battery is not None:
+        full = replace(contract.battery, start_mwh=contract.battery.energy_mwh)
+        contract = replace(contract, battery=full)
     return replace(
         case,
+        power_contract=contract,
         served_now_mw=np.repeat(most_promised_mw[None], case.sites, axis=0),
         miners_now_mw=most_mw[:, MINERS].sum(axis=1) + 1.0,
     )

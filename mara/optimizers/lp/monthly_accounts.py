@@ -23,6 +23,7 @@ from mara.core.units import G_PER_KG
 from mara.core.world import Conditions, RunConfig, World
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase, case_of_run
+from mara.optimizers.lp.instruments.past import past_contract, past_schedule
 from mara.optimizers.lp.schedule import Schedule
 from mara.optimizers.scheduling.economic_breach import scarce_mw
 from mara.optimizers.scheduling.site_load import all_fit
@@ -98,6 +99,7 @@ class MonthlyAccounts:
             contracts_mw=np.stack([entry.step.allocation.contracts_mw for entry in self._entries]),
             shed_mw=np.stack([entry.shed_mw for entry in self._entries]),
             rested_mw=np.stack([_rested_mw(entry.step) for entry in self._entries]),
+            power=past_schedule([entry.step for entry in self._entries]),
         )
         month = self.config.grid.at(first.tick).strftime("%Y-%m")
         earned_usd = profit_usd(schedule, case) + own_usd
@@ -162,6 +164,7 @@ class MonthlyAccounts:
             served_now_mw=placed_mw(before.accounts.site, before.book, config.fleet.site_count),
             miners_now_mw=before.miners_mw.sum(axis=1),
             rests_in_place=np.ones(PROMISED_TIER_COUNT, dtype=np.bool_),
+            power_contract=past_contract([entry.step for entry in entries], config),
         )
 
     def _breakable_mw(self, entry: _Entry) -> Floats:

@@ -24,7 +24,8 @@ from mara.optimizers.lp.decomposition.master import solve_split
 from mara.optimizers.lp.duals import shadow_of
 from mara.optimizers.lp.horizon import case_of, step_lengths
 from mara.optimizers.lp.model import model_of
-from mara.optimizers.lp.solve import Basis, solve
+from mara.optimizers.lp.one_way import solve_one_way
+from mara.optimizers.lp.solve import Basis
 
 EXACT_SITES: Final = 100
 """Most sites of a fleet for which the plan with a request is solved. Chosen.
@@ -237,7 +238,8 @@ def _solved(
             and len(basis.columns) == len(model.cost_usd_per_mw)
             and len(basis.rows) == len(model.row_lower)
         )
-        solution = solve(model, basis=basis if fits else None, by_dual=True, deadline_s=deadline_s)
+        start = basis if fits else None
+        solution = solve_one_way(model, case, basis=start, by_dual=True, deadline_s=deadline_s)
         primal_mw, objective, given = solution.primal_mw, solution.certificate.objective_usd, solution.basis
         shadow = shadow_of(solution.row_duals_usd_per_unit, model, case)
     columns = columns_of(case)
