@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 
 PRICES: Final = Path(__file__).parents[2] / "shared" / "data" / "ercot_hub_2024"
+ZONE: Final = ZoneInfo("America/Chicago")
 WORTH_USD_PER_MWH: Final = 80.0
 QUARTERS: Final = 4
 DAYS_A_YEAR: Final = 365
@@ -64,6 +66,12 @@ wet_bulb_c = 13.0
 [bitcoin]
 constant = 55.0
 """
+DAY_AHEAD_SPEC: Final = (
+    SPEC.replace("step_minutes = 15", "step_minutes = 60")
+    .replace("NP6-905-CD_RTM_SPP", "NP4-190-CD_DAM_SPP")
+    .replace('[site.day_ahead]\nfiles = "{folder}/NP4-190-CD_DAM_SPP.csv"\n', "")
+)
+"""The same year for a site that pays the day-ahead price, hour by hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
