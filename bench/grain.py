@@ -116,11 +116,11 @@ def line_of(name: str, k_usd: float, best_k_usd: float) -> str:
     return f"| {name} | {k_usd:.1f} | {100 * k_usd / best_k_usd:.1f} |"
 
 
-def history_of(prices: Path, folder: Path) -> History:
+def history_of(prices: Path, folder: Path, spec: str = SPEC) -> History:
     """Build the year with a hashprice that makes a site megawatt-hour worth 80 USD."""
-    spec = folder / "spec.toml"
-    spec.write_text(SPEC.format(folder=prices.resolve()), encoding="utf-8")
-    build(read_spec(spec), BuildOrder(spec_file=spec, out=folder / "history"), lambda *_: None)
+    file = folder / "spec.toml"
+    file.write_text(spec.format(folder=prices.resolve()), encoding="utf-8")
+    build(read_spec(file), BuildOrder(spec_file=file, out=folder / "history"), lambda *_: None)
     history = read_history(folder / "history")
     fleet = fleet_of(history)
     value = mining_value_usd_per_mwh(np.float64(1.0), fleet.efficiency_j_per_th)[Workload.AIR_MINER]

@@ -19,6 +19,7 @@ UPLOADS: Final = "/api/imports/uploads/"
 TELEMETRY: Final = "/api/telemetry"
 """The one path that tokens of the scope telemetry may use."""
 SITES_CSV: Final = "/api/sites.csv"
+CONTRACTS_CSV: Final = "/api/contracts.csv"
 METRICS: Final = "/metrics"
 
 OVERVIEW: Final = "/"
