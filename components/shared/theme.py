@@ -24,6 +24,7 @@ STYLESHEETS: Final = {
     "power.css": STATIC_FOLDER.parent / "power" / "power.css",
     "alerts.css": STATIC_FOLDER.parent / "alerts" / "alerts.css",
     "sites.css": STATIC_FOLDER.parent / "overview" / "sites.css",
+    "time_range.css": STATIC_FOLDER.parent / "time_range" / "time_range.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
 }
 """Stylesheets in the order in which they count, by their name under `STATIC_URL`."""
