@@ -48,7 +48,7 @@ DRAWN_COUNT: Final = 1_000
 FEW_DRAWN_COUNT: Final = 100
 EVERY_DAY: Final = 1
 FEW_DAYS: Final = 12
-"""A day in so many is solved without `--full`."""
+"""Interval of the days that are solved without `--full`."""
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
@@ -162,7 +162,7 @@ def _contract_for(case: LpCase) -> PowerContract:
 
 
 def _following(case: LpCase, before: LpModel, primal_mw: Floats) -> LpCase:
-    """Make the next step's case, in which the step before it went as planned."""
+    """Make the next step's case, after a step that went as planned."""
     columns = before.columns
     now = primal_mw[: columns.width]
     placed_mw = now[columns.contracts[:, :PROMISED_TIER_COUNT]]

@@ -12,7 +12,7 @@ from mara.api.security import credentials
 
 HASHER: Final = credentials._HASHER
 NO_USER: Final = credentials._NO_USER
-"""As Mara itself has them."""
+"""Hash that Mara checks where no user has the name; like `HASHER`, Mara's own."""
 
 
 def hash_quickly() -> None:

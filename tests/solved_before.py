@@ -17,9 +17,9 @@ import numpy as np
 from mara.optimizers.lp import solve
 
 make_solver = solve._solver
-"""As Mara itself does it."""
+"""The function by which Mara itself makes a solver."""
 MOST_KEPT: Final = 300
-"""About 50 MB."""
+"""Number of solutions that are kept, which take about 50 MB."""
 PATIENT_S: Final = 1.0
 
 _KEPT: OrderedDict[bytes, tuple[highspy.HighsSolution, highspy.HighsBasis]] = OrderedDict()

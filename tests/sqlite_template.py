@@ -8,7 +8,7 @@ from pathlib import Path
 from mara.store.backends import upgrade
 
 migrate = upgrade._migrate
-"""As Mara itself does it."""
+"""The function by which Mara itself migrates a file."""
 _FRESH: list[bytes] = []
 """The bytes of an empty database with the newest schema, once one was made."""
 

@@ -30,7 +30,7 @@ FLEETS = Path(mara.__file__).parent / "data" / "fleets"
 ORDER = StudyOrder(scenarios=4, days=1, policies=("static", "rules"))
 
 
-class Here:
+class PoolInThisProcess:
     """Pool that does the work in this process, last piece first, and counts it."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Here:
 
 @pytest.fixture(scope="module")
 def answer() -> dict[str, Any]:
-    return study(SETTINGS, ORDER, Here())
+    return study(SETTINGS, ORDER, PoolInThisProcess())
 
 
 def test_a_study_says_what_each_policy_earns_and_risks(answer: dict[str, Any]) -> None:
@@ -119,7 +119,7 @@ def test_work_that_kills_every_worker_comes_to_an_end() -> None:
 
 
 def test_a_study_that_was_broken_off_goes_on_where_it_was(tmp_path: Path, answer: dict[str, Any]) -> None:
-    journal, first = tmp_path / "study.jsonl", Here()
+    journal, first = tmp_path / "study.jsonl", PoolInThisProcess()
 
     def stop_after_two(done: int, total: int) -> None:
         if done == 2:
@@ -129,7 +129,7 @@ def test_a_study_that_was_broken_off_goes_on_where_it_was(tmp_path: Path, answer
         study(SETTINGS, ORDER, first, journal=journal, on_done=stop_after_two)
     with journal.open("a") as file:
         file.write('[{"number": 0, "poli')  # what a crash leaves of a line
-    again = Here()
+    again = PoolInThisProcess()
     assert study(SETTINGS, ORDER, again, journal=journal) == answer
     assert (first.count, again.count) == (2, 2)
 
@@ -138,7 +138,7 @@ def test_results_of_another_study_are_refused_and_left_alone(tmp_path: Path) -> 
     journal = tmp_path / "study.jsonl"
     journal.write_text(json.dumps({"study": "another"}) + "\n")
     with pytest.raises(ConfigError, match="another study"):
-        study(SETTINGS, ORDER, Here(), journal=journal)
+        study(SETTINGS, ORDER, PoolInThisProcess(), journal=journal)
     assert json.loads(journal.read_text()) == {"study": "another"}
 
 
@@ -152,7 +152,7 @@ def test_results_of_another_study_are_refused_and_left_alone(tmp_path: Path) -> 
     ],
 )
 def test_what_cannot_be_studied_is_refused_before_any_worker_starts(order: StudyOrder, expected: str) -> None:
-    pool = Here()
+    pool = PoolInThisProcess()
     with pytest.raises(ConfigError, match=expected):
         study(SETTINGS, order, pool)
     assert pool.count == 0
@@ -198,8 +198,8 @@ def test_results_on_a_fleet_that_was_changed_since_are_of_another_study(tmp_path
 
 
 def test_a_journal_of_more_scenarios_than_are_asked_for_serves_fewer(tmp_path: Path, answer: dict[str, Any]) -> None:
-    journal, told, pool = tmp_path / "study.jsonl", list[tuple[int, int]](), Here()
-    study(SETTINGS, ORDER, Here(), journal=journal)
+    journal, told, pool = tmp_path / "study.jsonl", list[tuple[int, int]](), PoolInThisProcess()
+    study(SETTINGS, ORDER, PoolInThisProcess(), journal=journal)
     fewer = study(SETTINGS, replace(ORDER, scenarios=2), pool, journal=journal, on_done=lambda *at: told.append(at))
     assert (pool.count, told) == (0, [(2, 2)])
     assert fewer["scenarios"] == 2
@@ -210,7 +210,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path, tex
     journal = tmp_path / "notes.txt"
     journal.write_text(text)
     with pytest.raises(ConfigError):
-        study(SETTINGS, ORDER, Here(), journal=journal)
+        study(SETTINGS, ORDER, PoolInThisProcess(), journal=journal)
     assert journal.read_text() == text
 
 
@@ -218,7 +218,7 @@ def test_a_journal_with_an_empty_line_of_results_is_refused(tmp_path: Path) -> N
     journal = tmp_path / "study.jsonl"
     journal.write_text(json.dumps({"study": fingerprint(portable(SETTINGS), ORDER)}) + "\n[]\n")
     with pytest.raises(ConfigError, match="cannot be used"):
-        study(SETTINGS, ORDER, Here(), journal=journal)
+        study(SETTINGS, ORDER, PoolInThisProcess(), journal=journal)
 
 
 def test_a_scheduler_that_is_not_there_is_named() -> None:

@@ -31,7 +31,7 @@ PAGE = {"accept": "text/html,*/*"}
 
 
 @dataclass
-class House:
+class OpenPages:
     """Open pages of many users, and the requests of one more browser."""
 
     slots: list[PageSlot]
@@ -65,9 +65,9 @@ async def follow(socket: WebSocket) -> None:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def open_pages() -> Iterator[OpenPages]:
     routes = [Route("/", page), Route("/api/snapshot", page), WebSocketRoute("/_nicegui_ws/socket.io", follow)]
-    made: list[House] = []
+    made: list[OpenPages] = []
     clock = HandClock()
     app = Starlette(routes=routes)
     limit = ConnectionLimit(app, most_clients=3, slots=lambda: list(made[0].slots), pages=PageRate(clock))
@@ -77,34 +77,36 @@ def house() -> Iterator[House]:
         await limit({**scope, SCOPE_KEY: who[0]}, receive, send)
 
     with TestClient(known) as browser:
-        made.append(House([], browser, clock, who))
+        made.append(OpenPages([], browser, clock, who))
         yield made[0]
 
 
-def test_whoever_comes_when_all_places_are_taken_is_told_so_and_comes_in_when_one_is_free(house: House) -> None:
-    house.slot(many=3)
-    answer = house.browser.get("/", headers=PAGE)
+def test_whoever_comes_when_all_places_are_taken_is_told_so_and_comes_in_when_one_is_free(
+    open_pages: OpenPages,
+) -> None:
+    open_pages.slot(many=3)
+    answer = open_pages.browser.get("/", headers=PAGE)
     assert answer.status_code == 503
     assert "3 browsers look at Mara already" in answer.text
     assert int(answer.headers["retry-after"]) > 0
-    house.slots.pop()
-    assert house.browser.get("/", headers=PAGE).text == "a page"
+    open_pages.slots.pop()
+    assert open_pages.browser.get("/", headers=PAGE).text == "a page"
 
 
-def test_programs_are_answered_though_all_places_are_taken(house: House) -> None:
-    house.slot(many=3)
-    assert house.browser.get("/api/snapshot", headers=PAGE).text == "a page"
+def test_programs_are_answered_though_all_places_are_taken(open_pages: OpenPages) -> None:
+    open_pages.slot(many=3)
+    assert open_pages.browser.get("/api/snapshot", headers=PAGE).text == "a page"
 
 
-def test_connections_beyond_any_that_pages_could_need_are_closed(house: House) -> None:
+def test_connections_beyond_any_that_pages_could_need_are_closed(open_pages: OpenPages) -> None:
     socket = "/_nicegui_ws/socket.io"
     with ExitStack() as opened:
         for _ in range(3 * SOCKETS_PER_CLIENT):
-            opened.enter_context(house.browser.websocket_connect(socket))
-        with pytest.raises(WebSocketDisconnect) as closed, house.browser.websocket_connect(socket):
+            opened.enter_context(open_pages.browser.websocket_connect(socket))
+        with pytest.raises(WebSocketDisconnect) as closed, open_pages.browser.websocket_connect(socket):
             pass
         assert closed.value.code == 1013
-    with house.browser.websocket_connect(socket):
+    with open_pages.browser.websocket_connect(socket):
         pass
 
 
@@ -116,41 +118,41 @@ VIEWER = Identity(name="vic", role="viewer")
 ADMIN = Identity(name="ada", role="admin")
 
 
-def test_a_page_that_nobody_follows_makes_room_for_the_next(house: House) -> None:
-    house.slot(many=2)
-    house.slot(is_connected=False)
-    assert house.asked() == 200
-    assert [slot.is_connected for slot in house.slots] == [True, True]
+def test_a_page_that_nobody_follows_makes_room_for_the_next(open_pages: OpenPages) -> None:
+    open_pages.slot(many=2)
+    open_pages.slot(is_connected=False)
+    assert open_pages.asked() == 200
+    assert [slot.is_connected for slot in open_pages.slots] == [True, True]
 
 
-def test_nobody_takes_more_than_a_share(house: House) -> None:
-    house.slot("vic", many=2)
-    assert house.asked(VIEWER) == 503
-    assert house.asked(Identity(name="oto", role="viewer")) == 200
+def test_nobody_takes_more_than_a_share(open_pages: OpenPages) -> None:
+    open_pages.slot("vic", many=2)
+    assert open_pages.asked(VIEWER) == 503
+    assert open_pages.asked(Identity(name="oto", role="viewer")) == 200
 
 
-def test_ones_own_page_that_is_not_followed_makes_room_for_ones_next(house: House) -> None:
-    house.slot("oto", is_connected=False)
-    house.slot("vic")
-    house.slot("vic", is_connected=False)
-    assert house.asked(VIEWER) == 200
-    assert [slot.name for slot in house.slots] == ["oto", "vic"]
+def test_ones_own_page_that_is_not_followed_makes_room_for_ones_next(open_pages: OpenPages) -> None:
+    open_pages.slot("oto", is_connected=False)
+    open_pages.slot("vic")
+    open_pages.slot("vic", is_connected=False)
+    assert open_pages.asked(VIEWER) == 200
+    assert [slot.name for slot in open_pages.slots] == ["oto", "vic"]
 
 
-def test_an_admin_gets_in_when_it_is_full_for_others(house: House) -> None:
-    house.slot("oto", many=3)
-    assert house.asked(VIEWER) == 503
-    assert house.asked(ADMIN) == 200
-    house.slot("oto", many=RESERVED_FOR_ADMINS)
-    assert house.asked(ADMIN) == 503
+def test_an_admin_gets_in_when_it_is_full_for_others(open_pages: OpenPages) -> None:
+    open_pages.slot("oto", many=3)
+    assert open_pages.asked(VIEWER) == 503
+    assert open_pages.asked(ADMIN) == 200
+    open_pages.slot("oto", many=RESERVED_FOR_ADMINS)
+    assert open_pages.asked(ADMIN) == 503
 
 
-def test_pages_that_are_asked_for_and_not_looked_at_are_few_a_minute(house: House) -> None:
-    answers = [house.asked(VIEWER) for _ in range(UNCONNECTED_PAGES_PER_MINUTE + 1)]
+def test_pages_that_are_asked_for_and_not_looked_at_are_few_a_minute(open_pages: OpenPages) -> None:
+    answers = [open_pages.asked(VIEWER) for _ in range(UNCONNECTED_PAGES_PER_MINUTE + 1)]
     assert answers == [200] * UNCONNECTED_PAGES_PER_MINUTE + [429]
-    assert house.asked(ADMIN) == 200, "another's pages are counted for another"
-    house.clock.passed_s += 60.0
-    assert house.asked(VIEWER) == 200
+    assert open_pages.asked(ADMIN) == 200, "another's pages are counted for another"
+    open_pages.clock.passed_s += 60.0
+    assert open_pages.asked(VIEWER) == 200
 
 
 def test_a_page_that_is_looked_at_does_not_count() -> None:
@@ -161,10 +163,10 @@ def test_a_page_that_is_looked_at_does_not_count() -> None:
         rate.connected(scope)
 
 
-def test_pages_made_by_errors_outside_of_pages_are_forgotten_too(house: House) -> None:
-    house.slot(is_connected=False, many=3 + RESERVED_FOR_ADMINS + 1)
-    house.browser.get("/_nicegui/nowhere")
-    assert len(house.slots) == 3 + RESERVED_FOR_ADMINS
+def test_pages_made_by_errors_outside_of_pages_are_forgotten_too(open_pages: OpenPages) -> None:
+    open_pages.slot(is_connected=False, many=3 + RESERVED_FOR_ADMINS + 1)
+    open_pages.browser.get("/_nicegui/nowhere")
+    assert len(open_pages.slots) == 3 + RESERVED_FOR_ADMINS
 
 
 def test_one_persons_connections_leave_some_for_others() -> None:

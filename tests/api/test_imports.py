@@ -19,7 +19,7 @@ from tests.api.test_permissions import Recorder
 from tests.assembly.imports.desks import PRICES, build_here, desk_in, draft, price_bytes
 
 OPEN = {("GET", "/api/histories")}
-"""Calls that everybody who may look may make."""
+"""Calls that every user may make."""
 
 
 class As:

@@ -36,7 +36,7 @@ COMMANDS = [
     ("fleet", "check"),
 ]
 BEGUN_WITHIN_S = 120.0
-"""Longest wait for its first ticks, also beside other tests."""
+"""Longest wait for a run's first ticks, also beside other tests [s]."""
 NAMES = [" ".join(words) or "mara" for words in COMMANDS]
 
 

@@ -24,7 +24,7 @@ from tests.premium_packing import avoidable_misses
 
 OF = config()
 TOKENS_AT_EAST = np.array([[[0.0, 0.0], [0.0, 0.0], [0.5, 0.5]]] * 3)
-"""Half a megawatt on either kind of racks for each region."""
+"""Merchant load at East: half a megawatt on either kind of racks a region."""
 
 
 def run(

@@ -13,7 +13,7 @@ from mara.core.world import Gains, Observation, RunConfig
 from tests.builders import EAST, NORTH, WEST, config, contract, observation, step, world
 
 SPREAD = ((WEST, 2.0), (NORTH, 2.0), (EAST, 1.0))
-"""Five megawatts as the racks are: 10, 10 and 5 MW."""
+"""Five megawatts spread by capacity over racks of 10, 10 and 5 MW."""
 
 
 def served(of: RunConfig, seen: Observation, loads: tuple[tuple[int, float], ...]) -> Step:

@@ -1,4 +1,4 @@
-"""Hashprice returns to its mean at the set speed and spreads as far as it should."""
+"""Hashprice varies around its mean with the set speed and spread."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Rate and duration of outages are as set; any tick can be asked for alone."""
+"""Outages have the set rate and duration, and any tick can be computed alone."""
 
 import numpy as np
 import pytest

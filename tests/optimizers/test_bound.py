@@ -38,7 +38,7 @@ from tests import builders
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
 
 MONTH_END = datetime(2025, 7, 31, 12, tzinfo=UTC)
-"""Half a day before a month ends: short histories then have two months."""
+"""Start half a day before a month ends, so that short histories have two months."""
 
 
 class DrawnFeed:
@@ -73,7 +73,7 @@ class DrawnFeed:
         return builders.forecast(self.observe(tick), hours)
 
 
-class Wild:
+class ArbitraryPlans:
     """A policy with arbitrary plans, of which dispatch carries out the possible part."""
 
     name = "wild"
@@ -120,7 +120,7 @@ def months_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, ticks:
 @given(seed=st.integers(0, 10_000), policy=st.sampled_from(["wild", "rules", "static", "breakeven", "lp"]))
 def test_no_policy_earns_more_than_the_bound_whatever_the_history(seed: int, policy: str) -> None:
     optimizers: dict[str, Optimizer] = {
-        "wild": Wild(seed),
+        "wild": ArbitraryPlans(seed),
         "rules": Rules(),
         "static": Static(),
         "breakeven": Static(breakeven=True),
@@ -165,7 +165,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_ticks_shorter_than_prices_hold_are_bounded_by_one_step_for_each_price(seed: int) -> None:
-    months = months_of(Wild(seed), seed, tick_minutes=15, ticks=96)
+    months = months_of(ArbitraryPlans(seed), seed, tick_minutes=15, ticks=96)
     assert [alike_merged(month.case).steps for month in months] == [12, 12]
     for month, bound in zip(months, bounds_of(months), strict=True):
         finest_usd, _ = bound_of(month.case if month is months[0] else with_free_start(month.case))

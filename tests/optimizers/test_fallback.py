@@ -27,7 +27,7 @@ class Late:
 
 
 @dataclass(frozen=True)
-class Odd:
+class FixedPlan:
     """An optimizer that gives the same plan whatever the problem is."""
 
     fixed: Plan
@@ -53,7 +53,7 @@ def test_a_failing_optimizer_is_replaced_by_the_next_and_its_reason_is_kept() ->
 
 
 def test_every_reason_is_kept_in_order() -> None:
-    nan = Odd(plan_of(reserve_mw=np.full(3, np.nan)))
+    nan = FixedPlan(plan_of(reserve_mw=np.full(3, np.nan)))
     plan = WithFallback((Late(), nan, Static())).plan(GIVEN)
     assert plan.optimizer == "static"
     assert plan.note.startswith("late: no answer within 5 s; odd: reserve_mw must be finite")

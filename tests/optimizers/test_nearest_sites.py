@@ -15,7 +15,7 @@ WEST, NORTH, EAST = 0, 1, 2
 
 
 def placed_at(powers_mw: list[float], at: list[int], tier: Tier = Tier.STANDARD) -> tuple[Placement, World]:
-    """Contracts that run at the sites where they are, as dispatch leaves them."""
+    """Make the placement of contracts that stay at their sites, and its world."""
     contracts = tuple(builders.contract(f"c{n}", tier, power) for n, power in enumerate(powers_mw))
     world = builders.world(CHARTER, contracts, at)
     placed = Placement(

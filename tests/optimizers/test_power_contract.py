@@ -132,7 +132,7 @@ def test_a_peak_is_paid_once_and_only_beyond_the_peak_so_far() -> None:
     )
     case = replace(case, power_contract=replace(contract, demand_charge=dear))
     _, schedule = solved(case)
-    # A megawatt of it costs more than a day of anything earns.
+    # A megawatt of peak costs more than any load earns in a day.
     assert peaks_mw(net_site_mw(schedule, case), case) == pytest.approx(dear.peak_so_far_mw)
     free = replace(dear, usd_per_mw=np.zeros(case.sites))
     without = solved(replace(case, power_contract=replace(contract, demand_charge=free)))

@@ -14,7 +14,7 @@ from mara.optimizers.scheduling.contract_scheduler import SPOT_MARGIN_USD_PER_MW
 from tests.builders import EAST, NORTH, WEST, config, contract, observation, problem, world
 
 OF = config()
-"""Racks of 10, 10 and 5 MW."""
+"""A run whose sites have racks of 10, 10 and 5 MW."""
 
 
 def test_a_contract_that_no_single_site_can_hold_is_given_room_by_moving_a_smaller_one() -> None:

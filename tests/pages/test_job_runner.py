@@ -115,7 +115,7 @@ def test_a_study_ends_with_its_figures_and_leaves_the_last_backtest_standing(job
 def test_a_cancelled_study_takes_its_workers_with_it(jobs: JobRunner) -> None:
     jobs.start(study_task(5_000))
     until_s = time.monotonic() + PATIENCE_S
-    while jobs.read().share == 0.0:  # then its workers are at it
+    while jobs.read().share == 0.0:  # then its workers are busy
         assert time.monotonic() < until_s
         time.sleep(0.05)
     work = process_at_work()

@@ -27,10 +27,10 @@ from tests.cli.console import ran
 
 LAST_TICK = FIRST_TICKS + 20
 BEFORE_MIDNIGHT_TICKS = 9
-"""The run begins so late on a day that its first ticks are yesterday's."""
+"""Ticks before midnight: the run's first ticks belong to yesterday."""
 
 
-class Everywhere:
+class Surfaces:
     """One tick of one run, as each of these outputs shows it."""
 
     def __init__(self, client: TestClient, platform: Any, settings: Settings, folder: Path) -> None:
@@ -59,7 +59,7 @@ class Everywhere:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everywhere]:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surfaces]:
     folder = tmp_path_factory.mktemp("one")
     settings = Settings(
         database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=1.0, start="2025-07-01T23:15:00Z"
@@ -69,7 +69,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everywhere]:
         wait_for_ticks(client)
         platform.step(LAST_TICK - FIRST_TICKS + 1)
         wait_for_ticks(client, LAST_TICK)
-        yield Everywhere(client, platform, settings, folder)
+        yield Surfaces(client, platform, settings, folder)
 
 
 def row_of(row: object) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def shown(cell: object) -> str:
     return str(cell["text"] if isinstance(cell, dict) else cell)
 
 
-def test_every_surface_stands_at_the_same_tick(seen: Everywhere) -> None:
+def test_every_surface_stands_at_the_same_tick(seen: Surfaces) -> None:
     assert {seen.snapshot.tick, seen.api["tick"], seen.mcp["tick"], int(seen.metrics["mara_tick_seq"])} == {LAST_TICK}
 
 
@@ -97,11 +97,11 @@ def test_every_surface_stands_at_the_same_tick(seen: Everywhere) -> None:
         "renewable_share",
     ],
 )
-def test_a_figure_is_the_same_number_in_the_api_and_for_assistants(seen: Everywhere, name: str) -> None:
+def test_a_figure_is_the_same_number_in_the_api_and_for_assistants(seen: Surfaces, name: str) -> None:
     assert seen.api[name] == getattr(seen.snapshot, name) == pytest.approx(seen.mcp[name], rel=1e-12)
 
 
-def test_today_s_profit_is_the_ledger_s_on_the_page_of_the_same_tick(seen: Everywhere) -> None:
+def test_today_s_profit_is_the_ledger_s_on_the_page_of_the_same_tick(seen: Surfaces) -> None:
     whole = -sum(int(row["amount"]) for row in seen.ledger) / 1e6
     today = -sum(int(row["amount"]) for row in seen.ledger if int(row["tick"]) >= BEFORE_MIDNIGHT_TICKS) / 1e6
     assert seen.snapshot.profit_total_usd == pytest.approx(whole, abs=1e-6)
@@ -113,7 +113,7 @@ def test_today_s_profit_is_the_ledger_s_on_the_page_of_the_same_tick(seen: Every
     assert shown(seen.overview["kpi.profit.note"]) == f"{text.usd_in_short(whole)} since start"
 
 
-def test_revenue_and_power_are_the_same_on_screen_and_in_the_metrics(seen: Everywhere) -> None:
+def test_revenue_and_power_are_the_same_on_screen_and_in_the_metrics(seen: Surfaces) -> None:
     revenue, power = seen.snapshot.revenue_usd_per_h, seen.snapshot.site_power_mw
     assert seen.metrics["mara_revenue_usd_per_hour"] == revenue
     assert (seen.overview["kpi.revenue"], seen.overview["kpi.revenue.unit"]) == text.scaled(revenue, "USD/h")
@@ -122,7 +122,7 @@ def test_revenue_and_power_are_the_same_on_screen_and_in_the_metrics(seen: Every
     assert seen.overview["kpi.power"] == text.significant(power)
 
 
-def test_contracts_on_target_are_those_whose_row_is(seen: Everywhere) -> None:
+def test_contracts_on_target_are_those_whose_row_is(seen: Surfaces) -> None:
     promised = [contract for contract in seen.snapshot.contracts if contract.tier != "spot"]
     target = {tier.tier: tier.target_share for tier in seen.snapshot.tiers}
     kept = [contract for contract in promised if contract.availability_share >= target[contract.tier]]
@@ -141,14 +141,14 @@ def test_contracts_on_target_are_those_whose_row_is(seen: Everywhere) -> None:
 
 
 @pytest.mark.parametrize("part", ["climate_usd", "time_zone_usd", "interaction_usd"])
-def test_a_gain_is_the_same_number_everywhere(seen: Everywhere, part: str) -> None:
+def test_a_gain_is_the_same_number_everywhere(seen: Surfaces, part: str) -> None:
     value = getattr(seen.snapshot.gains, part)
     assert seen.api["gains"][part] == value == pytest.approx(seen.mcp["gains"][part])
     key = f"gain.{part.removesuffix('_usd')}"
     assert whole_usd(seen.optimizer[key]) == pytest.approx(value, abs=1.0)
 
 
-def test_the_gains_of_placement_add_up_to_what_stands_above_them(seen: Everywhere) -> None:
+def test_the_gains_of_placement_add_up_to_what_stands_above_them(seen: Surfaces) -> None:
     gains = seen.snapshot.gains
     whole = gains.climate_usd + gains.time_zone_usd + gains.interaction_usd
     assert shown(seen.optimizer["gain.placement"]) == text.usd(whole, signed=True)

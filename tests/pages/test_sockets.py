@@ -36,7 +36,7 @@ SOCKET_PATH = "/_nicegui_ws/socket.io"
 Web: TypeAlias = list[aiohttp.ClientSession]
 """The connections that a test has open."""
 HEARD_S = 0.3
-"""Longest time [s] that a message takes to be obeyed."""
+"""Longest time that a message takes to have its effect [s]."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @dataclass
-class Somebody:
+class LoggedInUser:
     """A logged-in user with an open page, and its elements as the server sent them."""
 
     server: Server
@@ -91,7 +91,7 @@ class Somebody:
     elements: dict[str, Any] = field(default_factory=dict)
     socket: Any = None
 
-    async def arrive(self, path: str = "/") -> "Somebody":
+    async def arrive(self, path: str = "/") -> "LoggedInUser":
         """Load a page in a session of this user, and connect its websocket."""
         self.cookie = f"{COOKIE}={self.server.session_of(self.name)}"
         async with httpx.AsyncClient(base_url=self.server.address) as browser:
@@ -116,7 +116,7 @@ class Somebody:
         await socket.connect(address, headers=headers, socketio_path=SOCKET_PATH, transports=["websocket"])
         return socket
 
-    def click_on(self, label: str, page: "Somebody | None" = None) -> dict[str, Any]:
+    def click_on(self, label: str, page: "LoggedInUser | None" = None) -> dict[str, Any]:
         """Make the message of a button press, on this page or on another user's."""
         page = page or self
         for number, element in page.elements.items():
@@ -150,7 +150,7 @@ def unescaped(page: str) -> str:
     return text
 
 
-async def is_paused(somebody: Somebody) -> bool:
+async def is_paused(somebody: LoggedInUser) -> bool:
     """True if simulated time stands still, after a short wait."""
     await asyncio.sleep(HEARD_S)
     async with httpx.AsyncClient(base_url=somebody.server.address) as browser:
@@ -160,7 +160,7 @@ async def is_paused(somebody: Somebody) -> bool:
 async def test_a_socket_that_names_the_page_of_somebody_else_is_cut_and_changes_nothing(
     server: Server, web: Web
 ) -> None:
-    ada, vic = await Somebody(server, "ada", web).arrive(), await Somebody(server, "vic", web).arrive()
+    ada, vic = await LoggedInUser(server, "ada", web).arrive(), await LoggedInUser(server, "vic", web).arrive()
     await vic.socket.emit("event", vic.click_on("Pause", ada))
     assert not await is_paused(vic)
     assert not vic.socket.connected
@@ -184,7 +184,7 @@ async def test_a_socket_that_names_the_page_of_somebody_else_is_cut_and_changes_
 
 async def test_another_operators_page_is_not_ones_own_either(server: Server, web: Web) -> None:
     """Otherwise an order of one operator would be recorded under another's name."""
-    ada, bob = await Somebody(server, "ada", web).arrive(), await Somebody(server, "bob", web).arrive()
+    ada, bob = await LoggedInUser(server, "ada", web).arrive(), await LoggedInUser(server, "bob", web).arrive()
     await bob.socket.emit("event", bob.click_on("Pause", ada))
     assert not await is_paused(bob)
     assert not bob.socket.connected
@@ -193,14 +193,14 @@ async def test_another_operators_page_is_not_ones_own_either(server: Server, web
 async def test_a_viewers_page_has_no_order_and_a_role_that_was_taken_counts_from_the_next_message(
     server: Server, web: Web
 ) -> None:
-    vic, ada = await Somebody(server, "vic", web).arrive("/sla"), await Somebody(server, "ada", web).arrive()
+    vic, ada = await LoggedInUser(server, "vic", web).arrive("/sla"), await LoggedInUser(server, "ada", web).arrive()
     heard = {event["type"] for element in vic.elements.values() for event in element.get("events", [])}
     assert not [name for name in heard if name.startswith("order") and name != "orderUndo"]
     server.change("UPDATE users SET role = 'viewer' WHERE name = 'ada'")
     await ada.socket.emit("event", ada.click_on("Pause"))
     assert not await is_paused(vic)
     server.change("UPDATE users SET role = 'operator' WHERE name = 'ada'")
-    ada = await Somebody(server, "ada", web).arrive()
+    ada = await LoggedInUser(server, "ada", web).arrive()
     await ada.socket.emit("event", ada.click_on("Pause"))
     assert await is_paused(vic)
     server.change("DELETE FROM sessions WHERE name = 'ada'")
@@ -209,7 +209,7 @@ async def test_a_viewers_page_has_no_order_and_a_role_that_was_taken_counts_from
 
 
 async def test_a_socket_without_a_session_is_not_opened(server: Server, web: Web) -> None:
-    ada = await Somebody(server, "ada", web).arrive()
+    ada = await LoggedInUser(server, "ada", web).arrive()
     ada.cookie = ""
     with pytest.raises(socketio.exceptions.ConnectionError):
         await ada.connected(ada.client_id, "tab-ada")

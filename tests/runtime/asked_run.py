@@ -28,10 +28,10 @@ TICKS = 72
 TEXAS, OSLO, SYDNEY, SINGAPORE = range(4)
 NAMES = ("Texas", "Oslo", "Sydney", "Singapore")
 DEAR = range(38, 42)
-"""Ticks of 2 July in which power in Texas is far above every break-even."""
+"""Ticks of 2 July in which power in Texas costs far more than any break-even."""
 OSLO_DOWN = range(30, 33)
 ORDERED_TICK, ORDERED_TICKS = 53, 2
-"""Tick of 3 July in which ann has Singapore taken down, and for how long."""
+"""Tick of 3 July at which user ann takes Singapore down, and number of ticks."""
 BOOKED_TICK = 26
 CANCELLED_TICK = 60
 

@@ -44,9 +44,9 @@ from mara.store.write.signals import Signals
 from tests import builders
 
 TICK_S = 300.0
-"""At speed 1 and five-minute ticks."""
+"""Length of a five-minute tick at speed 1, in seconds of the manual clock."""
 IMPATIENT = RetryPolicy(first_wait_s=0.001, longest_wait_s=0.004)
-"""Six tries in a moment."""
+"""Retry policy that makes its six tries within a moment."""
 
 
 class ManualClock:
@@ -258,7 +258,7 @@ async def running(around: Stage) -> AsyncIterator[Stage]:
 async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
     """Wait until a condition holds; fail when that takes too long."""
     async with asyncio.timeout(within_s):
-        while not holds():  # noqa: ASYNC110  what is waited for knows nothing of being waited for
+        while not holds():  # noqa: ASYNC110  the condition has no event to wait for
             await asyncio.sleep(0.001)
 
 

@@ -29,7 +29,7 @@ from tests.runtime.advised import (
 )
 
 ELSEWHERE = (90.0, 20.0, 60.0)
-"""Prices that make it another question."""
+"""Prices that change the question to Claude."""
 
 
 @pytest.fixture(scope="module")

@@ -21,16 +21,16 @@ from tests.builders import EAST, NORTH, WEST
 TICKS = 48
 """Number of ticks of an hour each, from 1 July 2025 00:00 UTC on."""
 DEAR = range(14, 18)
-"""Ticks in which the west's power is far above every break-even."""
+"""Ticks in which the west's power costs far more than any break-even."""
 MOVE_TICK = 20
-"""From here on the north is cheap."""
+"""Tick from which on power in the north is cheap."""
 DOWN = range(30, 33)
 """Ticks in which the north has no machines."""
 BRIEFLY_DOWN_TICK = 5
 DEAR_EVERYWHERE_TICK = 44
 SHORT_TICKS = 10
 BOOKED_ID = "c-0123456789abcdef"
-"""The shape of what an order books."""
+"""Example of the id of a contract booked by an order."""
 CALM_USD_PER_MWH = 50.0
 DEAR_USD_PER_MWH = 300.0
 CHEAP_USD_PER_MWH = 10.0

@@ -85,7 +85,7 @@ def lived(database: Path, ticks: int, death: Death, *, torn: bool = False) -> Wi
             else:
                 acknowledged[said[0]] = said[1]
     except (EOFError, OSError):
-        pass  # it died between two words, or within one
+        pass  # the process died between two messages, or within one
     child.join(SLOWEST_CHILD_S)
     here.close()
     return Witness(acknowledged, in_transaction, child.exitcode)

@@ -28,7 +28,7 @@ from mara.settings import Settings
 from mara.store.backends.sqlite_connection import pragma
 
 SPEED = 3_000.0
-"""Ten ticks a second."""
+"""Speed at which there are ten ticks a second."""
 PAGES_A_CHECKPOINT = 40
 FULL_AFTER_S = 1.0
 

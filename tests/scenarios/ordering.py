@@ -105,7 +105,7 @@ def life(url: str, *, page_orders_per_s: float = 0.0, fault: str = "none") -> It
 
 
 def _read(lived: Life, here: Connection) -> None:
-    with suppress(EOFError, OSError):  # it died between two words, or within one
+    with suppress(EOFError, OSError):  # the process died between two messages, or within one
         while True:
             lived.page_lines.append(here.recv())
 

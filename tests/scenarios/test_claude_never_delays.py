@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("solved_anew")
 TICK_S = 0.4
 """Length of a tick; a quarter is left after the longest wait for the program."""
 FIRST_TICKS = 2
-"""They wait for the first plans, however fast time goes."""
+"""Number of first ticks, which wait for the first plans at any speed."""
 MOST_LATE_S = 0.05
 PATIENCE_S = 1.0
 """Timeout of the client, instead of half a minute."""
@@ -37,7 +37,10 @@ WITHIN_S = 60.0
 AS_PYTHON_DOES = (700, 10, 10)
 """Thresholds of the garbage collector, which tests else raise."""
 HANGS_MORE = 5
-"""Each lasts as long as patience does: so that there are ticks enough to judge by."""
+"""Number of further hanging calls, so that there are enough ticks to judge by.
+
+Each lasts as long as the client's timeout.
+"""
 FAULTS: tuple[Entry, ...] = (
     Fault.hang(),
     Fault.drip(0.01),

@@ -1,4 +1,4 @@
-"""Thirty days of the default simulation have plausible figures in every respect.
+"""Thirty days of the default simulation are plausible in prices, load and money.
 
 Seed 7, default optimizer. The whole month is run, without the worlds beside it: forty seconds of a processor.
 """

@@ -10,7 +10,7 @@ from typing import Any
 from tests.postgres_server import copy_of_file, database_of_file
 
 KINDS = ("db", "pg")
-"""Suffixes: to parametrize with."""
+"""Suffixes of both kinds of databases, to parametrize tests with."""
 ON_A_SERVER = ".pg"
 DIFFERS = ("run", "stored_at", "wall")
 """Words in the names of columns that may differ between equal runs."""

@@ -27,7 +27,7 @@ from mara.store.write.statements import RAW_DAYS
 from tests.store.databases import url_of
 
 START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
-"""Two hours before a day ends, twenty-six before a month does."""
+"""Start of runs: two hours before a day ends, twenty-six before a month does."""
 TICKS_A_PLAN = 12
 
 

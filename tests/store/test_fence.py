@@ -88,7 +88,7 @@ def test_a_second_writer_is_refused_by_any_name_and_the_first_goes_on(path: Path
             name = other(path)
             with pytest.raises(StoreRefused) as refusal:
                 Store.open(url_of(name))
-            if other is by_hard_link:  # never opened, also when nobody writes
+            if other is by_hard_link:  # a hard link is refused even if nobody writes
                 name.unlink()
             else:
                 assert f"process {holder.pid}" in str(refusal.value)
@@ -109,9 +109,9 @@ def test_a_database_of_two_names_is_refused_until_one_is_gone(path: Path) -> Non
     for name in (path, other):
         with pytest.raises(StoreRefused, match="remove the other names"):
             Store.open(url_of(name))
-    maintenance.backup(url_of(other), path.with_name("copy.db"))  # the one remedy
+    maintenance.backup(url_of(other), path.with_name("copy.db"))  # first remedy of the refusal
     Store.open(url_of(path.with_name("copy.db"))).close()
-    other.unlink()  # the other
+    other.unlink()  # second remedy of the refusal
     Store.open(url_of(path)).close()
 
 
@@ -147,5 +147,5 @@ def test_a_file_system_without_locks_is_named_as_such(path: Path, monkeypatch: p
     assert "file system without locks" in outcome.complaint
     assert "another Mara" not in outcome.complaint
     monkeypatch.undo()
-    # What it says to do: another place.
+    # As after the remedy that the refusal names: another place for the database.
     assert ran("db", "check", database_url=url_of(path)).exit_code == 0

@@ -129,7 +129,7 @@ def test_a_backup_is_on_the_disk_before_it_has_its_name(path: Path, monkeypatch:
     assert flushed == [(copy.stat().st_ino, False), (path.parent.stat().st_ino, True)]
 
 
-# --- where nothing can be written
+# --- read-only folders
 
 
 @contextmanager

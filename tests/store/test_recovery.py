@@ -68,7 +68,7 @@ def test_no_command_refuses_it_either(tmp_path: Path, words: tuple[str, ...], mo
     path = interrupted_checkpoint(tmp_path)
     outcome = ran(*words, database_url=url_of(path))
     assert "damaged" not in outcome.err
-    assert words[0] == "simulate" or outcome.exit_code == 0  # the small run is none that the settings describe
+    assert words[0] == "simulate" or outcome.exit_code == 0  # the settings describe another run than the small one
 
 
 def test_a_kill_inside_an_upgrade_leaves_a_database_that_opens(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_kill_inside_an_upgrade_leaves_a_database_that_opens(tmp_path: Path) -
     assert maintenance.check(url_of(path)).findings == ()
 
 
-# --- what is really damaged
+# --- damaged files
 
 
 def noise(path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_disk_that_was_full_at_the_end_leaves_a_database_that_opens_when_there
             writer.kill()
         else:
             writer.stdin.close()
-    with suppress(StoreBlocked):  # while it is full, either is right; to call it damaged is not
+    with suppress(StoreBlocked):  # a full disk may block it; it must not be called damaged
         Store.open(url_of(path)).close()
     ballast.unlink()
     stored = re.search(r"at tick (\d+)", said)

@@ -17,7 +17,7 @@ from tests.store.databases import KINDS, asked, tamper, url_of
 from tests.store.runs import go_on, stored_run
 
 OLDER, NEWER = 5, 4
-"""Ticks made under the rules before ours, and under ours."""
+"""Numbers of ticks made under older rules and under the present ones."""
 
 
 @pytest.fixture(params=KINDS)

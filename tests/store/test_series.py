@@ -27,7 +27,7 @@ from tests.store.runs import START, small_charter, steps, stored_run
 PRICE_EXTREMES = ("energy_price_low_usd_per_mwh", "energy_price_high_usd_per_mwh")
 CHARTER = small_charter()
 TICKS = 60
-"""Five hours, all whole."""
+"""Ticks of five whole hours."""
 
 
 @pytest.fixture(scope="module")

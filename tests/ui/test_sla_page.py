@@ -1,6 +1,6 @@
 """The page of service levels: every contract, live and ended, with its ticks.
 
-Contracts are excluded, cancelled and proved there.
+Users exclude ticks and cancel contracts there, and see the evidence of each judged tick.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Imitations of providers that refuse what the real ones refuse, faults included.
+"""Imitations of providers, which refuse the requests that the real ones refuse.
 
-The faults follow a script.
+Their faults follow a script.
 """
 
 import json

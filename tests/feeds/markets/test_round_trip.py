@@ -37,7 +37,7 @@ DAYS = (
 )
 EUROPEAN = {"entsoe-gui", "entsoe-gui-old", "nordpool-portal", "energi-data-service", "smard", "ember-hourly"}
 ENUMERATED = {"omie"}
-"""The writer counts a day's rows through, so that a shift cannot be written."""
+"""Layouts that number a day's rows, so that a shifted row cannot be written."""
 OTHERS_OF_UNEVEN_ROWS = {"miso-lmp"}
 """Layouts with a row per day, in which a row of 23 or 25 hours is refused.
 
@@ -50,7 +50,7 @@ TOLD_BY_ORDER = {layout.id for layout in LAYOUTS if layout.clock.repeat is Repea
 SINGLE = {case.layout: case for case in CASES}
 """One case of each layout, with its last writer."""
 OF_ANOTHERS_STAMPS = {"aemo-demand", "aemo-fcas", "emc-demand", "eia-930-demand", "ercot-load-forecast"}
-"""Further quantities of files whose stamps another layout reads already."""
+"""Layouts of further quantities in files whose stamps another layout tests."""
 LEFT_OUT = {"noaa-global-hourly", "ecb-fx", "entsoe-xml"} | OF_ANOTHERS_STAMPS
 PRICED = [case for case in SINGLE.values() if case.layout not in LEFT_OUT]
 IDS = [case.layout for case in PRICED]
