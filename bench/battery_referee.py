@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from mara.core.arrays import Floats
 from mara.optimizers.problem_answer import answer_by_lp, plain_of
 from mara.optimizers.problem_file import problem_of
 
@@ -83,25 +84,44 @@ def planned(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, Any]:
 
 
 def referee_usd(price_usd_per_mwh: Sequence[float], dt_h: float) -> float:
-    """Find a day's best profit by a program in which energy is a running sum [USD].
+    """Find a day's best profit by a program in which energy is a running sum [USD]."""
+    return profit_usd(schedule_mw(price_usd_per_mwh, dt_h), price_usd_per_mwh, dt_h)
+
+
+def profit_usd(charge_mw: Floats, price_usd_per_mwh: Sequence[float] | Floats, dt_h: float) -> float:
+    """Settle a schedule at prices [USD]."""
+    return -float(charge_mw.dot(price_usd_per_mwh)) * dt_h
+
+
+def schedule_mw(
+    price_usd_per_mwh: Sequence[float] | Floats,
+    dt_h: float,
+    start_mwh: float = HALF * ENERGY_MWH,
+    end_mwh: float = HALF * ENERGY_MWH,
+) -> Floats:
+    """Find the best schedule from one state of charge to another: power drawn in each step, less than 0 when feeding.
 
     Steps have a direction where the price is not above zero; elsewhere going both ways loses money.
     """
-    price, steps = np.array(price_usd_per_mwh) * dt_h, len(price_usd_per_mwh)
-    one, none, sums = np.eye(steps), np.zeros((steps, steps)), np.tril(np.ones((steps, steps)))
-    stored = np.hstack([sums * ONE_WAY_SHARE * dt_h, -sums * dt_h / ONE_WAY_SHARE, none])
-    most, least = np.full(steps, HALF * ENERGY_MWH), np.full(steps, -HALF * ENERGY_MWH)
-    most[-1] = least[-1] = 0.0
+    price = np.asarray(price_usd_per_mwh, dtype=np.float64) * dt_h
+    steps = len(price)
+    directed = np.flatnonzero(price <= 0.0)
+    one, sums = np.eye(steps), np.tril(np.ones((steps, steps)))
+    stored = np.hstack([sums * ONE_WAY_SHARE * dt_h, -sums * dt_h / ONE_WAY_SHARE, np.zeros((steps, len(directed)))])
+    most, least = np.full(steps, ENERGY_MWH - start_mwh), np.full(steps, -start_mwh)
+    most[-1] = least[-1] = end_mwh - start_mwh
+    rows, none, side = one[directed], np.zeros((len(directed), steps)), POWER_MW * np.eye(len(directed))
+    constraints = [LinearConstraint(stored, least, most)]
+    if len(directed):
+        constraints.append(LinearConstraint(np.hstack([rows, none, -side]), -np.inf, 0.0))
+        constraints.append(LinearConstraint(np.hstack([none, rows, side]), -np.inf, POWER_MW))
+    count = 2 * steps
     found = milp(
-        np.concatenate([price, -price, np.zeros(steps)]),
-        constraints=[
-            LinearConstraint(stored, least, most),
-            LinearConstraint(np.hstack([one, none, -POWER_MW * one]), -np.inf, 0.0),
-            LinearConstraint(np.hstack([none, one, POWER_MW * one]), -np.inf, POWER_MW),
-        ],
-        bounds=Bounds(0.0, np.repeat([POWER_MW, POWER_MW, 1.0], steps)),
-        integrality=np.concatenate([np.zeros(2 * steps), price <= 0.0]),
+        np.concatenate([price, -price, np.zeros(len(directed))]),
+        constraints=constraints,
+        bounds=Bounds(0.0, np.concatenate([np.full(count, POWER_MW), np.ones(len(directed))])),
+        integrality=np.concatenate([np.zeros(count), np.ones(len(directed))]),
         options={"mip_rel_gap": 1e-10},
     )
     assert found.status == 0, found.message
-    return float(-found.fun)
+    return np.asarray(found.x[:steps] - found.x[steps:count])

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 
 PRICES: Final = Path(__file__).parents[2] / "shared" / "data" / "ercot_hub_2024"
+ZONE: Final = ZoneInfo("America/Chicago")
 WORTH_USD_PER_MWH: Final = 80.0
 QUARTERS: Final = 4
 DAYS_A_YEAR: Final = 365
@@ -64,6 +66,12 @@ wet_bulb_c = 13.0
 [bitcoin]
 constant = 55.0
 """
+DAY_AHEAD_SPEC: Final = (
+    SPEC.replace("step_minutes = 15", "step_minutes = 60")
+    .replace("NP6-905-CD_RTM_SPP", "NP4-190-CD_DAM_SPP")
+    .replace('[site.day_ahead]\nfiles = "{folder}/NP4-190-CD_DAM_SPP.csv"\n', "")
+)
+"""The same year for a site that pays the day-ahead price, hour by hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +116,11 @@ def line_of(name: str, k_usd: float, best_k_usd: float) -> str:
     return f"| {name} | {k_usd:.1f} | {100 * k_usd / best_k_usd:.1f} |"
 
 
-def history_of(prices: Path, folder: Path) -> History:
+def history_of(prices: Path, folder: Path, spec: str = SPEC) -> History:
     """Build the year with a hashprice that makes a site megawatt-hour worth 80 USD."""
-    spec = folder / "spec.toml"
-    spec.write_text(SPEC.format(folder=prices.resolve()), encoding="utf-8")
-    build(read_spec(spec), BuildOrder(spec_file=spec, out=folder / "history"), lambda *_: None)
+    file = folder / "spec.toml"
+    file.write_text(spec.format(folder=prices.resolve()), encoding="utf-8")
+    build(read_spec(file), BuildOrder(spec_file=file, out=folder / "history"), lambda *_: None)
     history = read_history(folder / "history")
     fleet = fleet_of(history)
     value = mining_value_usd_per_mwh(np.float64(1.0), fleet.efficiency_j_per_th)[Workload.AIR_MINER]

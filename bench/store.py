@@ -97,7 +97,7 @@ def _chart() -> Iterator[Figure]:
         simulate(_engine(config), store, YEAR_HOURS)
         site_id = config.fleet.site_ids[-1]
         yield from _asked("chart_of_a_year", lambda: store.read_model.series(YEAR_HOURS))
-        yield from _asked("site_chart_of_a_year", lambda: site_series(store.read_model, site_id, YEAR_HOURS))
+        yield from _asked("site_chart_of_a_year", lambda: site_series(store.read_model, site_id))
         yield from _asked("metric_of_a_year", lambda: history(store.read_model, Metric.PROFIT).points)
         store.close()
 

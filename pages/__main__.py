@@ -63,7 +63,7 @@ def run(
     from mara.runtime.observe.log import open_log
     from pages.server import serve
     from pages.serving.middleware import add_middleware
-    from pages.window import refuse_missing_extra
+    from pages.serving.window import refuse_missing_extra
 
     if native:
         refuse_missing_extra()

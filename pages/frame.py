@@ -32,9 +32,13 @@ PAGES: Final = (
     (paths.BACKTEST, "Backtest"),
     (paths.OPERATIONS, "Operations"),
     (paths.ALERTS, "Alerts"),
+    (paths.POWER, "Power"),
     (paths.HELP, "Help"),
 )
-"""Path and name of each page in the navigation; the keys from 1 on open them."""
+"""Path and name of each page in the navigation; the keys from 1 on open them.
+
+Power is left out for a fleet without power terms, except on its own page.
+"""
 HELP_KEY: Final = "?"
 
 
@@ -54,7 +58,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
-            _navigation(here, cells)
+            _navigation(here, cells, has_power_terms=_has_power_terms(platform))
             clock(cells)
             world_mark(cells)
             state_chip(cells)
@@ -71,9 +75,16 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             yield
 
 
-def _navigation(here: str, cells: Channel) -> None:
+def _has_power_terms(platform: Authorized) -> bool:
+    snapshot = platform.publisher.read().snapshot
+    return snapshot is not None and bool(snapshot.power)
+
+
+def _navigation(here: str, cells: Channel, *, has_power_terms: bool) -> None:
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
+            if path == paths.POWER and path != here and not has_power_terms:
+                continue
             key = HELP_KEY if path == paths.HELP else str(place)
             link = element("a", "", name).props(
                 f'href="{address(path)}" aria-keyshortcuts="{key}" title="{name} ({key})"'

@@ -5,14 +5,15 @@ from nicegui import ui
 from components.help.tour import tour
 from components.overview.events_panel import event_channel, events_panel
 from components.overview.kpis import kpi_cells, kpi_strip
+from components.overview.money_panel import money_panel
 from components.overview.power_panel import power_cells, power_channel, power_panel
 from components.overview.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
 from components.overview.site_map import map_channel, site_channel, site_map_panel
-from components.shared.charts import money_panel
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
 from components.shared.view_model import ViewModel
 from components.sla.sla_panel import contract_channel, sla_panel, tier_channel
+from components.time_range.chart_range import ChartRange
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.runtime.published_state import PublishedState
@@ -20,17 +21,39 @@ from pages.actions.panel_actions import advice_action, request_panel
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.serving.current_user import missing_right
+from pages.serving.money_course import MoneyCourse
 from pages.serving.publisher import Publisher
+from pages.serving.shown_range import shown_range
+
+
+class OverviewScreen:
+    """View model of the overview over a time range, shared by every browser that shows it."""
+
+    def __init__(self, platform: Authorized, shown: ChartRange) -> None:
+        self.money = MoneyCourse(platform.publisher, platform.archive, shown)
+
+    def picture(self, current: PublishedState, past: KeyFigureHistory) -> ViewModel:
+        """Return the channels of the overview; empty before the first tick."""
+        picture = overview_picture(current, past)
+        snapshot = current.snapshot
+        return picture if snapshot is None else {**picture, "money": self.money.channel(snapshot, past)}
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve the overview at the root."""
+    screens: dict[ChartRange, OverviewScreen] = {}
 
     @ui.page(paths.OVERVIEW, title="Mara", dark=None)
-    def overview() -> None:
-        picture = publisher.open(ui.context.client, overview_picture)
+    async def overview() -> None:
+        client = ui.context.client
+        shown, refusal = shown_range(client)
+        screen = OverviewScreen(platform, shown)
+        if shown.bounds is None:  # others are kept by their own page alone, or they could fill the memory
+            screen = screens.setdefault(shown, screen)
+        await screen.money.renew()
+        picture = publisher.open(client, screen.picture)
         with frame(platform, publisher, picture["cells"], paths.OVERVIEW):
-            _draw(picture, platform)
+            _draw(picture, platform, shown, refusal)
 
 
 def overview_picture(current: PublishedState, past: KeyFigureHistory) -> ViewModel:
@@ -45,14 +68,13 @@ def overview_picture(current: PublishedState, past: KeyFigureHistory) -> ViewMod
         "map": map_channel(snapshot),
         "tiers": tier_channel(snapshot),
         "contracts": contract_channel(snapshot),
-        "money": past.money,
         "figures": past.figures,
         "power": power_channel(snapshot),
         "events": event_channel(snapshot),
     }
 
 
-def _draw(picture: ViewModel, platform: Authorized) -> None:
+def _draw(picture: ViewModel, platform: Authorized, shown: ChartRange, refusal: str) -> None:
     cells = picture["cells"]
     with element("div", "overview"):
         kpi_strip(cells)
@@ -62,7 +84,7 @@ def _draw(picture: ViewModel, platform: Authorized) -> None:
                 picture.get("tiers", {}), picture.get("contracts", {}), lambda: request_panel(platform, compact=True)
             )
         with element("div", "strip strip-why"):
-            money_panel()
+            money_panel(shown, refusal)
             power_panel(cells)
             reasoning_panel(
                 cells, picture.get("advice", {}), advice_action(platform), missing_right(Permission.ASK_CLAUDE)

@@ -20,7 +20,7 @@ from mara.assembly.imports.desk import ImportDesk
 from mara.errors import EXIT_DONE, MaraError
 from pages.routes import register
 from pages.serving.publisher import LOOK_INTERVAL_S, Courses, PlatformView
-from pages.window import WINDOW_SIZE_PX, open_in_a_window
+from pages.serving.window import WINDOW_SIZE_PX, open_in_a_window
 
 RECONNECT_TIMEOUT_S: Final = 10.0
 SERIES_HOURS: Final = 24

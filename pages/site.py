@@ -1,5 +1,6 @@
 """Page of a site: power prices, load with its reasons, and today's earnings."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Final
 
 from nicegui import ui
 
-from components.shared.key_figure_history import MOST_POINTS, KeyFigureHistory
+from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import address, element
 from components.shared.view_model import Channel, ViewModel
 from components.site.site_lines import (
@@ -34,6 +35,8 @@ from components.site.site_tables import (
     other_channel,
     others_panel,
 )
+from components.time_range.chart_range import ChartRange
+from components.time_range.range_picker import RangePicker
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.fleet import site_index
@@ -46,8 +49,8 @@ from pages.frame import frame
 from pages.serving.cached_query import CachedQuery, first_tick_of_day
 from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
+from pages.serving.shown_range import shown_range
 
-SERIES_HOURS: Final = 24
 NOT_FOUND: Final = 404
 MOST_SITES_NAMED: Final = 60
 
@@ -60,7 +63,6 @@ class SiteReading:
         ledger: sums over the ticks ``[ledger_from_tick, ledger_to_tick)``.
     """
 
-    points: tuple[SitePoint, ...] = ()
     ledger: tuple[LedgerSum, ...] = ()
     decisions: tuple[Decision, ...] = ()
     ledger_from_tick: int = 0
@@ -68,12 +70,14 @@ class SiteReading:
 
 
 class SiteScreen:
-    """View model of one site's page, shared by every browser that shows the site."""
+    """View model of one site's page over a time range, shared by every browser that shows them."""
 
-    def __init__(self, site_id: str, platform: Authorized) -> None:
+    def __init__(self, site_id: str, platform: Authorized, shown: ChartRange) -> None:
         self._site_id = site_id
         self._platform = platform
+        self._shown = shown
         self._query = CachedQuery(f"site {site_id}", self._read, SiteReading())
+        self._past: CachedQuery[tuple[SitePoint, ...]] = CachedQuery(f"lines of site {site_id}", self._read_past, ())
         self._prices: Channel = {}
         self._loads: Channel = {}
 
@@ -81,7 +85,7 @@ class SiteScreen:
         """Read the archive before the page is drawn."""
         snapshot = self._platform.publisher.read().snapshot
         if snapshot is not None:
-            await self._query.renew(snapshot.tick)
+            await asyncio.gather(self._query.renew(snapshot.tick), self._past.renew(self._shown.version(snapshot)))
 
     def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
         """Return the contents of the page's channels; empty before the first tick."""
@@ -90,14 +94,16 @@ class SiteScreen:
         if snapshot is None or site is None:
             return {}
         reading = self._query.newest(snapshot.tick)
-        self._prices = _course(price_points(reading.points), self._prices, price_now(site, snapshot))
-        self._loads = _course(load_points(reading.points), self._loads, load_now(site, snapshot))
+        points = self._past.newest(self._shown.version(snapshot))
+        prices, loads = self._prices | price_now(site, snapshot), self._loads | load_now(site, snapshot)
+        self._prices = self._shown.course(price_points(points), prices, snapshot)
+        self._loads = self._shown.course(load_points(points), loads, snapshot)
         expected = forecast_of(site.id, snapshot, current.forecast)
         events = (event for event in snapshot.events if event.site_id == site.id)
         return {
             "cells": {**site_cells(site, snapshot, current.forecast), **_ledger_cells(reading, snapshot)},
             "price": self._prices,
-            "forecast": forecast_channel(expected, site, snapshot),
+            "forecast": forecast_channel(expected, site, snapshot, self._shown),
             "load": self._loads,
             "machines": machine_channel(site),
             "here": here_channel(site, snapshot),
@@ -111,17 +117,21 @@ class SiteScreen:
         assert snapshot is not None
         archive, first, end = self._platform.archive, first_tick_of_day(snapshot), snapshot.tick + 1
         return SiteReading(
-            points=await archive.site_series(self._site_id, SERIES_HOURS),
             ledger=await archive.site_ledger(self._site_id, first, end),
             decisions=await archive.decisions(self._site_id, MOST_DECISIONS),
             ledger_from_tick=first,
             ledger_to_tick=end,
         )
 
+    async def _read_past(self) -> tuple[SitePoint, ...]:
+        snapshot = self._platform.publisher.read().snapshot
+        assert snapshot is not None
+        return await self._platform.archive.site_series(self._site_id, *self._shown.to_read(snapshot.at))
+
 
 def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve each site at its id."""
-    screens: dict[str, SiteScreen] = {}
+    screens: dict[tuple[str, ChartRange], SiteScreen] = {}
 
     @ui.page(paths.SITE, title="Mara: site", dark=None)
     async def site(site_id: str) -> None:
@@ -134,13 +144,15 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             with frame(platform, publisher, picture["cells"]):
                 _draw_unknown(site_id, snapshot)
             return
-        screen = SiteScreen(site_id, platform) if snapshot is None else _screen(screens, site_id, platform)
+        shown, refusal = shown_range(client)
+        is_kept = snapshot is not None and shown.bounds is None
+        screen = _screen(screens, site_id, platform, shown) if is_kept else SiteScreen(site_id, platform, shown)
         await screen.renew()
         picture = publisher.open(client, screen.picture)
         known = _site_in(snapshot, site_id)
         ui.page_title(f"Mara: {known.name if known else site_id}")
         with frame(platform, publisher, picture["cells"]):
-            _draw(picture, site_id)
+            _draw(picture, site_id, shown, refusal)
 
 
 def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
@@ -148,22 +160,25 @@ def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
     return {}
 
 
-def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Authorized) -> SiteScreen:
-    """Return the view model of an existing site, shared by all viewers.
+def _screen(
+    screens: dict[tuple[str, ChartRange], SiteScreen], site_id: str, platform: Authorized, shown: ChartRange
+) -> SiteScreen:
+    """Return the view model of an existing site over a live range, shared by all viewers.
 
-    No view model is kept for unknown ids, which could otherwise fill the memory.
+    None is kept for unknown ids and own ranges, which could otherwise fill the memory.
     """
-    return screens.setdefault(site_id, SiteScreen(site_id, platform))
+    return screens.setdefault((site_id, shown), SiteScreen(site_id, platform, shown))
 
 
-def _draw(picture: ViewModel, site_id: str) -> None:
+def _draw(picture: ViewModel, site_id: str, shown: ChartRange, refusal: str) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
         site_head(cells, site_id, can_order=not missing_right(Permission.OUTAGE))
         site_figures(cells)
+        RangePicker(shown, refusal)
         with element("div", "lane halves"):
-            price_panel()
-            load_panel()
+            price_panel(shown)
+            load_panel(shown)
         with element("div", "lane thirds"):
             machines_panel(picture.get("machines", {}))
             ledger_panel(picture.get("ledger", {}), cells)
@@ -202,15 +217,3 @@ def _ledger_cells(reading: SiteReading, snapshot: Snapshot) -> Channel:
     ends = (reading.ledger_from_tick, reading.ledger_to_tick)
     since, until = (snapshot.at + timedelta(minutes=(tick - snapshot.tick) * snapshot.tick_minutes) for tick in ends)
     return ledger_cells(since, until)
-
-
-def _course(read: Channel, seen: Channel, now: Channel) -> Channel:
-    """Join the points read from the archive with those seen since.
-
-    Points seen before the last one read are dropped, because the archive's line is complete and the seen points may
-    have gaps.
-    """
-    last_s = max(map(int, read), default=0)
-    since = {at: values for at, values in seen.items() if int(at) > last_s}
-    ordered = sorted((read | since | now).items(), key=lambda point: int(point[0]))
-    return dict(ordered[-MOST_POINTS:])

@@ -94,7 +94,7 @@ def _draw(picture: ViewModel, platform: Authorized, contract: str) -> None:
                 request_panel(platform)
         with panel("Contracts"):
             sheet = ContractSheet(sheet_actions(platform))
-            ContractTable(picture.get("promises", {}), sheet.show)
+            ContractTable(picture.get("promises", {}), sheet.show, paths.CONTRACTS_CSV)
     if contract:
         ui.context.client.on_connect(lambda: sheet.show(contract[:MAX_NAMED_LENGTH]))
 

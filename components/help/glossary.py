@@ -21,6 +21,7 @@ from mara.core.market import (
     WEEKEND_SHARE,
     Terms,
 )
+from mara.core.power_bill import LEAST_BILLED_H
 from mara.core.units import MWH_TH_DAY_FACTOR, PPM
 
 TERMS: Final = Terms()
@@ -239,11 +240,50 @@ GAINS: Final = (
         what="Which limit binds: grid, racks, error budget. Quotes are made of it.",
     ),
 )
+POWER_TERMS: Final = (
+    Formula(
+        name="Power bill",
+        unit="USD",
+        how="energy + adders + demand charges + transmission + supply + batteries + products, in the calendar month",
+        what="The ledger's lines, each site in its own month; a cost is negative. Only for fleets with power terms.",
+    ),
+    Formula(
+        name="Bill at the month's end",
+        unit="USD",
+        how="what grows with the hours × hours of the month ÷ hours billed + charges on peaks as they stand",
+        what=f"Told after {LEAST_BILLED_H:g} h. A demand charge rises to the peak that the plan in force pays for.",
+    ),
+    Formula(
+        name="One more MW of peak",
+        unit="USD",
+        how="the demand charge's price of a megawatt and month",
+        what="Owed once for a megawatt above the month's peak so far; below that peak power costs nothing more.",
+    ),
+    Formula(
+        name="Peak risk",
+        unit="%",
+        how="P(day exceeds the month's peaks so far) × P(too few of the days left are higher), spread over its hours",
+        what="Coincident peaks expected in the next 24 hours. A megawatt in an hour costs its risk × price of a peak.",
+    ),
+    Formula(
+        name="Transmission accrued",
+        unit="USD",
+        how="load at the month's system peaks so far × price of a peak",
+        what="Posted when the month is over, due in the next year; it may still become less or more.",
+    ),
+    Formula(
+        name="Sold, headroom",
+        unit="MW",
+        how="what runs and may stop within a product's time, batteries with the energy included; what is not sold yet",
+        what="Never what Premium, Standard or the reserve need, and no megawatt twice.",
+    ),
+)
 CHAPTERS: Final = (
     Chapter(title="Money", formulas=MONEY),
     Chapter(title="Power and cooling", formulas=POWER),
     Chapter(title="Promises", formulas=PROMISES),
     Chapter(title="Gains and plans", formulas=GAINS),
+    Chapter(title="Power terms", formulas=POWER_TERMS),
 )
 WORDS: Final = (
     ("Tick", "The step of simulated time, five minutes unless set. Every number belongs to one."),
@@ -259,6 +299,9 @@ WORDS: Final = (
         "Racks kept free elsewhere, so that the Premium load of any one failed site finds a place in the same tick.",
     ),
     ("Service credit", "What a customer gets back when a window closes below its target."),
+    ("Power terms", "What power costs and earns beside its price: charges, supply, batteries, grid products."),
+    ("Coincident peak", "The hour in which a whole power system draws most; transmission is billed by it."),
+    ("Award, call", "Power sold to a grid product and held ready; the grid's order that it goes, until a time."),
     ("Stale", "A source has not answered: its last good values stand, for an hour at most, and the screen says so."),
     (
         "Degraded, halted",

@@ -12,7 +12,7 @@ SHORTCUTS: Final = (
     ("n", "one tick further, then pause"),
     ("o", "take sites down or back; the site under the pointer is chosen"),
     ("t", "dark or light"),
-    ("1 … 4", "overview, SLA, optimizer, backtest"),
+    ("1 … 8", "the pages in the order of their names above; 8 is Power, where there are power terms"),
     ("?", "this page"),
     ("Tab, Enter", "from site to site on the map, and into it"),
     ("Esc", "close what is open"),

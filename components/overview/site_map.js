@@ -3,7 +3,7 @@
 // Text reaches the page by textContent only, so a site's name cannot become HTML.
 import { getCurrentScope } from "vue";
 import { leaflet as L } from "nicegui-leaflet";
-import { askOutage, onChange, pointAt } from "mara";
+import { askOutage, onChange, pointAt, withRange } from "mara";
 import { loadResource } from "../../static/utils/resources.js";
 import { canvasMarks } from "mara-map/canvas_marks.js";
 import { cardOf } from "mara-map/card.js";
@@ -208,7 +208,7 @@ export default {
       return now.status === "down" ? "down" : bandOf(now.efficiency_share);
     },
     visit(id) {
-      window.location.href = `${window.path_prefix ?? ""}/sites/${encodeURIComponent(id)}`;
+      window.location.href = withRange(`${window.path_prefix ?? ""}/sites/${encodeURIComponent(id)}`);
     },
     find(name) {
       const found = this.names.find((entry) => entry.includes(name));

@@ -53,7 +53,7 @@ export default {
                 <span class="bar-track" aria-hidden="true">
                   <i v-if="typeof row[one.key] === 'number'" :class="one.look" :style="place(row[one.key])"></i>
                 </span>
-                <span class="figure" :data-state="row[one.key] < 0 ? 'bad' : null">{{ text(row[one.key]) }}</span>
+                <span class="figure" :data-state="one.is_loss && row[one.key] < 0 ? 'bad' : null">{{ text(row[one.key]) }}</span>
               </div>
             </td>
           </tr>

@@ -16,6 +16,8 @@ class Bar:
     key: str
     name: str
     look: str
+    is_loss: bool = True
+    """True if a value below zero is bad, and is coloured so."""
 
 
 class BarChart(ui.element, component="bar_chart.js", esm=BROWSER_MODULES):

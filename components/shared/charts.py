@@ -1,14 +1,15 @@
 """Line charts over simulated time, built once and then fed with new points."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from nicegui import ui
 
-from components.shared.theme import BROWSER_MODULES, element, panel
+from components.shared.theme import BROWSER_MODULES, element
 
 WAITING = "The line begins with the first tick."
+NOTHING_STORED = "Nothing was stored in this range."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +31,16 @@ class ChartLine:
     is_thin: bool = False
     band: bool = False
     """True if the area between this line and the one before it is shaded."""
+    has_extremes: bool = False
+    """True if a point may state the extremes of `key` in its bucket, as `…_low` and `…_high`, drawn as a band."""
     channel: str = ""
     """Own channel, {epoch seconds: value}, that replaces the whole line on change."""
-
-
-MONEY_LINES = (
-    ChartLine(key="revenue", name="Revenue", colour="--line-1", filled=True),
-    ChartLine(key="profit", name="Profit", colour="--line-2", dash="4px,2px"),
-)
 
 
 class LineChart(ui.element, component="line_chart.js", esm=BROWSER_MODULES):
     """Line chart of the channel `name`: {epoch seconds: {key of a line: value}}.
 
-    On an axis of days the keys are days instead.
+    On an axis of days the keys are days instead. `span_s` is the begin and end of a range of the past, which stays.
     """
 
     def __init__(
@@ -56,15 +53,17 @@ class LineChart(ui.element, component="line_chart.js", esm=BROWSER_MODULES):
         waiting: str = WAITING,
         decimals: int = 0,
         axis: Literal["date", "day"] = "date",
+        span_s: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.props["name"] = name
         self.props["unit"] = unit
         self.props["label"] = label
         self.props["lines"] = [asdict(line) for line in lines]
-        self.props["waiting"] = waiting
+        self.props["waiting"] = NOTHING_STORED if span_s else waiting
         self.props["decimals"] = decimals
         self.props["axis"] = axis
+        self.props["span"] = list(span_s)
         self.mark(f"{name}-chart")
 
 
@@ -77,19 +76,20 @@ def legend(lines: Iterable[ChartLine]) -> None:
 
 
 def csv_button(chart: ui.element, what: str) -> None:
-    """Draw the button that saves the data of `chart` as a CSV file."""
-    with element("button", "text-button").props(f'type=button aria-label="{what} as a CSV file"') as button:
-        element("span", "", "CSV")
-    event = f"document.getElementById('{chart.html_id}').dispatchEvent(new Event('mara-csv'))"
-    button.on("click", js_handler=f"() => {event}").mark(f"csv-{chart.props['name']}")
+    """Draw the button that saves the shown data of `chart` as a CSV file."""
+    _save_button(chart, what, "csv")
 
 
-def money_panel() -> None:
-    """Draw revenue and profit over time; `money_channel` states them."""
-    how = "Each point is a rate: what the tick earned, per hour. Profit is revenue less all costs and service credits."
-    with panel("Revenue and profit", "chart-panel", how) as top:
-        with top:
-            legend(MONEY_LINES)
-        chart = LineChart("money", unit="USD/h", label="Revenue and profit, USD per hour", lines=MONEY_LINES)
-        with top:
-            csv_button(chart, "Revenue and profit")
+def save_buttons(chart: LineChart, what: str) -> None:
+    """Draw the buttons that save what `chart` shows as a CSV file and as a PNG picture."""
+    with element("div", "save-buttons"):
+        _save_button(chart, what, "csv")
+        _save_button(chart, what, "png")
+
+
+def _save_button(chart: ui.element, what: str, kind: Literal["csv", "png"]) -> None:
+    kind_text = {"csv": "CSV file", "png": "PNG picture"}[kind]
+    with element("button", "text-button").props(f'type=button aria-label="{what} as a {kind_text}"') as button:
+        element("span", "", kind.upper())
+    event = f"document.getElementById('{chart.html_id}').dispatchEvent(new Event('mara-{kind}'))"
+    button.on("click", js_handler=f"() => {event}").mark(f"{kind}-{chart.props['name']}")

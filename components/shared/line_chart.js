@@ -1,10 +1,11 @@
 // Lines over time, built once: a channel {epoch seconds: {key of a line: value}}, or a line's own {epoch seconds: value}.
 // All of a channel is drawn at every change, so that the line is never more nor less than what the view model holds.
 import { ref } from "vue";
-import { onChange } from "mara";
-import { courseOf, placeOf } from "mara/plot/course.js";
+import { number, onChange } from "mara";
+import { areaOf, courseOf, placeOf } from "mara/plot/course.js";
 import { usePlot } from "mara/plot/chart.js";
-import { colour, download, layoutOf, paint, tableOf, typeOf } from "mara/plot/paint.js";
+import { colour, download, downloadPicture, layoutOf, paint, tableOf, typeOf } from "mara/plot/paint.js";
+import { followZoom, isShownBy, rangeOf } from "mara/plot/zoom.js";
 
 function groundOf(line) {
   const own = colour(line.colour);
@@ -26,56 +27,103 @@ function traceOf(line, { unit, decimals }) {
     fill: line.band ? "tonexty" : undefined,
     stackgroup: line.stacked ? "all" : undefined,
     ...groundOf(line),
-    hovertemplate: `%{y:,.${decimals}f} ${unit}`,
+    hovertemplate: `%{y:,.${decimals}f} ${unit}` + (line.has_extremes ? "%{customdata}" : ""),
   };
 }
 
 // Ground down to zero is a trace of its own, because plotly fills a line's across its gaps.
 function fillOf(line, place) {
   const drawn = { type: "scatter", mode: "lines", x: [], y: [], line: { width: 0, shape: line.shape } };
-  return { ...drawn, stackgroup: `fill-${place}`, fillcolor: colour(line.colour + "-faint"), hoverinfo: "skip" };
+  const fillcolor = colour(line.colour + "-faint");
+  return { ...drawn, stackgroup: `fill-${place}`, fillcolor, hoverinfo: "skip", showlegend: false };
+}
+
+// The band from the lowest to the highest value of each bucket.
+function extremesOf(line) {
+  const drawn = { type: "scatter", mode: "lines", x: [], y: [], line: { width: 0 }, fill: "toself" };
+  return { ...drawn, fillcolor: colour(line.colour) + "3d", hoverinfo: "skip", showlegend: false };
 }
 
 export default {
-  props: { name: String, unit: String, label: String, lines: Array, waiting: String, decimals: Number, axis: String },
+  props: {
+    name: String,
+    unit: String,
+    label: String,
+    lines: Array,
+    waiting: String,
+    decimals: Number,
+    axis: String,
+    span: Array,
+  },
   setup(props) {
     const element = ref(null);
     const empty = ref(true);
     const places = props.lines.map((_, place) => place);
     const filled = places.filter((place) => props.lines[place].filled);
+    const banded = places.filter((place) => props.lines[place].has_extremes);
     const fillPlace = (place) => props.lines.length + filled.indexOf(place);
+    const bandPlace = (place) => props.lines.length + filled.length + banded.indexOf(place);
+    const extremes = {}; // lowest and highest values of a line's points by its place
+    let drawnBy = null;
 
     function draw(plotly, chart, all, drawn) {
-      const course = courseOf(all, drawn.every((place) => props.lines[place].shape === "hv"));
+      const holds = drawn.every((place) => props.lines[place].shape === "hv");
+      const course = courseOf(all, holds);
       const x = course.map(([at]) => placeOf(at, props.axis));
       const valueOf = (value, { key, channel }) => (channel ? value : (value?.[key] ?? null));
       const y = drawn.map((place) => course.map(([, value]) => valueOf(value, props.lines[place])));
       const grounds = drawn.filter((place) => props.lines[place].filled);
-      const traces = [...drawn, ...grounds.map(fillPlace)];
-      const ys = [...y, ...grounds.map((place) => y[drawn.indexOf(place)])];
-      const axis = { "xaxis.type": typeOf(props.axis) }; // new x would make plotly guess the axis anew
-      plotly.update(chart, { x: traces.map(() => x), y: ys }, axis, traces);
+      const bands = drawn.filter((place) => props.lines[place].has_extremes);
+      for (const place of bands) extremes[place] = extremesIn(course, x, props.lines[place].key);
+      const areas = bands.map((place) => areaOf(course, props.lines[place].key, holds, props.axis));
+      const traces = [...drawn, ...grounds.map(fillPlace), ...bands.map(bandPlace)];
+      const xs = [...drawn.map(() => x), ...grounds.map(() => x), ...areas.map((area) => area.x)];
+      const ys = [...y, ...grounds.map((place) => y[drawn.indexOf(place)]), ...areas.map((area) => area.y)];
+      const axis = { "xaxis.type": typeOf(props.axis), ...rangeOf(chart) }; // new x would make plotly guess the axis anew
+      const said = bands.length ? { customdata: drawn.map((place) => wordsOf(place, x)) } : {};
+      plotly.update(chart, { x: xs, y: ys, ...said }, axis, traces);
       empty.value = chart.data.every((trace) => !trace.x.length);
     }
 
+    function extremesIn(course, x, key) {
+      const [low, high] = ["low", "high"].map((end) => course.map(([, value]) => value?.[`${key}_${end}`] ?? null));
+      return low.some((value) => value !== null) ? { x, low, high } : null;
+    }
+
+    // What the pointer is told of the extremes beside a mean.
+    function wordsOf(place, x) {
+      const { low, high } = extremes[place] ?? {};
+      const between = (i) => `${number(low[i], props.decimals)} to ${number(high[i], props.decimals)}`;
+      return x.map((_, i) => (low && low[i] !== null && high[i] !== null ? ` (${between(i)})` : ""));
+    }
+
     usePlot(() => element.value, {
-      build: () => ({
-        traces: [
-          ...props.lines.map((line) => traceOf(line, props)),
-          ...filled.map((place) => fillOf(props.lines[place], place)),
-        ],
-        layout: layoutOf(props.unit, props.axis),
-      }),
+      build() {
+        const layout = layoutOf(props.unit, props.axis);
+        const range = props.span.map((at) => placeOf(at, props.axis));
+        if (range.length) Object.assign(layout.xaxis, { range, autorange: false });
+        return {
+          traces: [
+            ...props.lines.map((line) => traceOf(line, props)),
+            ...filled.map((place) => fillOf(props.lines[place], place)),
+            ...banded.map((place) => extremesOf(props.lines[place])),
+          ],
+          layout,
+        };
+      },
       follow(plotly, chart) {
+        drawnBy = plotly;
         const shared = places.filter((place) => !props.lines[place].channel);
         if (shared.length) onChange(props.name, (all) => draw(plotly, chart, all, shared));
         for (const place of places.filter((place) => props.lines[place].channel))
           onChange(props.lines[place].channel, (all) => draw(plotly, chart, all, [place]));
+        if (props.axis === "date") followZoom(plotly, chart);
       },
       repaint(plotly, chart) {
         for (const [place, line] of props.lines.entries()) {
           plotly.restyle(chart, { "line.color": colour(line.colour), ...groundOf(line) }, [place]);
           if (line.filled) plotly.restyle(chart, { fillcolor: colour(line.colour + "-faint") }, [fillPlace(place)]);
+          if (line.has_extremes) plotly.restyle(chart, { fillcolor: colour(line.colour) + "3d" }, [bandPlace(place)]);
         }
         const flat = {};
         for (const [part, values] of Object.entries(paint(props.unit, props.axis)))
@@ -85,10 +133,18 @@ export default {
     });
 
     function keep() {
-      const traces = element.value.data?.slice(0, props.lines.length) ?? [];
-      download(props.name, tableOf(traces, props.unit, props.axis));
+      const columns = places.flatMap((place) => {
+        const trace = element.value.data?.[place] ?? { name: props.lines[place].name, x: [], y: [] };
+        if (!extremes[place]) return [trace];
+        const { x, low, high } = extremes[place];
+        return [trace, { name: `${trace.name}, lowest`, x, y: low }, { name: `${trace.name}, highest`, x, y: high }];
+      });
+      download(props.name, tableOf(columns, props.unit, props.axis, isShownBy(element.value, props.axis)));
     }
-    return { element, empty, keep };
+    function snap() {
+      if (drawnBy) downloadPicture(drawnBy, element.value, props.name, props.label);
+    }
+    return { element, empty, keep, snap };
   },
   template: `
     <div
@@ -99,6 +155,7 @@ export default {
       :data-empty="empty"
       :data-waiting="waiting"
       @mara-csv="keep"
+      @mara-png="snap"
     ></div>
   `,
 };

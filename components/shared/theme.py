@@ -21,8 +21,10 @@ STYLESHEETS: Final = {
     "pages.css": STATIC_FOLDER / "pages.css",
     "imports.css": STATIC_FOLDER.parent / "backtest" / "imports.css",
     "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
+    "power.css": STATIC_FOLDER.parent / "power" / "power.css",
     "alerts.css": STATIC_FOLDER.parent / "alerts" / "alerts.css",
     "sites.css": STATIC_FOLDER.parent / "overview" / "sites.css",
+    "time_range.css": STATIC_FOLDER.parent / "time_range" / "time_range.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
 }
 """Stylesheets in the order in which they count, by their name under `STATIC_URL`."""

@@ -1,18 +1,34 @@
 // Contracts with filters by state, tier and text: the rows are a channel {id: {rank, tier, state, id, and a cell for each
-// column}}. A state is words (`live danger off`), of which a filter asks for one. Emits `show-contract` with a row's id.
+// column, and `by`, what columns sort by}}. A state is words (`live danger off`), of which a filter asks for one. Filters and
+// order stand in the page's address, so that a link shows the same. Emits `show-contract` with a row's id.
 import { CellText, number, ranked, useChannel } from "mara";
 
 const MOST_SHOWN = 200;
+const FIRST = { state: "live", tier: "", search: "", sort: "" }; // as they stand in the address; `-power` sorts by falling power
+
+function asked({ states, tiers, columns }) {
+  const given = new URLSearchParams(location.search);
+  const one = (key, known) => (known.includes(given.get(key)) ? given.get(key) : FIRST[key]);
+  return {
+    state: given.get("state") === "all" ? "" : one("state", states.map(({ key }) => key)),
+    tier: one("tier", tiers.map(({ key }) => key)),
+    wanted: (given.get("search") ?? "").slice(0, 80),
+    sort: one("sort", columns.flatMap(({ key }) => [key, `-${key}`])),
+  };
+}
 
 export default {
   components: { CellText },
-  props: { columns: Array, rows: Object, tiers: Array, states: Array },
+  props: { columns: Array, rows: Object, tiers: Array, states: Array, csv: String },
   emits: ["show-contract"],
   setup(props) {
     return { shown: useChannel("promises", props.rows) };
   },
   data() {
-    return { state: "live", tier: "", wanted: "", isWhole: false };
+    return { ...asked(this), isWhole: false };
+  },
+  watch: {
+    filters: "keep",
   },
   computed: {
     ordered() {
@@ -25,14 +41,47 @@ export default {
         return !wanted || `${row.id} ${row.customer}`.toLowerCase().includes(wanted);
       });
     },
+    sorted() {
+      if (!this.sort) return this.found;
+      const [key, way] = this.sort.startsWith("-") ? [this.sort.slice(1), -1] : [this.sort, 1];
+      const by = (row) => row.by[key] ?? (key === "customer" ? row.customer.toLowerCase() : null);
+      const worth = (value) => (value === null || value === "" ? 1 : 0); // what has no value comes last, whichever way
+      return this.found
+        .map((row) => ({ row, by: by(row) }))
+        .sort(({ by: one }, { by: other }) => worth(one) - worth(other) || way * (one < other ? -1 : one > other ? 1 : 0))
+        .map(({ row }) => row);
+    },
     listed() {
-      return this.isWhole ? this.found : this.found.slice(0, MOST_SHOWN);
+      return this.isWhole ? this.sorted : this.sorted.slice(0, MOST_SHOWN);
+    },
+    filters() {
+      return { state: this.state || "all", tier: this.tier, search: this.wanted.trim(), sort: this.sort };
+    },
+    file() {
+      const { search, tier } = this.filters;
+      const given = Object.entries({ state: this.state, tier, search }).filter(([, value]) => value);
+      const query = new URLSearchParams(given).toString();
+      return (window.path_prefix ?? "") + this.csv + (query && `?${query}`);
     },
     cells() {
       return this.columns.slice(1); // the first is the row's head
     },
   },
   methods: {
+    keep() {
+      const address = new URL(location.href);
+      for (const [key, value] of Object.entries(this.filters)) {
+        if (value === FIRST[key]) address.searchParams.delete(key);
+        else address.searchParams.set(key, value);
+      }
+      history.replaceState(history.state, "", address);
+    },
+    sortBy(key) {
+      this.sort = this.sort === key ? `-${key}` : this.sort === `-${key}` ? "" : key; // up, down, the most in danger first
+    },
+    way(key) {
+      return this.sort === key ? "ascending" : this.sort === `-${key}` ? "descending" : "none";
+    },
     isIn(row, state) {
       return !state || row.state.split(" ").includes(state);
     },
@@ -65,14 +114,24 @@ export default {
           placeholder="Customer or contract"
           maxlength="80"
         />
+        <a class="text-button" :href="file" download title="What the filters find, with all figures, as CSV">CSV</a>
       </div>
       <p class="sr-only" role="status">{{ found.length }} contracts</p>
       <div v-if="found.length" class="overflow" tabindex="0" role="region" aria-label="Table of contracts">
         <table class="live-table promise-table">
-          <caption class="sr-only">Contracts, those in most danger first</caption>
+          <caption class="sr-only">Contracts, sorted by any column; else those in most danger first</caption>
           <thead>
             <tr>
-              <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint">{{ column.label }}</th>
+              <th
+                v-for="column in columns"
+                :key="column.key"
+                scope="col"
+                :class="column.look"
+                :title="column.hint"
+                :aria-sort="way(column.key)"
+              >
+                <button type="button" class="sort-button" @click="sortBy(column.key)">{{ column.label }}</button>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -85,7 +144,7 @@ export default {
                   @click="$emit('show-contract', { id: row.id })"
                 >
                   <span class="row-name">{{ row.customer }}</span>
-                  <span class="row-id">{{ row.id }}<span class="row-more"> {{ row.tier_name }}</span></span>
+                  <span class="row-id">{{ row.id }} <span class="row-more">{{ row.tier_name }}</span></span>
                 </button>
               </th>
               <td v-for="column in cells" :class="column.look"><cell-text :value="row[column.key]" /></td>

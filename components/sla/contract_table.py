@@ -14,6 +14,7 @@ from components.shared.view_model import Channel, Row, Shown, cell
 from mara.core.contract import TARGET_PPM, TIER_KEYS
 from mara.core.history import ContractRow
 from mara.core.snapshot import ContractSnapshot, Snapshot
+from mara.core.standing import BEST_EFFORT, DANGER_SHARE, standings_of, state_of
 from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR, PPM
 
 MOST_LIVE: Final = 400
@@ -22,13 +23,10 @@ MOST_ENDED: Final = 400
 
 The export has all contracts.
 """
-DANGER_SHARE: Final = 0.75
-"""Share of the error budget used from which on a contract is in danger."""
 CLIFF: Final = 3.0
 """Cost of the next bad tick over its revenue, from which on it stands out."""
 ABOVE_ALL: Final = 1e12
 """Rank of waiting contracts; ended ones rank as far below zero, the newest first."""
-BEST_EFFORT: Final = "spot"
 OWED_LABELS: Final = (
     ("promised-off", "Promised and not served now"),
     ("credits-paid", "Credits of windows that have closed"),
@@ -84,15 +82,19 @@ COLUMNS: Final = (
 class ContractTable(ui.element, component="contract_table.js", esm=BROWSER_MODULES):
     """Table of all power contracts, filled from the channel `promises`.
 
-    A click on a row calls `opened` with the id of its contract.
+    Filters and order are kept in the page's address. A click on a row calls `opened` with the id of its contract.
+
+    Args:
+        csv_path: path on this server that sends what the filters find as a file.
     """
 
-    def __init__(self, first: Channel, opened: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(self, first: Channel, opened: Callable[[str], Awaitable[object]], csv_path: str) -> None:
         super().__init__()
         self.props["columns"] = [asdict(column) for column in COLUMNS]
         self.props["rows"] = dict(first)
         self.props["tiers"] = [{"key": tier, "label": tier.capitalize()} for tier in TIER_KEYS]
         self.props["states"] = [{"key": key, "label": label} for key, label in STATES]
+        self.props["csv"] = csv_path
         self._opened = opened
         self.on("show-contract", self._open)
         self.mark("contract-table")
@@ -149,16 +151,6 @@ def owed_figures(first: Channel) -> None:
                     live_text(name, first)
 
 
-def state_of(contract: ContractSnapshot) -> str:
-    """Judge a live contract against its promise: fine, danger or broken."""
-    if contract.tier == BEST_EFFORT:
-        return "fine"
-    if contract.bad_ticks > contract.budget_ticks:
-        return "broken"
-    used = contract.bad_ticks / contract.budget_ticks if contract.budget_ticks else 0.0
-    return "danger" if used >= DANGER_SHARE or contract.burn_rate_share > 1.0 else "fine"
-
-
 def bad_ticks_cell(bad_ticks: int, budget_ticks: int, tier: str) -> Shown:
     """Return the cell of bad ticks used of the budget, with a bar."""
     if tier == BEST_EFFORT:
@@ -189,7 +181,16 @@ def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, s
     return _row(
         contract,
         rank=round(_rank(contract), 4),
-        state=f"live {state}{'' if contract.served else ' off'}",
+        state=" ".join(standings_of(contract)),
+        by={
+            "life": contract.ends_at.timestamp(),
+            "now": names.get(contract.site_id, contract.site_id) if contract.served else "",
+            "availability": round(contract.availability_share, 4),
+            "bad_ticks": contract.bad_ticks,
+            "burn": None if best_effort else round(contract.burn_rate_share, 2),
+            "credits": round(credits_usd),
+            "next_bad_tick": float(f"{contract.next_bad_tick_cost_usd:.3g}"),
+        },
         life=f"{text.duration(_coarse(left_minutes))} left",
         now=names.get(contract.site_id, contract.site_id) if contract.served else off,
         availability=cell(text.availability(contract.availability_share), _availability_state(contract, state)),
@@ -200,11 +201,19 @@ def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, s
     )
 
 
-def _row(contract: ContractSnapshot | ContractRow, *, rank: float, state: str, **cells: Shown) -> Row:
-    """Return a row of cells: the given ones, and those that all contracts have."""
+def _row(
+    contract: ContractSnapshot | ContractRow, *, rank: float, state: str, by: dict[str, Shown], **cells: Shown
+) -> Row:
+    """Return a row of cells: the given ones, and those that all contracts have.
+
+    Args:
+        by: values that columns are sorted by, no finer than their texts, so that no more is sent than is seen.
+    """
+    tier = TIER_KEYS.index(contract.tier)
     return {
         **dict.fromkeys((column.key for column in COLUMNS), text.NOTHING),
         "rank": rank,
+        "by": {"tier_name": tier, "target": TARGET_PPM[tier], "power": contract.power_mw, **by},
         "state": state,
         "id": contract.id,
         "tier": contract.tier,
@@ -237,7 +246,8 @@ def _waiting_row(row: ContractRow) -> Row:
     return _row(
         row,
         rank=ABOVE_ALL,
-        state="live waiting",
+        state=" ".join(standings_of(row)),
+        by={"life": row.ends_at.timestamp(), "now": ""},
         life=f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)}",
         now=cell("waiting", "warn"),
     )
@@ -252,6 +262,13 @@ def _ended_row(row: ContractRow, snapshot: Snapshot) -> Row:
         row,
         rank=row.ends_at.timestamp() - ABOVE_ALL,
         state="ended",
+        by={
+            "life": row.ends_at.timestamp(),
+            "now": "",
+            "availability": None if share is None else round(share, 4),
+            "bad_ticks": row.bad_ticks,
+            "credits": round(credit_usd),
+        },
         life=f"to {text.utc_date(row.ends_at)} {text.utc_time(row.ends_at)} UTC",
         now="cancelled" if is_cancelled else "ended",
         availability=text.NOTHING if share is None else cell(text.availability(share), "bad" if broken else ""),

@@ -1,23 +1,20 @@
 """Snapshot of a fleet's power terms: bill, peaks, awards and batteries."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
 from mara.core.arrays import Floats
-from mara.core.power_settlement import PowerLine, open_accruals_micro_usd
+from mara.core.plan import Plan
+from mara.core.power_bill import BillPart, bill_hours, bill_of
+from mara.core.power_calendar import local_times, power_of, supplied_mw
+from mara.core.power_settlement import open_accruals_micro_usd
+from mara.core.power_state import PowerState
+from mara.core.power_terms import TAKE_OR_PAY
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.core.world import RunConfig
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BillPart:
-    """A part of a site's power bill in the month so far; a cost is negative."""
-
-    kind: str
-    """Part: energy, or a line of the power terms as the ledger's export has it."""
-    amount_usd: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +23,31 @@ class AwardSnapshot:
 
     product: str
     award_mw: float
+    price_usd_per_mw_h: float
+    """Paid in the tick for a megawatt held ready for an hour."""
     called_mw: float
     """Part of it that must stay away now."""
     delivered_mw: float
     call_ends_tick: int
     """Tick in which the call ends; 0 without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplySnapshot:
+    """Power that a site has contracted, and its shape over the local day."""
+
+    kind: str
+    """Kind: block, as_produced, take_or_pay, cfd or collar."""
+    power_mw: float
+    price_usd_per_mwh: float
+    floor_usd_per_mwh: float
+    """Least price of a collar; 0 for others."""
+    hourly_mw: tuple[float, ...]
+    """Power in each local hour of the day (24); empty for take-or-pay contracts."""
+    taken_mwh: float = 0.0
+    """Taken in the calendar year so far; counted for take-or-pay contracts alone."""
+    due_mwh: float = 0.0
+    """Energy that a take-or-pay contract asks for in a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +57,11 @@ class SitePowerSnapshot:
     site_id: str
     bill: tuple[BillPart, ...]
     """Bill of the local month so far, by part."""
+    billed_h: float
+    """Hours of the local month that the bill covers."""
+    left_h: float
+    """Hours until the local month ends."""
+    drawn_mw: float
     peak_mw: float | None
     """Highest counted power of the month so far; None without a demand charge."""
     peak_target_mw: float | None
@@ -48,14 +70,20 @@ class SitePowerSnapshot:
     """Cost of one more megawatt of peak; None without a demand charge."""
     accrued_peak_usd: float
     """Coincident peaks of the open month as they stand: due in the next year."""
+    coincident_mw_usd: float | None
+    """Cost of a megawatt drawn at one coincident peak; None without such a charge."""
     system_peak_mw: float | None
     """Highest demand of the power system in the month so far; None where unknown."""
     load_at_peak_mw: float | None
     """Power that the site drew then."""
     peak_risk_share: tuple[float, ...]
-    """Coincident peaks expected in each of the next 24 hours; empty without charges."""
+    """Peaks expected in this clock hour and the 23 after it; empty without charges."""
     battery_mw: float
     """Delivered by the battery; below 0 it charges."""
+    battery_power_mw: float
+    """Most that the battery charges or delivers; 0 without one."""
+    planned_battery_mw: tuple[float, ...]
+    """Mean planned for this clock hour and those after it; 24 at most."""
     stored_mwh: float
     energy_mwh: float
     """Most that the battery stores; 0 without one."""
@@ -65,15 +93,17 @@ class SitePowerSnapshot:
     headroom_mw: float
     """Power that could be sold beyond the awards."""
     awards: tuple[AwardSnapshot, ...]
+    supplies: tuple[SupplySnapshot, ...]
 
 
 def power_snapshot_of(
-    step: Step, config: RunConfig, peak_risk_share: Floats | None = None
+    step: Step, config: RunConfig, peak_risk_share: Floats | None = None, plan: Plan | None = None
 ) -> tuple[SitePowerSnapshot, ...]:
     """Build the snapshot of each site; empty for a fleet without power terms.
 
     Args:
         peak_risk_share: expected peaks in each of the next hours (24, S); None where unknown.
+        plan: the plan in force, for what batteries do next.
     """
     terms, done, state = config.fleet.power, step.allocation.power, step.world.power
     if terms is None or done is None or state is None:
@@ -81,47 +111,115 @@ def power_snapshot_of(
     accrued = open_accruals_micro_usd(state, config.fleet) / MICRO_USD_PER_USD
     demand = {charge.site: d for d, charge in enumerate(terms.demand)}
     peaks = {charge.site: q for q, charge in enumerate(terms.peaks)}
-    parts = ("energy", *(line.name.lower() for line in PowerLine))
-    plan, signals = step.plan.power, step.observation.power
-    ends = np.zeros(len(terms.products), dtype=np.int64) if signals is None else signals.call_ends_tick
+    planned = planned_battery_mw(plan, step.tick, config)
+    supplies = _supplies(state, step.tick, config)
     sites = []
-    for s, site_id in enumerate(config.fleet.site_ids):
+    for s, site in enumerate(config.fleet.sites):
         d, q = demand.get(s), peaks.get(s)
-        seen = q is not None and state.system_peak_mw[q, 0] >= 0.0
-        limit = None if plan is None else float(plan.draw_limit_mw[s])
-        has_target = d is not None and limit is not None and limit < float(config.fleet.grid_limit_mw[s])
+        rate = None if d is None else terms.demand[d].usd_per_mw_month
+        target = None if d is None else _peak_target_mw(step, s, config)
+        hours = bill_hours(step.tick, site.timezone, config.grid)
+        has_peak = q is not None and state.system_peak_mw[q, 0] >= 0.0
         sites.append(
             SitePowerSnapshot(
-                site_id=site_id,
-                bill=tuple(
-                    BillPart(kind=kind, amount_usd=micro / MICRO_USD_PER_USD)
-                    for kind, micro in zip(parts, state.bill_micro_usd[s].tolist(), strict=True)
-                    if micro
-                ),
+                site_id=site.id,
+                bill=bill_of(state, s, hours, (rate or 0.0) * (target or 0.0)),
+                billed_h=hours.billed_h,
+                left_h=hours.left_h,
+                drawn_mw=float(done.drawn_mw[s]),
                 peak_mw=None if d is None else float(state.peak_mw[d]),
-                peak_target_mw=limit if has_target else None,
-                next_mw_usd=None if d is None else terms.demand[d].usd_per_mw_month,
+                peak_target_mw=target,
+                next_mw_usd=rate,
                 accrued_peak_usd=float(accrued[s]),
-                system_peak_mw=float(state.system_peak_mw[q, 0]) if q is not None and seen else None,
-                load_at_peak_mw=float(state.load_at_peak_mw[q, 0]) if q is not None and seen else None,
+                coincident_mw_usd=None if q is None else terms.peaks[q].usd_per_mw,
+                system_peak_mw=float(state.system_peak_mw[q, 0]) if has_peak else None,
+                load_at_peak_mw=float(state.load_at_peak_mw[q, 0]) if has_peak else None,
                 peak_risk_share=() if q is None or peak_risk_share is None else tuple(peak_risk_share[:, s].tolist()),
                 battery_mw=float(done.discharge_mw[s] - done.charge_mw[s]),
+                battery_power_mw=float(terms.battery_power_mw[s]),
+                planned_battery_mw=tuple(planned[:, s].tolist()) if terms.battery_energy_mwh[s] > 0.0 else (),
                 stored_mwh=float(state.stored_mwh[s]),
                 energy_mwh=float(terms.battery_energy_mwh[s]),
                 exported_mw=float(done.exported_mw[s]),
                 flexible_mw=float(done.flexible_mw[s]),
                 headroom_mw=float(done.headroom_mw[s]),
-                awards=tuple(
-                    AwardSnapshot(
-                        product=product.id,
-                        award_mw=float(done.award_mw[p, s]),
-                        called_mw=float(done.called_mw[p, s]),
-                        delivered_mw=float(done.delivered_mw[p, s]),
-                        call_ends_tick=int(ends[p]) if done.called_mw[p, s] > 0.0 else 0,
-                    )
-                    for p, product in enumerate(terms.products)
-                    if done.award_mw[p, s] > 0.0 or done.called_mw[p, s] > 0.0
-                ),
+                awards=_awards(step, s, config),
+                supplies=supplies[s],
             )
         )
     return tuple(sites)
+
+
+def planned_battery_mw(plan: Plan | None, tick: int, config: RunConfig) -> Floats:
+    """Average what a plan's batteries deliver in each clock hour (H, S).
+
+    The first is the rest of the tick's own hour; charging is negative. H is 24, or the hours that the plan reaches
+    into; 0 for a plan without a horizon.
+    """
+    none = np.zeros((0, config.fleet.site_count))
+    if plan is None or len(plan.steps) == 1:
+        return none
+    ends = plan.made_tick + np.cumsum(plan.step_ticks)
+    by_hour: dict[int, list[Floats]] = {}
+    now_h = config.grid.epoch_h(tick)
+    for later in range(tick, int(ends[-1])):
+        hour, step = config.grid.epoch_h(later) - now_h, plan.step_at(later).power
+        if hour >= HOURS_PER_DAY or step is None:
+            break
+        by_hour.setdefault(hour, []).append(step.discharge_mw - step.charge_mw)
+    return np.stack([np.mean(ticks, axis=0) for ticks in by_hour.values()]) if by_hour else none
+
+
+def _peak_target_mw(step: Step, site: int, config: RunConfig) -> float | None:
+    """Peak that the step in force pays for; None where it may draw what it likes."""
+    if step.plan.power is None:
+        return None
+    limit = float(step.plan.power.draw_limit_mw[site])
+    return limit if limit < float(config.fleet.grid_limit_mw[site]) else None
+
+
+def _awards(step: Step, site: int, config: RunConfig) -> tuple[AwardSnapshot, ...]:
+    done, signals = step.allocation.power, step.observation.power
+    products = power_of(config.fleet).products
+    assert done is not None
+    return tuple(
+        AwardSnapshot(
+            product=product.id,
+            award_mw=float(done.award_mw[p, site]),
+            price_usd_per_mw_h=0.0 if signals is None else float(signals.reserve_price_usd_per_mw_h[p, site]),
+            called_mw=float(done.called_mw[p, site]),
+            delivered_mw=float(done.delivered_mw[p, site]),
+            call_ends_tick=int(signals.call_ends_tick[p])
+            if signals is not None and done.called_mw[p, site] > 0.0
+            else 0,
+        )
+        for p, product in enumerate(products)
+        if done.award_mw[p, site] > 0.0 or done.called_mw[p, site] > 0.0
+    )
+
+
+def _supplies(state: PowerState, tick: int, config: RunConfig) -> list[tuple[SupplySnapshot, ...]]:
+    """Supply contracts of each site, in the order of the fleet file."""
+    local = local_times(config.fleet, config.grid.epoch_h(tick))
+    found: list[list[SupplySnapshot]] = [[] for _ in config.fleet.sites]
+    annual = iter(state.taken_mwh.tolist())
+    for contract in power_of(config.fleet).supplies:
+        is_annual = contract.kind == TAKE_OR_PAY
+        found[contract.site].append(
+            SupplySnapshot(
+                kind=contract.kind,
+                power_mw=contract.power_mw,
+                price_usd_per_mwh=contract.price_usd_per_mwh,
+                floor_usd_per_mwh=contract.floor_usd_per_mwh,
+                hourly_mw=()
+                if is_annual
+                else tuple(supplied_mw(contract, at) for at in _hours_of_day(local[contract.site])),
+                taken_mwh=next(annual) if is_annual else 0.0,
+                due_mwh=contract.energy_mwh_per_year,
+            )
+        )
+    return [tuple(contracts) for contracts in found]
+
+
+def _hours_of_day(local: datetime) -> list[datetime]:
+    return [local.replace(hour=hour, minute=0) for hour in range(HOURS_PER_DAY)]

@@ -104,7 +104,7 @@ def snapshot_of(
         events=tuple(event_snapshot(event, config) for event in events),
         plays=PLAYS.get(feed, PLAYS["synthetic"]),
         profit_today_usd=_profit_since(dawn_micro_usd, world),
-        power=power_snapshot_of(step, config, peak_risk_share),
+        power=power_snapshot_of(step, config, peak_risk_share, plan),
     )
 
 

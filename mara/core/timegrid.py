@@ -72,12 +72,25 @@ class TimeGrid:
         midnight_s = epoch_s - epoch_s % SECONDS_PER_DAY
         return max(0, -((self.start_epoch_s - midnight_s) // (self.tick_minutes * SECONDS_PER_MINUTE)))
 
+    def first_tick_of_month(self, tick: int, timezone: str) -> int:
+        """First tick of the calendar month of the time zone that a tick is in.
+
+        The run's first where it began later.
+        """
+        return max(0, self._first_tick_from(self._month_start(tick, timezone)))
+
     def next_month_tick(self, tick: int, timezone: str) -> int:
         """First tick of the next calendar month of the time zone."""
+        following = self._month_start(tick, timezone) + timedelta(days=32)
+        return self._first_tick_from(following.replace(day=1))
+
+    def _month_start(self, tick: int, timezone: str) -> datetime:
         local = self.at(tick).astimezone(zone(timezone))
-        first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
-        following = (first + timedelta(days=32)).replace(day=1)
-        seconds = int(following.timestamp()) - self.start_epoch_s
+        return local.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+
+    def _first_tick_from(self, instant: datetime) -> int:
+        """First tick that begins at the instant or later."""
+        seconds = int(instant.timestamp()) - self.start_epoch_s
         return -(-seconds // (self.tick_minutes * SECONDS_PER_MINUTE))
 
 

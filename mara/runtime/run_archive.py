@@ -89,12 +89,14 @@ class RunArchive:
             self._threads.shutdown(wait=False)
             self._threads = None
 
-    async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
-        """Read the last simulated hours of a site, oldest first.
+    async def site_series(
+        self, site_id: str, from_: datetime | None = None, to: datetime | None = None
+    ) -> tuple[SitePoint, ...]:
+        """Read a site over ``[from_, to)``, oldest first.
 
         Points are ticks while they are few, else clock hours.
         """
-        return await self._ask(series.site_series, site_id, hours)
+        return await self._ask(series.site_series, site_id, from_, to)
 
     async def history(
         self,

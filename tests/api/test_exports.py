@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.api.routes.tables.exports import PREFIX, export_folder, sweep_exports
+from mara.api.routes.exports import PREFIX, export_folder, sweep_exports
 
 
 def test_the_folders_of_a_killed_server_are_swept_and_those_of_a_living_one_stay(

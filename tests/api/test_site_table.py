@@ -4,7 +4,7 @@ import csv
 from dataclasses import replace
 from io import StringIO
 
-from mara.api.routes.tables.site_table import sites_csv, sites_csv_name
+from mara.api.tables.site_table import sites_csv, sites_csv_name
 from tests.ui.snapshots import snapshot_at
 
 

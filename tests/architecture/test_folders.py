@@ -14,7 +14,7 @@ SMALL: dict[str, str] = {
     "mara/templates.py": "one loader of Jinja2 templates for the API and the report, neither of which knows the other",
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
     # file: why it is a file of its own though it has under 40 lines
-    "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",
+    "pages/serving/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
     "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
     "mara/env_file.py": "`settings`, which alone calls it, is as long as a file may be",

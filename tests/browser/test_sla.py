@@ -126,6 +126,22 @@ def test_contracts_are_found_by_state_tier_and_name(page: Page) -> None:
     expect(page.get_by_text("No contract matches these filters")).to_be_visible()
 
 
+def test_filters_and_order_stand_in_the_address_and_a_link_shows_the_same(page: Page) -> None:
+    page.get_by_role("button", name="All").click()
+    page.get_by_label("Customer or contract").fill("c03")
+    power = page.locator(".promise-table th", has_text="MW")
+    power.get_by_role("button").click()
+    power.get_by_role("button").click()
+    expect(power).to_have_attribute("aria-sort", "descending")
+    page.wait_for_url("**/sla?state=all&search=c03&sort=-power")
+    page.reload()
+    expect(page.locator(".promise-table tbody tr")).to_have_count(10)
+    expect(power).to_have_attribute("aria-sort", "descending")
+    shown = [float(text) for text in page.locator(".promise-table tbody td:nth-child(3)").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+    assert page.get_by_role("link", name="CSV").get_attribute("href") == "/api/contracts.csv?search=c03"
+
+
 def test_a_contract_opens_by_keyboard_and_gives_the_focus_back(page: Page) -> None:
     row = page.locator(".row-button").first
     row.focus()

@@ -161,6 +161,7 @@ def test_a_products_file_lies_beside_its_fleet_or_is_named(tmp_path: Path) -> No
     name = file_of(tmp_path)
     assert products_beside(name) is None
     assert products_beside("global_ten") is None
+    assert products_beside("texas_contract") == "texas_contract"
     (tmp_path / "products.toml").write_text("", encoding="utf-8")
     assert products_beside(name) == str(tmp_path / "products.toml")
 

@@ -34,7 +34,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(tmp_path: Path) -> No
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pages.window import refuse_missing_extra
+    from pages.serving.window import refuse_missing_extra
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "PySide6" else object())
     with pytest.raises(ConfigError, match="--native needs PySide6, which the extra 'native' brings"):

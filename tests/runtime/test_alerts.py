@@ -277,6 +277,11 @@ def test_silent_meters_are_told_and_those_of_an_advised_site_are_not() -> None:
     assert looked_at(Watch(), metered_fleet(1, "advise", site_power_mw=None)) == ()
 
 
+def test_telemetry_that_comes_but_is_bad_or_in_part_is_not_called_silent() -> None:
+    (told,) = looked_at(Watch(), metered_fleet(1, "shadow", site_power_mw=None, age_s=20.0))
+    assert told.text == f"{UP[0].name}: its newest telemetry is marked bad, or does not cover all of its machines"
+
+
 def test_a_silence_covers_a_site_that_falls_again_until_its_time() -> None:
     watch = Watch()
     looked_at(watch, fleet_at(0, sites=with_down(4)))

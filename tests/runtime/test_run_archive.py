@@ -34,7 +34,7 @@ async def test_every_question_is_answered_while_the_run_goes_on(store: Store) ->
     going_on = asyncio.create_task(asyncio.to_thread(go_on, store, 20))
     booked = (await archive.contracts("live"))[0].id
     points, metric, ledger, past = await asyncio.gather(
-        archive.site_series("site0", 2),
+        archive.site_series("site0"),
         archive.history("profit_usd_per_h"),
         archive.ledger(),
         archive.optimizations(),

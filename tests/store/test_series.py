@@ -48,7 +48,7 @@ def reading(store: Store) -> ReadModel:
 
 
 def test_a_few_hours_of_a_site_come_tick_by_tick(reading: ReadModel, taken: list[Step]) -> None:
-    points = site_series(reading, "site1", 2)
+    points = site_series(reading, "site1", CHARTER.grid.at(TICKS - 24))
     assert [p.at for p in points] == [CHARTER.grid.at(t) for t in range(TICKS - 24, TICKS)]
     for point, step in zip(points, taken[-24:], strict=True):
         running = step.allocation
@@ -65,7 +65,7 @@ def test_points_of_hours_say_the_same_as_their_ticks(
     reading: ReadModel, taken: list[Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(series, "MOST_ROWS", 12)
-    points = site_series(reading, "site2", 5)
+    points = site_series(reading, "site2")
     assert [p.at for p in points] == [START + timedelta(hours=h) for h in range(5)]
     hour = taken[12:24]
     prices = [step.observation.energy_price_usd_per_mwh[2] for step in hour]
@@ -147,10 +147,16 @@ def test_a_history_begins_and_ends_where_it_is_asked_to(reading: ReadModel) -> N
     assert history(reading, "dry_bulb_c", None, START + timedelta(days=400)).points == ()
 
 
+def test_a_sites_series_begins_and_ends_where_it_is_asked_to(reading: ReadModel) -> None:
+    found = site_series(reading, "site0", START + timedelta(minutes=7), START + timedelta(minutes=20))
+    assert [p.at for p in found] == [START + timedelta(minutes=m) for m in (10, 15)]
+    assert site_series(reading, "site0", to=START) == ()
+
+
 def test_no_answer_has_more_points_than_it_may(reading: ReadModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(series, "MOST_POINTS", 7)
     assert len(history(reading, "pue", max_points=1_000_000).points) <= 7
-    assert len(site_series(reading, "site0", 1_000_000)) <= 7
+    assert len(site_series(reading, "site0")) <= 7
 
 
 def test_ticks_past_their_retention_are_drawn_from_hours(tmp_path: Path) -> None:
@@ -169,7 +175,7 @@ def test_hours_that_do_not_know_their_workloads_are_left_out_of_a_site_s_series(
     monkeypatch.setattr(series, "MOST_ROWS", 12)
     first = "hour_epoch_s < (SELECT start_epoch_s + 3600 FROM runs)"
     tamper(tmp_path / "mara.db", [f"UPDATE hourly SET contracts_w = NULL, gpu_w = NULL WHERE {first}"])
-    assert len(site_series(store.read_model, "site0", 3)) == 2
+    assert len(site_series(store.read_model, "site0")) == 2
     assert len(history(store.read_model, "site_power_mw", "site0").points) == 3
     assert [p.at.hour for p in history(store.read_model, "gpu_mw", "site0").points] == [23, 0]
     store.close()
@@ -189,7 +195,7 @@ def test_an_hour_whose_extremes_were_not_kept_has_none_and_no_invented_ones(
         assert all(point.low is not None and point.high is not None for point in new)
         (whole,) = history(store.read_model, metric, "site0", max_points=1).points
         assert (whole.low, whole.high) == (None, None)
-    assert site_series(store.read_model, "site0", 3)[0].energy_price_low_usd_per_mwh is None
+    assert site_series(store.read_model, "site0")[0].energy_price_low_usd_per_mwh is None
     store.close()
 
 
@@ -226,7 +232,7 @@ def test_hours_of_an_older_mara_get_their_extremes_from_the_ticks_that_are_still
         (lambda r: history(r, "pue", "atlantis"), "no site 'atlantis': ask for one of site0, site1, site2"),
         (lambda r: history(r, "pue", None, datetime(2025, 7, 1)), "with a time zone"),  # noqa: DTZ001
         (lambda r: history(r, "pue", max_points=0), "at least 1"),
-        (lambda r: site_series(r, "site0", 0), "at least 1 hour"),
+        (lambda r: site_series(r, "atlantis"), "no site 'atlantis'"),
     ],
 )
 def test_a_question_about_nothing_is_refused_in_words(reading: ReadModel, question: object, said: str) -> None:
@@ -235,4 +241,4 @@ def test_a_question_about_nothing_is_refused_in_words(reading: ReadModel, questi
 
 
 def test_moments_are_utc(reading: ReadModel) -> None:
-    assert site_series(reading, "site0", 1)[0].at.tzinfo == UTC
+    assert site_series(reading, "site0")[0].at.tzinfo == UTC

@@ -30,6 +30,8 @@ MICRO_USD = (812_345_678, 96_111_111, 402_000_004, 130_200_999, -640_777_777, -4
 class FakeMoment:
     at: datetime
     mean: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass
@@ -55,8 +57,7 @@ class FakeArchive:
         max_points: int = 600,
     ) -> FakeCourse:
         self._ask(f"history {metric} {from_:%Y-%m-%dT%H:%M}")
-        first = 0 if from_ is None else int((from_ - START).total_seconds()) // (60 * TICK_MINUTES)
-        return FakeCourse([_moment(tick, metric) for tick in range(max(0, first), self.tick + 1, 3)])
+        return FakeCourse([_moment(tick, metric) for tick in self._ticks(from_, to)[::3]])
 
     async def alerts(
         self, from_: datetime | None = None, to: datetime | None = None, limit: int = 1_000
@@ -64,10 +65,11 @@ class FakeArchive:
         self._ask(f"alerts {from_} {to} {limit}")
         return self.past_alerts
 
-    async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
-        self._ask(f"site_series {site_id} {hours}")
-        first = max(0, self.tick - hours * 60 // TICK_MINUTES)
-        return tuple(_point_of(tick, site_id) for tick in range(first, self.tick + 1))
+    async def site_series(
+        self, site_id: str, from_: datetime | None = None, to: datetime | None = None
+    ) -> tuple[SitePoint, ...]:
+        self._ask(f"site_series {site_id} {from_} {to}")
+        return tuple(_point_of(tick, site_id) for tick in self._ticks(from_, to))
 
     async def site_ledger(self, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]:
         self._ask(f"site_ledger {site_id} {from_tick} {to_tick}")
@@ -139,6 +141,10 @@ class FakeArchive:
         if contract_id[:1] not in {"c", "e"} or not number.isdecimal():
             raise CommandError(f"no contract {contract_id!r} was booked: name one that was")
         return contract_row(int(number), self.tick, is_live=contract_id[0] == "c")
+
+    def _ticks(self, from_: datetime | None, to: datetime | None) -> range:
+        first, end = (None if at is None else -((START - at) // timedelta(minutes=TICK_MINUTES)) for at in (from_, to))
+        return range(max(0, first or 0), min(self.tick + 1, self.tick + 1 if end is None else end))
 
     def _ask(self, question: str) -> None:
         self.asked.append(question)

@@ -18,6 +18,7 @@ from mara.core.snapshot import (
     Snapshot,
     TierSnapshot,
 )
+from tests.ui.power_snapshots import power_at
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
 TICK_MINUTES = 5
@@ -106,6 +107,7 @@ def snapshot_at(tick: int = 288) -> Snapshot:
         ),
         plan=_plan(tick),
         events=_events(tick),
+        power=power_at(tick),
     )
 
 
@@ -123,7 +125,7 @@ def large_snapshot_at(tick: int, count: int) -> Snapshot:
         )
         for i in range(count)
     )
-    return replace(snapshot, sites=sites)
+    return replace(snapshot, sites=sites, power=())
 
 
 def stale_snapshot() -> Snapshot:

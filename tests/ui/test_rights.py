@@ -29,7 +29,18 @@ from tests.ui.quotes import quote_for
 from tests.ui.test_backtest_page import ENTERED, pairs_of, refusal_on
 from tests.ui.test_reasoning import READY
 
-PAGES = ("/", "/sla", "/optimizer", "/forecast", "/backtest", "/operations", "/alerts", "/help", "/sites/oslo")
+PAGES = (
+    "/",
+    "/sla",
+    "/optimizer",
+    "/forecast",
+    "/backtest",
+    "/operations",
+    "/alerts",
+    "/power",
+    "/help",
+    "/sites/oslo",
+)
 DESK_CALLS = {"files", "inspect", "spec_of", "build", "cancel", "remove_file", "delete_history", "restore"}
 """Calls of the import desk that need a right.
 

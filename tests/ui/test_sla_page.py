@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 
 from components.sla.contract_sheet import ContractSheet, life_props, notice_of
-from components.sla.contract_table import ContractTable, promise_channel, state_of
+from components.sla.contract_table import ContractTable, promise_channel
 from mara.core.commands import Cancel, Command
+from mara.core.standing import state_of
 from mara.errors import CommandError
 from mara.runtime.explain.evidence import evidence_csv, evidence_name
 from mara.runtime.published_state import PublishedState

@@ -1,15 +1,17 @@
-// Everything that components import as `mara`. Loading it also starts what every page does: keys, connection notice.
+// Everything that components import as `mara`. Loading it also starts what every page does: keys, connection notice,
+// links that carry the time range on.
 import { apply, read, show } from "./state.js";
-import { askOutage, followConnection, followKeys, renew, toggleTheme } from "./page.js";
+import { askOutage, carryRange, followConnection, followKeys, renew, toggleTheme } from "./page.js";
 import { store } from "./storage.js";
 
 export { CellText } from "./cell_text.js";
-export { clockOf, number } from "./format.js";
-export { askOutage, keys, pointAt } from "./page.js";
+export { clockOf, momentText, number } from "./format.js";
+export { askOutage, keys, pointAt, withRange } from "./page.js";
 export { channel, onChange, ranked, useCell, useChannel } from "./state.js";
 
 // Code that arrives as text, from the server or as a handler in the page, cannot import: it finds these here.
 window.mara = { apply, askOutage, read, renew, show, store, toggleTheme };
 
 followKeys();
+carryRange();
 followConnection();

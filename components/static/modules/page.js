@@ -6,6 +6,8 @@ import { store, stored } from "./storage.js";
 const KEYS_OFF = "mara-keys-off";
 const TOUR_SEEN = "mara-tour";
 const TYPED_INTO = "input, select, textarea, dialog, [contenteditable], [role=listbox], .q-menu";
+const RANGE = ["range", "from", "to"]; // what an address says of the charts' time
+const NO_PAGES = /^\/(api|static|_nicegui|login|logout|metrics)(\/|$)/;
 const MOST_RENEWAL_MS = 60_000; // a new run takes less; after that the server counts as lost
 const SOCKET_POLL_MS = 50;
 const root = document.documentElement;
@@ -41,6 +43,25 @@ export function followKeys() {
     event.preventDefault();
     shown.click();
   });
+}
+
+// An address of this server with the time range of the present page, unless it states something of its own.
+export function withRange(address) {
+  const [own, there] = [new URLSearchParams(location.search), new URL(address, location.href)];
+  const isPage = there.origin === location.origin && !NO_PAGES.test(there.pathname.slice((window.path_prefix ?? "").length));
+  if (!isPage || there.search || there.pathname === location.pathname) return address;
+  for (const key of RANGE) if (own.has(key)) there.searchParams.set(key, own.get(key));
+  return there.href;
+}
+
+// Links take the range of the page along, also into another tab: they are changed before they can be used.
+export function carryRange() {
+  if (!RANGE.some((key) => new URLSearchParams(location.search).has(key))) return;
+  const carry = ({ target }) => {
+    const link = target.closest?.("a[href]");
+    if (link && !link.getAttribute("href").startsWith("#")) link.href = withRange(link.href);
+  };
+  for (const kind of ["pointerover", "focusin", "click"]) document.addEventListener(kind, carry, { capture: true });
 }
 
 // A page without its server must not look alive: it says so, and since when.

@@ -69,6 +69,8 @@ Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[A-
 Whole = Annotated[int, BeforeValidator(_whole)]
 Named = Annotated[str, Field(min_length=1, max_length=MAX_NAMED_LENGTH)]
 """Contract by its id, in any printable form, or site by its id or name."""
+AskedText = Annotated[str, Field(max_length=MAX_NAMED_LENGTH)]
+"""Text of a search; empty finds all."""
 Name = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS)]
 
 

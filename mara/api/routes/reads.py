@@ -9,13 +9,13 @@ from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
 
 from mara.api.problem_body import problem
+from mara.api.routes.exports import CSV, add_exports, add_tables, csv_answer
 from mara.api.routes.inputs import MAX_NUMBER, AskedRange, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
 from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream, last_id_of
-from mara.api.routes.tables.exports import add_exports
-from mara.api.routes.tables.site_table import sites_csv, sites_csv_name
 from mara.api.security.authenticator import identity_in, is_still_known
+from mara.api.tables.site_table import sites_csv, sites_csv_name
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OptimizationSnapshot, OrderRow
@@ -52,6 +52,7 @@ def reading_routes(platform: PlatformApi, stream: EventStream) -> APIRouter:
     _add_past(router, platform)
     _add_orders(router, platform)
     _add_stream(router, stream)
+    add_tables(router, platform)
     add_exports(router, platform)
     return router
 
@@ -85,12 +86,11 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
         """Return every site as of the tick last stored."""
         return snapshot_of(platform).sites
 
-    @router.get("/sites.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+    @router.get("/sites.csv", response_class=Response, responses=CSV)
     async def site_table() -> Response:
         """Return every site as of the tick last stored as a CSV file."""
         now = snapshot_of(platform)
-        headers = {"content-disposition": f'attachment; filename="{sites_csv_name(now)}"'}
-        return Response(sites_csv(now), media_type="text/csv", headers=headers)
+        return csv_answer(sites_csv(now), sites_csv_name(now))
 
     @router.get("/sites/{site_id:path}", responses=documented(404))
     async def site(site_id: Named) -> SiteSnapshot:

@@ -10,7 +10,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints
 from mara.core.plan import Problem
 from mara.core.power_calendar import adder_usd_per_mwh, demand_counts, local_times, power_of
-from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from mara.core.world import row_ticks
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 
@@ -110,11 +110,11 @@ def all_rows(problem: Problem) -> tuple[tuple[int, ...], Ints]:
 
 
 def risk_of_next_day(problem: Problem) -> Floats:
-    """Expected peaks in each of the next 24 hours (24, S)."""
+    """Expected peaks in the present clock hour and each of the 23 after it (24, S)."""
     lengths, rows = all_rows(problem)
     share = expected_terms(problem, lengths, rows).risk_share
-    minutes = np.cumsum((0, *lengths[:-1])) * problem.config.grid.tick_minutes
-    hour = minutes * SECONDS_PER_MINUTE // SECONDS_PER_HOUR
+    grid, begins = problem.config.grid, problem.tick + np.cumsum((0, *lengths[:-1]))
+    hour = np.array([grid.epoch_h(int(tick)) for tick in begins]) - grid.epoch_h(problem.tick)
     table = np.zeros((HOURS_PER_DAY, share.shape[1]))
     near = hour < HOURS_PER_DAY
     np.add.at(table, hour[near], share[near])

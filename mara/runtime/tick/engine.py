@@ -45,7 +45,7 @@ class TickResult:
     outcomes: tuple[Outcome, ...] = ()
     """Outcomes of the orders that the tick took."""
     peak_risk_share: Floats | None = None
-    """Expected coincident peaks of the next hours (24, S); None without such charges."""
+    """Peaks expected in the next clock hours (24, S); None without such charges."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from mara.core.snapshot import SitePoint
 from mara.core.timegrid import TimeGrid
-from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, W_PER_MW
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, W_PER_MW
 from mara.errors import CommandError
 from mara.store.read.metrics import FORMULAS, MetricFormula, MetricHistory, MetricPoint, metric_of
 from mara.store.read.query_scope import site_number, sites_of, tick_range_of
@@ -23,19 +23,18 @@ from mara.store.schema.tables import Market, table_of
 MOST_POINTS: Final = 600
 MOST_ROWS: Final = 6_000
 """Rows of ticks that one answer may read; beyond, hourly roll-ups are read."""
-MOST_HOURS: Final = 10 * 366 * HOURS_PER_DAY
 
 
-def site_series(read_model: ReadModel, site_id: str, hours: int) -> tuple[SitePoint, ...]:
-    """Read the last simulated hours of a site in at most `MOST_POINTS` points.
+def site_series(
+    read_model: ReadModel, site_id: str, from_: datetime | None = None, to: datetime | None = None
+) -> tuple[SitePoint, ...]:
+    """Read a site over ``[from_, to)`` in at most `MOST_POINTS` points; None is no bound.
 
     Raises:
-        CommandError: there is no such site, or `hours` is below 1.
+        CommandError: there is no such site, or a time has no time zone.
     """
-    if hours < 1:
-        raise CommandError(f"a series takes at least 1 hour, {hours} came")
-    site, grid, end_tick = site_number(read_model, site_id), read_model.run().config.grid, read_model.next_tick()
-    source = _source(read_model, site, max(0, end_tick - grid.ticks_of_hours(min(hours, MOST_HOURS))), end_tick, grid)
+    site, grid = site_number(read_model, site_id), read_model.run().config.grid
+    source = _source(read_model, site, *tick_range_of(read_model, grid, from_, to), grid)
     found = read_model.ask(
         # Hours that an older Mara rolled up lack the power of each workload; they are left out.
         f"SELECT {_SITE_COLUMNS} FROM ({source.moments}) m WHERE contracts_w IS NOT NULL"  # noqa: S608  # names of ours

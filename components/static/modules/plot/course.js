@@ -9,6 +9,13 @@ export function placeOf(at, kind) {
   return kind === "day" ? at : new Date(at * MS_PER_S).toISOString().slice(0, -1);
 }
 
+// Epoch seconds of a place on an axis of dates, as plotly writes it: a text, or milliseconds.
+export function secondsOf(place) {
+  if (typeof place === "number") return place / MS_PER_S;
+  const text = place.replace(" ", "T");
+  return Date.parse(text.includes("T") ? text + "Z" : text) / MS_PER_S;
+}
+
 // {at: value} in order of time, with empty points where a gap begins and ends; `holds` for lines whose points hold for
 // a step. A value may be a list, one for each line.
 export function courseOf(all, holds = false) {
@@ -25,6 +32,29 @@ export function courseOf(all, holds = false) {
     course.push(point);
   }
   return course;
+}
+
+// The area between the extremes that points state as `KEY_low` and `KEY_high`: a shape for each stretch of such points,
+// as {x, y} of a trace that plotly fills "toself".
+export function areaOf(course, key, holds, kind) {
+  const x = [], y = [];
+  let stretch = [];
+  const close = (end) => {
+    const corners = holds && end !== undefined && stretch.length ? [...stretch, { ...stretch.at(-1), at: end }] : stretch;
+    const upper = corners.flatMap(({ at, high }, i) => (holds && i ? [[at, corners[i - 1].high], [at, high]] : [[at, high]]));
+    const lower = corners.flatMap(({ at, low }, i) => (holds && i ? [[at, corners[i - 1].low], [at, low]] : [[at, low]]));
+    const shape = [...upper, ...lower.reverse()];
+    if (shape.length) shape.push([shape[0][0], null]);
+    for (const [at, value] of shape) x.push(placeOf(at, kind)), y.push(value);
+    stretch = [];
+  };
+  for (const [at, value] of course) {
+    const low = value?.[`${key}_low`], high = value?.[`${key}_high`];
+    if (low === undefined || high === undefined) close(at);
+    else stretch.push({ at, low, high });
+  }
+  close();
+  return { x, y };
 }
 
 // Half of the steps between points are at most this long.

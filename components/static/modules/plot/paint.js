@@ -1,4 +1,6 @@
-// What all plotly charts share: the theme's colours, the layout, and the data as a CSV file.
+// What all plotly charts share: the theme's colours, the layout, and their data and picture as files.
+const PICTURE = { format: "png", width: 1200, height: 520, scale: 2 };
+
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -48,8 +50,10 @@ export function paint(unit, kind) {
 
 // The whole layout of a chart over time.
 export function layoutOf(unit, kind) {
+  const painted = paint(unit, kind);
   return {
-    ...paint(unit, kind),
+    ...painted,
+    yaxis: { ...painted.yaxis, fixedrange: true }, // zooming is about time
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 48, r: 10, t: 8, b: 28 },
@@ -60,26 +64,46 @@ export function layoutOf(unit, kind) {
   };
 }
 
-// Lines of `cells` as a file that the browser offers to keep.
+// Lines of `cells` as a CSV file that the browser offers to keep.
 export function download(name, lines) {
   const quoted = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value);
   const text = lines.map((cells) => cells.map((value) => quoted(value ?? "")).join(",")).join("\r\n") + "\r\n";
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  link.download = `mara-${name}.csv`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  offer(`mara-${name}.csv`, address);
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
-// Plotly traces over time as lines of a table: a row for each moment, a column for each trace.
-export function tableOf(traces, unit, kind) {
+// What a chart shows as a PNG picture that the browser offers to keep, on the ground of its panel and with a legend.
+export async function downloadPicture(plotly, chart, name, title) {
+  const layout = {
+    ...chart.layout,
+    paper_bgcolor: colour("--panel"),
+    title: { text: title, font: { size: 15, color: colour("--ink") } },
+    margin: { l: 64, r: 24, t: 52, b: 72 },
+    showlegend: true,
+    legend: { orientation: "h", y: -0.2, font: { color: colour("--ink") } },
+  };
+  offer(`mara-${name}.png`, await plotly.toImage({ data: chart.data, layout }, PICTURE));
+}
+
+// Offers what lies at an address as a file to keep.
+function offer(name, address) {
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+}
+
+// Plotly traces over time as lines of a table: a row for each moment that `isShown`, a column for each trace.
+export function tableOf(traces, unit, kind, isShown) {
   const rows = new Map();
   for (const [i, trace] of traces.entries())
     for (const [k, at] of trace.x.entries()) {
       if (!rows.has(at)) rows.set(at, Array(traces.length).fill(null));
       rows.get(at)[i] = trace.y[k];
     }
-  const known = [...rows].filter(([, values]) => values.some((value) => value !== null)); // the rest are marks of gaps
+  const isKnown = (values) => values.some((value) => value !== null); // the rest are marks of gaps
+  const known = [...rows].filter(([at, values]) => isShown(at) && isKnown(values));
   const ordered = known.sort(([one], [other]) => (one < other ? -1 : 1));
   const body = ordered.map(([at, values]) => [kind === "day" ? at : `${at}Z`, ...values]);
   return [[kind === "day" ? "day" : "utc", ...traces.map((trace) => `${trace.name} [${unit}]`)], ...body];

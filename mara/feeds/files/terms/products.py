@@ -66,9 +66,14 @@ def shipped_products() -> list[str]:
 
 
 def products_beside(fleet_name: str) -> str | None:
-    """Find the products file beside a fleet file; None where there is none."""
+    """Find the products file beside a fleet file, or of a shipped fleet's name.
+
+    None where there is none.
+    """
+    if not fleet_name.endswith(".toml"):
+        return fleet_name if fleet_name in shipped_products() else None
     beside = Path(fleet_name).parent / PRODUCTS_FILE
-    return str(beside) if fleet_name.endswith(".toml") and beside.is_file() else None
+    return str(beside) if beside.is_file() else None
 
 
 def _product_of(table: ProductTable, fleet: Fleet) -> ReserveProduct:

@@ -1,6 +1,7 @@
-"""Exports of stored tables as files, each written to a temporary folder first.
+"""Exports of the stored run: tables as files, and what a search finds as CSV.
 
-Folders that a killed server left behind are removed when the next server starts.
+Whole tables are written to a temporary folder first. Folders that a killed server left behind are removed when the
+next server starts.
 """
 
 import asyncio
@@ -8,15 +9,18 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from mara.api.routes.inputs import AskedRange
-from mara.api.routes.platform_api import PlatformApi
+from mara.api.routes.inputs import AskedRange, AskedText
+from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
+from mara.api.tables.contract_table import contracts_csv, contracts_csv_name
+from mara.core.contract import TierKey
+from mara.core.standing import ContractSearch, Standing
 from mara.store.read.export import EXPORT_TABLES
 from mara.store.read.table_file import EXPORT_FORMATS
 
@@ -27,6 +31,34 @@ MAX_EXPORTS_AT_ONCE: Final = 2
 _FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}}
 }
+
+CSV: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {}}}}
+
+
+def add_tables(router: APIRouter, platform: PlatformApi) -> None:
+    """Add the routes of tables that a search makes smaller."""
+
+    @router.get("/contracts.csv", response_class=Response, responses=CSV)
+    async def contract_table(
+        standing: Annotated[Standing, Query(alias="state")] = "",
+        tier: Literal["", TierKey] = "",
+        text: Annotated[AskedText, Query(alias="search")] = "",
+    ) -> Response:
+        """Return the contracts that a search finds as a CSV file.
+
+        It has all live contracts and the newest ended ones. `state` is live, waiting, off, danger, broken or ended;
+        `search` is part of a customer or of an id.
+        """
+        now = snapshot_of(platform)
+        stored = await or_not_there(platform.archive.contracts("all"))
+        found = contracts_csv(now, stored, ContractSearch(standing=standing, tier=tier, text=text))
+        return csv_answer(found, contracts_csv_name(now))
+
+
+def csv_answer(content: bytes, name: str) -> Response:
+    """Answer with a CSV file that a browser saves under a name."""
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="text/csv", headers=headers)
 
 
 def add_exports(router: APIRouter, platform: PlatformApi) -> None:

@@ -1,0 +1,1 @@
+"""Panels of the power page: bill, peaks, grid products, batteries and supply."""

@@ -1,0 +1,165 @@
+"""Panels of peaks: those that are billed, and the risk of the system's next."""
+
+from collections.abc import Mapping
+from datetime import UTC, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from components.power.power_figures import risk_text
+from components.shared import format as text
+from components.shared.bar_chart import Bar, BarChart, bar_legend
+from components.shared.live import LiveTable, TableColumn
+from components.shared.theme import element, panel, scroll
+from components.shared.view_model import Channel, Shown, cell
+from mara.core.power_snapshot import SitePowerSnapshot
+from mara.core.snapshot import SiteSnapshot, Snapshot
+from mara.core.units import SECONDS_PER_HOUR, TOLERANCE_MW
+
+PEAK_COLUMNS: Final = (
+    TableColumn(key="site", label="Site"),
+    TableColumn(key="now", label="Now", look="number", hint="Drawn from the connection, batteries included."),
+    TableColumn(key="peak", label="Peak so far", look="number", hint="Highest counted mean of an interval."),
+    TableColumn(key="target", label="Target", look="number", hint="Peak that the plan in force is ready to pay for."),
+    TableColumn(key="next", label="One more MW", look="number", hint="Cost of a megawatt above the peak so far."),
+)
+RISK_COLUMNS: Final = (
+    TableColumn(key="site", label="Site"),
+    TableColumn(key="risk", label="Risk", look="number", hint="Peaks expected in the next 24 hours."),
+    TableColumn(key="when", label="Most at", look="number", hint="Local hour with the highest risk, and its own."),
+    TableColumn(key="peak", label="Load at the peak so far", look="number", hint="Below it the system's demand then."),
+    TableColumn(key="cost", label="A MW at a peak", look="number", hint="What one megawatt drawn at a peak costs."),
+)
+RISK_BARS: Final = (Bar(key="risk", name="Expected peaks in the hour, site with the highest risk", look="bar-1"),)
+RULE: Final = (
+    "The chance of a day is that its expected demand exceeds the month's peaks so far, times the chance that too few "
+    "of the days left of the month rise higher; those are taken to be like the last thirty days. It is spread over "
+    "the day's hours by expected demand, which is forecast the day before."
+)
+NO_CHARGE: Final = "No site has a coincident peak charge."
+NO_RISK: Final = "No peak is expected in the next 24 hours: those of the month so far are out of reach, or none counts."
+
+
+def demand_panel(first: Channel) -> None:
+    """Draw the peaks that demand charges bill; `demand_channel` states them."""
+    how = "A demand charge bills the month's highest power: what is drawn below it costs nothing more."
+    with panel("Peaks that are billed", "", how), scroll("Peaks that are billed, by site"):
+        LiveTable(
+            "demand-peaks",
+            columns=PEAK_COLUMNS,
+            caption="Peaks that are billed, by site",
+            empty="No site has a demand charge.",
+            first=first,
+        )
+
+
+def risk_panel(first: Channel, hours: Channel) -> None:
+    """Draw the risk of the system's next peak.
+
+    `risk_channel` and `hour_channel` state it.
+    """
+    with panel("Risk of the system's peak") as top:
+        with top:
+            bar_legend(RISK_BARS)
+        with scroll("Risk of the system's peak, by site"):
+            LiveTable(
+                "peak-risk",
+                columns=RISK_COLUMNS,
+                caption="Risk of the system's peak, by site",
+                empty=NO_CHARGE,
+                first=first,
+            )
+        element("p", "note", RULE)
+        with scroll("Risk of the system's peak, by hour"):
+            BarChart(
+                "risk-hours",
+                unit="%",
+                caption="Risk of the system's peak, by hour",
+                series=RISK_BARS,
+                empty=NO_RISK,
+                first=hours,
+                decimals=1,
+            )
+
+
+def demand_channel(snapshot: Snapshot) -> Channel:
+    """Return a row for each site with a demand charge, in the fleet's order."""
+    places = _places(snapshot)
+    return {
+        site.site_id: {
+            "rank": -place,
+            "site": _link(site, places),
+            "now": _drawn(site),
+            "peak": text.mw(site.peak_mw),
+            "target": text.NOTHING if site.peak_target_mw is None else text.mw(site.peak_target_mw),
+            "next": text.usd(site.next_mw_usd or 0.0),
+        }
+        for place, site in enumerate(snapshot.power)
+        if site.peak_mw is not None
+    }
+
+
+def risk_channel(snapshot: Snapshot) -> Channel:
+    """Return a row for each site with a coincident peak charge, in the fleet's order."""
+    places = _places(snapshot)
+    return {
+        site.site_id: {
+            "rank": -place,
+            "site": _link(site, places),
+            "risk": " ".join(risk_text(sum(site.peak_risk_share))) if site.peak_risk_share else text.NOTHING,
+            "when": _riskiest(site, snapshot, places),
+            "peak": text.NOTHING
+            if site.load_at_peak_mw is None or site.system_peak_mw is None
+            else cell(text.mw(site.load_at_peak_mw), note=f"system {text.number(site.system_peak_mw)} MW"),
+            "cost": text.usd(site.coincident_mw_usd),
+        }
+        for place, site in enumerate(snapshot.power)
+        if site.coincident_mw_usd is not None
+    }
+
+
+def hour_channel(snapshot: Snapshot) -> Channel:
+    """Return the highest risk of any site in each of the hours to come."""
+    risks = [site.peak_risk_share for site in snapshot.power if site.peak_risk_share]
+    percents = [round(100.0 * max(hour), 1) for hour in zip(*risks, strict=True)]
+    return hour_rows(snapshot, [{"risk": percent} for percent in percents]) if any(percents) else {}
+
+
+def hour_rows(snapshot: Snapshot, values: list[dict[str, float]]) -> Channel:
+    """Label values of the present clock hour and those after it.
+
+    In local time where all sites share one, else UTC.
+    """
+    zones = {site.timezone for site in snapshot.sites}
+    clock = ZoneInfo(zones.pop()) if len(zones) == 1 else UTC
+    begin = snapshot.at.replace(minute=0, second=0, microsecond=0)
+    hours: Channel = {}
+    for place, row in enumerate(values):
+        at = begin + timedelta(hours=place)
+        suffix = " UTC" if clock is UTC else ""
+        key = str(int(at.timestamp()) // SECONDS_PER_HOUR)
+        hours[key] = {"rank": -int(key), "label": f"{at.astimezone(clock):%H:%M}{suffix}", **row}
+    return hours
+
+
+def _places(snapshot: Snapshot) -> Mapping[str, SiteSnapshot]:
+    return {site.id: site for site in snapshot.sites}
+
+
+def _link(site: SitePowerSnapshot, places: Mapping[str, SiteSnapshot]) -> Shown:
+    known = places.get(site.site_id)
+    return cell(known.name if known else site.site_id, href=f"/sites/{site.site_id}")
+
+
+def _drawn(site: SitePowerSnapshot) -> Shown:
+    """Power drawn now; marked where it would raise the peak that is planned."""
+    most = max(site.peak_mw or 0.0, site.peak_target_mw or 0.0)
+    return cell(text.mw(site.drawn_mw), "warn" if site.drawn_mw > most + TOLERANCE_MW else "")
+
+
+def _riskiest(site: SitePowerSnapshot, snapshot: Snapshot, places: Mapping[str, SiteSnapshot]) -> Shown:
+    risks, known = site.peak_risk_share, places.get(site.site_id)
+    if known is None or not risks or max(risks) <= 0.0:
+        return text.NOTHING
+    hour = max(range(len(risks)), key=risks.__getitem__)
+    at = snapshot.at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=hour)
+    return cell(f"{at.astimezone(ZoneInfo(known.timezone)):%H:%M}", note=" ".join(risk_text(risks[hour])))

@@ -1,1 +1,0 @@
-"""Tables as files: exports of stored tables, and the sites of the newest tick."""

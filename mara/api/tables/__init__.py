@@ -1,0 +1,1 @@
+"""Tables of the API as CSV files, for spreadsheets."""
