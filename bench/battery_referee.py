@@ -99,9 +99,9 @@ def schedule_mw(
     start_mwh: float = HALF * ENERGY_MWH,
     end_mwh: float = HALF * ENERGY_MWH,
 ) -> Floats:
-    """Find the best schedule from one state of charge to another: power drawn in each step, less than 0 when feeding.
+    """Find the best schedule between two states of charge, by power drawn (H,) [MW].
 
-    Steps have a direction where the price is not above zero; elsewhere going both ways loses money.
+    Power is less than 0 when the battery feeds in.
     """
     price = np.asarray(price_usd_per_mwh, dtype=np.float64) * dt_h
     steps = len(price)

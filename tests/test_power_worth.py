@@ -1,4 +1,4 @@
-"""The figures of the power contract: their arithmetic on small cases, and what no forecast may know."""
+"""The benchmark of the power contract: arithmetic on small cases, no later data."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_a_battery_that_is_nearly_empty_charges_to_where_it_has_to_end() -> None
 
 
 def test_no_battery_burns_energy_at_negative_prices() -> None:
-    """It begins and ends half full, so that one hour at a negative price leaves it nothing to do."""
+    """A battery that begins and ends half full has no use for one negative price."""
     assert schedule_mw([-50.0], 1.0) == pytest.approx([0.0])
 
 
@@ -43,7 +43,7 @@ def test_a_day_that_is_like_the_days_before_is_forecast_as_they_were() -> None:
 
 
 def test_more_demand_than_of_late_raises_a_forecast_as_it_did_before() -> None:
-    """On every day of the past a demand 1,000 MW above the days before came with a higher price."""
+    """In the past, demand 1,000 MW above the days before came with a higher price."""
     demand = 5e4 + 1e3 * (np.arange(30) % 2)[:, None] * np.ones(24)
     price = 20.0 + (demand[:-1] - 5e4) / 100.0
     high, low = day_forecast(price, demand), day_forecast(price, np.vstack([demand[:-1], demand[:1]]))
@@ -81,7 +81,10 @@ def test_drawn_demand_is_near_its_forecast_and_the_same_for_a_seed() -> None:
 
 
 def test_a_summer_peak_is_caught_by_the_hours_whose_risk_was_high_that_morning() -> None:
-    """July's demand is flat but for a day of 80 GW at 17:00; the last day is as high by forecast and comes lower."""
+    """July's demand is flat but for one day of 80 GW at 17:00.
+
+    The last day is as high by forecast and comes lower.
+    """
     days = [[datetime(2024, 7, day, hour, tzinfo=UTC) for hour in range(24)] for day in range(1, 32)]
     forecast = [np.full(24, 5e4) for _ in days]
     for day in (19, 30):
@@ -102,7 +105,10 @@ def test_a_morning_s_risk_knows_nothing_of_the_days_to_come() -> None:
 
 
 def test_coincident_peaks_accrue_a_quarter_of_the_year_s_price_each() -> None:
-    """60,000 USD per MW and year over four months are 15,000 each: at 1, 0.5, 0 and 1 MW 37,500 USD."""
+    """60,000 USD per MW and year over four months are 15,000 each.
+
+    At 1, 0.5, 0 and 1 MW they cost 37,500 USD.
+    """
     months, demand = np.repeat([6, 7, 8, 9], 2), np.array([1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 1.0])
     peaks = peak_hours(months, demand)
     assert peaks.tolist() == [1, 2, 5, 6]
@@ -111,7 +117,7 @@ def test_coincident_peaks_accrue_a_quarter_of_the_year_s_price_each() -> None:
 
 
 def test_the_bound_runs_a_month_only_where_it_earns_more_than_its_peak_costs() -> None:
-    """A peak of 1 MW costs 6,000 USD; miners earn 10 USD a MWh in 700 hours, or in 500.
+    """A peak of 1 MW costs 6,000 USD; miners earn 10 USD/MWh for 700 hours or 500.
 
     At a flat price the battery has nothing to do.
     """

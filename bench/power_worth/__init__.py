@@ -1,1 +1,4 @@
-"""What planning with the power contract is worth, on ERCOT's prices of 2024 and the default fleet."""
+"""Benchmark of the money that planning with the power contract earns.
+
+Prices are ERCOT's of 2024; the fleet is the default one.
+"""

@@ -1,7 +1,7 @@
-"""`python -m bench.power_worth`: what planning with the power contract is worth, without knowing what will come.
+"""Command `python -m bench.power_worth`: worth of planning with power contracts.
 
-Prints each figure as soon as it is found. `--only` chooses parts; all of them take about half an hour of CPU time, the
-first three about five minutes.
+Plans do not know the future. Prints each figure as soon as it is found. `--only` chooses parts; all of them take
+about half an hour of CPU time, the first three about five minutes.
 """
 
 import argparse

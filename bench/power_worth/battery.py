@@ -1,6 +1,6 @@
-"""Share of the best that a battery earns when it does not know the prices to come, on ERCOT's hub in 2024.
+"""Earnings of a battery with forecast prices, as a share of those in hindsight.
 
-1 MW and 2 MWh, 85 % there and back split evenly, half full at both ends of each local day, as in
+1 MW and 2 MWh at ERCOT's hub in 2024, 85 % there and back split evenly, half full at both ends of each local day, as in
 `bench.battery_referee`. Two businesses: a schedule fixed before the day-ahead auction and settled at what clears there,
 and a battery that is planned anew every quarter of an hour and settled in real time.
 """
@@ -23,20 +23,29 @@ from mara.feeds.files.history import History
 from mara.feeds.replay import ReplayFeed
 
 WINDOWS_DAYS: Final = (3, 7, 14)
-"""Windows of days whose mean course is the usual one. Chosen on the first half of the year."""
+"""Windows of days whose mean course is the usual one.
+
+They were chosen on the first half of the year.
+"""
 FIRST_DAY: Final = 60
-"""Day of the year before which nothing is forecast: the response to demand needs a past."""
+"""First day of the year with a forecast, which needs earlier days to learn from."""
 CENTRE_USD_PER_MWH: Final = 25.0
 SCALE_USD_PER_MWH: Final = 15.0
-"""Prices are averaged in asinh((price - centre) / scale), so that one spike does not bend the course of a day."""
+"""Scale of asinh((price - centre) / scale), in which prices are averaged.
+
+One spike thus does not bend the course of a day.
+"""
 QUARTER_H: Final = 0.25
 QUARTERS: Final = 4
 SPRING_HOUR: Final = 2
-"""Local hour that the day of 23 hours lacks, and that the day of 25 hours has twice."""
+"""Local hour that the day of 23 hours lacks and the day of 25 hours has twice."""
 
 
 def as_24(hours: Sequence[float] | Floats) -> Floats:
-    """Bring a local day to 24 hours: the missing hour repeats the one before, of two equal ones the first stays."""
+    """Bring a local day to 24 hours.
+
+    A missing hour repeats the one before; of two equal hours the first stays.
+    """
     day = np.asarray(hours, dtype=np.float64)
     if len(day) < HOURS_PER_DAY:
         return np.insert(day, SPRING_HOUR, day[SPRING_HOUR - 1])
@@ -51,10 +60,10 @@ def as_long_as(day: Floats, hours: int) -> Floats:
 
 
 def day_forecast(price_usd_per_mwh: Floats, demand_mw: Floats) -> Floats:
-    """Forecast the prices of an auction by hour, from those of the days before and the demand forecast (24,).
+    """Forecast an auction's prices by hour, from past prices and demand (24,).
 
-    The usual course of the last days, and what demand is forecast to differ from theirs, times the response of price
-    to such differences on all days before.
+    It is the usual course of the last days, and what demand is forecast to differ from theirs, times the response of
+    price to such differences on all days before.
 
     Args:
         price_usd_per_mwh: cleared prices of the days before, oldest first (D, 24).
@@ -76,7 +85,10 @@ def _usual(values: Floats, day: int) -> Floats:
 
 
 def auction_usd(prices: Path) -> Floats:
-    """Earn each day by a schedule made before the auction, and by the best one, from `FIRST_DAY` on (D, 2) [USD]."""
+    """Earn each day by a schedule before the auction, and by the best (D, 2) [USD].
+
+    Days begin at `FIRST_DAY`.
+    """
     days = days_of(prices, "day-ahead")
     cleared = np.array([as_24(day) for day in days.values()])
     start = datetime.strptime(next(iter(days)), "%m/%d/%Y").replace(tzinfo=grain.ZONE)
@@ -94,10 +106,10 @@ def auction_usd(prices: Path) -> Floats:
 
 
 def real_time_usd(history: History, price_of_days: Sequence[Sequence[float]], first: int, stride: int = 1) -> Floats:
-    """Earn days in real time: planned anew each quarter, and by the best schedule, from day `first` on (D, 2) [USD].
+    """Earn days in real time, planned anew each quarter, and at best (D, 2) [USD].
 
-    The prices of the day to come are those that a replay expects: day-ahead prices are known, and of real time the
-    quarters that are over.
+    Days begin at `first`. The prices of the day to come are those that a replay expects: day-ahead prices are known, and
+    of real time the quarters that are over.
     """
     config = RunConfig(
         fleet=grain.fleet_of(history), grid=TimeGrid(start=history.start, tick_minutes=history.step_minutes)
@@ -125,7 +137,10 @@ def _rolled_mw(feed: ReplayFeed, begin: int, quarters: int) -> Floats:
 
 
 def _after(stored_mwh: float, draws_mw: float) -> float:
-    """Store or deliver for a quarter; the solver's rounding leaves no energy below zero or above the most."""
+    """Store or deliver energy for a quarter, within the battery's bounds.
+
+    The solver's rounding would leave energy below zero or above the most.
+    """
     change = draws_mw * ONE_WAY_SHARE if draws_mw > 0.0 else draws_mw / ONE_WAY_SHARE
     return min(max(stored_mwh + QUARTER_H * change, 0.0), ENERGY_MWH)
 

@@ -1,4 +1,4 @@
-"""Demand of ERCOT's system in 2024: its day-ahead forecast, and a drawn course around it."""
+"""Demand of ERCOT's system in 2024: the day-ahead forecast, and a random course."""
 
 import csv
 from datetime import UTC, datetime
@@ -14,13 +14,16 @@ from mara.errors import FeedInvalid
 FILE: Final = "demand_forecast_and_temperature.csv"
 DAY_ERROR_SD_SHARE: Final = 0.02
 HOUR_ERROR_SD_SHARE: Final = 0.005
-"""Error of a day-ahead forecast: of a day as a whole, and of each hour beside it. Chosen."""
+"""Chosen errors of a day-ahead forecast: of a whole day, and of each hour in it."""
 MOST_MISSING_HOURS: Final = 1
-"""Longest gap of the published forecast that is bridged by a straight line: 2024 has one hour without a value."""
+"""Longest gap of the published forecast that is filled by a straight line.
+
+2024 has one hour without a value.
+"""
 
 
 def demand_by_hour(folder: Path, start: datetime, hours: int) -> Floats:
-    """Read the day-ahead forecast of the system's demand, by hour from `start` on [MW].
+    """Read the day-ahead forecast of the system's demand by hour from `start` [MW].
 
     Raises:
         FeedInvalid: an hour is missing for longer than is bridged.
@@ -42,7 +45,10 @@ def demand_by_hour(folder: Path, start: datetime, hours: int) -> Floats:
 
 
 def drawn_demand_mw(forecast_mw: Floats, seed: int) -> Floats:
-    """Draw a course of demand around its forecast: each day is off as a whole, and each hour a little."""
+    """Draw a course of demand around its forecast (H,) [MW].
+
+    Each day differs as a whole, and each hour a little.
+    """
     draw, count = np.random.default_rng(seed), len(forecast_mw)
     days = -(-count // HOURS_PER_DAY)
     of_day = np.repeat(draw.normal(0.0, DAY_ERROR_SD_SHARE, days), HOURS_PER_DAY)[:count]

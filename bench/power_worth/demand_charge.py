@@ -1,4 +1,4 @@
-"""A year under a demand charge: plans made day by day beside the best that anybody could have earned.
+"""Benchmark of a year under a demand charge: daily plans beside the best result.
 
 One megawatt of miners and a battery of 1 MW and 2 MWh at ERCOT's day-ahead prices of 2024. Each local day is planned at
 its begin, with its prices known and the month's peak so far remembered. The bound knows the whole year at once and pays
@@ -30,7 +30,7 @@ from mara.runtime.backtest import backtest
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChargedYear:
-    """What a run under a demand charge earned and drew.
+    """Earnings and power of a run under a demand charge.
 
     Attributes:
         drawn_mw: mean power of each hour (H,). month_numbers: local month of each hour (H,).
@@ -44,7 +44,7 @@ class ChargedYear:
 
     @property
     def unpaid_usd(self) -> float:
-        """Largest difference between what was posted up to an hour and the price of the peaks up to it."""
+        """Largest difference between charges posted and the price of peaks, by hour [USD]."""
         owed = np.zeros(len(self.drawn_mw))
         for month in np.unique(self.month_numbers):
             hours = self.month_numbers == month
@@ -99,7 +99,7 @@ def months_of(history: History) -> Ints:
 
 
 def bound_usd(price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float) -> float:
-    """Find the most that the miners and the battery can earn when all prices are known [USD].
+    """Find the most that miners and battery can earn when all prices are known [USD].
 
     The battery ends no emptier than it began. Going both ways at once is allowed, so that it is a bound.
     """

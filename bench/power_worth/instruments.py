@@ -1,8 +1,8 @@
-"""Worth of each instrument of the power contract: a run with plans that know it, and with plans that do not.
+"""Worth of each instrument of the power contract, by runs with and without it.
 
-Two runs: the default fleet for thirty days of July in the synthetic world, and one megawatt of miners worth 80 USD/MWh
-for 2024 at ERCOT's day-ahead prices. Both are planned by `lp` in ticks of an hour, anew every
-three hours. Terms are round figures, chosen.
+Plans know the instrument or not. Two runs: the default fleet for thirty days of July in the synthetic world, and one
+megawatt of miners worth 80 USD/MWh for 2024 at ERCOT's day-ahead prices. Both are planned by `lp` in ticks of an hour,
+anew every three hours. Terms are round figures, chosen.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,10 @@ SEED: Final = 7
 START: Final = datetime(2025, 7, 1, tzinfo=UTC)
 HORIZON_HOURS: Final = 24
 HELD_TICKS: Final = 3
-"""Ticks for which a plan stands: a year costs a third of the time, and day-ahead prices do not change meanwhile."""
+"""Ticks for which a plan stands, so that a year costs a third of the time.
+
+Day-ahead prices do not change meanwhile.
+"""
 SUMMER: Final = (6, 7, 8, 9)
 EVENING: Final = TermTimes(weekday_numbers=(1, 2, 3, 4, 5), hour_numbers=(16, 17, 18, 19))
 SUMMER_PEAKS: Final = CoincidentPeakCharge(
@@ -71,9 +74,10 @@ class Case:
 
 
 def default_fleet_case(days: int = DAYS) -> Case:
-    """The shipped fleet in the synthetic world, with charges at every site and the rest in Texas.
+    """The default fleet in the synthetic world, with all instruments in Texas.
 
-    Coincident peaks, the battery and ERCOT's products are those of the site in Texas.
+    Other sites have a demand charge and an adder. Coincident peaks, the battery and ERCOT's products are those of
+    Texas.
     """
     config = RunConfig(fleet=with_terms(read_fleet("global_ten")), grid=TimeGrid(start=START, tick_minutes=60))
     feed = seeded_feed(read_settings({}, {}), config, SEED, None)
@@ -96,9 +100,10 @@ def with_terms(fleet: Fleet) -> Fleet:
 
 
 def ercot_case(prices: Path, folder: Path, hours: int | None = None) -> Case:
-    """One megawatt of miners and a battery on a year of ERCOT's day-ahead prices, with all instruments.
+    """One megawatt of miners and a battery, with all instruments, for a year.
 
-    The system's demand is its day-ahead forecast with a drawn error: the files have no measured one.
+    Prices are ERCOT's day-ahead ones. The system's demand is its day-ahead forecast with a drawn error: the files
+    have no measured one.
     """
     history = grain.history_of(prices, folder, spec=grain.DAY_AHEAD_SPEC)
     forecast = demand_by_hour(prices, history.start, history.step_count)
@@ -145,7 +150,7 @@ class Held:
 
 
 def worths_usd(case: Case, policy: str = "lp") -> Iterator[tuple[str, float]]:
-    """Measure the profit with all instruments, and then how much less it is without each [USD]."""
+    """Measure the profit with all instruments, and the loss without each one [USD]."""
     optimizer = optimizer_of(policy)
     profit = profit_usd(case, Held(optimizer))
     yield "all", profit

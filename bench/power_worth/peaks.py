@@ -1,8 +1,9 @@
-"""How many of ERCOT's four summer peaks a warning on the day's morning catches, by the hours that are curtailed for it.
+"""Share of ERCOT's summer peaks that a warning in the morning catches.
 
-Each day at midnight the hours of the day get the risk that runs use (`mara.optimizers.flexibility.peak_risk`), from the
-demand forecast of the day and the demand of the days before; an hour whose risk reaches a threshold is curtailed. The
-files have no measured demand: it is the forecast itself, or drawn around it with an error of 2 % by day.
+There are four peaks; the share depends on the hours that are curtailed for it. Each day at midnight its hours
+get the risk that runs use (`mara.optimizers.flexibility.peak_risk`), from the demand forecast of the day and the demand
+of the days before; an hour whose risk reaches a threshold is curtailed. The files have no measured demand: it is the
+forecast itself, or drawn around it with an error of 2 % by day.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,10 @@ def risks(
 def recalls(
     days: Sequence[Sequence[datetime]], risk_share: Sequence[Floats], demand_mw: Sequence[Floats]
 ) -> tuple[Recall, ...]:
-    """Count for each threshold the months whose highest hour was curtailed, and the hours of all of them."""
+    """Count by threshold the months whose highest hour was curtailed, and the hours.
+
+    Hours are those of all months together.
+    """
     months = np.array([at.month for day in days for at in day])
     risk, demand = np.concatenate(risk_share), np.concatenate(demand_mw)
     peaks = peak_hours(months, demand)

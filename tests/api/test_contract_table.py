@@ -1,4 +1,4 @@
-"""Contracts as a CSV file: what a search finds, live ones with all figures, and no text that starts a formula."""
+"""Contracts as a CSV file: rows of a search, all figures, no spreadsheet formulas."""
 
 import csv
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The charts of a page share their range: zoomed along time together, kept as files, and carried on by links."""
+"""Charts of a page share one time range, which is zoomed, exported and linked."""
 
 import pytest
 from playwright.sync_api import Page

@@ -1,4 +1,4 @@
-"""Runs with power terms whose miners in the west draw what a test says."""
+"""Runs with power terms, in which a test sets the load of miners in the west."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.builders import START, WEST, config, fleet, observation, step, world
 
 USD = 1_000_000
 PUE = 1.06
-"""Of air miners at 15 C: what they draw is told in megawatts at the meter."""
+"""PUE of air miners at 15 C; their load is given in megawatts at the meter."""
 
 
 def terms_of(export: Sequence[float] = (0.0, 0.0, 0.0), **parts: Any) -> PowerTerms:

@@ -1,4 +1,4 @@
-"""Bills and their forecast, batteries' plans and contract shapes, as the outside is told of them."""
+"""Power terms in snapshots: bills and their forecast, battery plans, and supply."""
 
 from dataclasses import replace
 
@@ -21,7 +21,10 @@ from tests.core.power_runs import ran, run_of, state_of, terms_of
 
 
 def test_a_bill_is_forecast_by_the_hours_left_but_charges_on_peaks_stand() -> None:
-    """48 of 480 hours are billed: what grows with them is ten times as much. A peak of 4 MW instead of 3 is planned."""
+    """48 of 480 hours are billed, so that charges on energy grow tenfold.
+
+    A peak of 4 MW instead of 3 is planned.
+    """
     charge = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60)
     of = run_of(terms_of(demand=(charge,), adders=(AdderCharge(site=WEST, usd_per_mwh=4.0),)))
     state = state_of(ran(of, [3.0, 2.0])[-1])
@@ -47,7 +50,10 @@ def test_a_bill_begins_with_the_local_month_or_with_the_run() -> None:
 
 
 def test_what_batteries_do_next_is_told_by_the_clock_hour() -> None:
-    """A plan of 15 minutes at 4 MW, 45 at rest, and two hours of charging with 6 MW, looked at from its second step."""
+    """The plan rests 45 minutes after 15 at 4 MW, then charges two hours with 6 MW.
+
+    It is looked at from its second step.
+    """
     battery = SiteBattery(
         site=WEST,
         power_mw=10.0,

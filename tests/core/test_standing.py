@@ -1,4 +1,4 @@
-"""A search for contracts finds those of a standing, a tier and a text, live and ended alike."""
+"""A search for contracts by standing, tier and text finds live and ended ones."""
 
 from dataclasses import replace
 

@@ -114,7 +114,7 @@ def test_a_run_with_all_terms_stops_goes_on_and_comes_out_the_same_again(tmp_pat
 
 
 def test_plans_under_a_demand_charge_that_stop_in_mid_month_go_on_as_if_they_had_not(tmp_path: Path) -> None:
-    """The month's peak so far is remembered, so that the program pays for no peak twice."""
+    """The month's peak so far is stored, so that no peak is paid twice."""
     hashes = []
     for name, parts in (("stopped", (5, 5)), ("straight", (10,))):
         url = url_of(tmp_path / f"{name}.db")

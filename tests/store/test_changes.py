@@ -94,7 +94,10 @@ def test_a_change_of_any_column_is_found_or_declared_as_not_covered(pristine: Pa
 
 
 def is_found_without_its_rows(table: str) -> bool:
-    """Say whether the check claims to miss all rows of a table; an end that nothing knows can be taken away."""
+    """True if the check claims to notice that all rows of a table are gone.
+
+    It does not where rows can be removed from an end that nothing else records.
+    """
     return not COVERAGE[table].by.startswith("nothing") and "taken from its end" not in COVERAGE[table].by
 
 

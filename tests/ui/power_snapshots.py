@@ -1,4 +1,4 @@
-"""Power terms to look at: two sites with every instrument, a call under way, moving a little with the tick."""
+"""Made-up power terms: two sites, every instrument, a call, varying by tick."""
 
 from mara.core.power_bill import BillPart
 from mara.core.power_snapshot import AwardSnapshot, SitePowerSnapshot, SupplySnapshot

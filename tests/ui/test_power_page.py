@@ -1,4 +1,4 @@
-"""The power page: bill, peaks, products, batteries and supply, and what a fleet without power terms sees."""
+"""The power page: bill, peaks, products, batteries, supply, or no terms at all."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""The time range of a page's charts: read from its address, past or going on."""
+"""The time range of a page's charts, read from its address.
+
+It is past, or goes on with the run.
+"""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
