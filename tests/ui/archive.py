@@ -6,7 +6,16 @@ from functools import lru_cache
 
 from mara.core.alert import Alert
 from mara.core.explanation import Explanation, Fact
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization, SignalEntry
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    Decision,
+    EvidenceTick,
+    Ledger,
+    MoneyLine,
+    Optimization,
+    SignalEntry,
+)
 from mara.core.plan import Claim, Provenance
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
 from mara.errors import CommandError, StoreRefused
@@ -66,6 +75,13 @@ class FakeArchive:
             LedgerSum(kind=kind, amount_micro_usd=amount * (to_tick - from_tick))
             for kind, amount in zip(LEDGER_KINDS, MICRO_USD, strict=True)
         )
+
+    async def daily_ledgers(
+        self, from_: datetime | None = None, to: datetime | None = None, site_id: str | None = None
+    ) -> tuple[Ledger, ...]:
+        self._ask(f"daily_ledgers {from_} {to} {site_id}")
+        first = START if from_ is None else from_
+        return tuple(_ledger_of(first + timedelta(days=day), site_id or "", day + 1) for day in range(2))
 
     async def decisions(self, site_id: str, limit: int = 50) -> tuple[Decision, ...]:
         self._ask(f"decisions {site_id} {limit}")
@@ -232,4 +248,18 @@ def _point_of(tick: int, site_id: str) -> SitePoint:
         gpu_mw=site.gpu_mw,
         asic_mw=site.asic_mw,
         contracts_mw=site.contracts_mw,
+    )
+
+
+def _ledger_of(day: datetime, site_id: str, factor: int) -> Ledger:
+    amounts = {kind: amount * factor for kind, amount in zip(LEDGER_KINDS, MICRO_USD, strict=True)}
+    money = tuple(MoneyLine(kind=kind, tier="", amount_micro_usd=amount) for kind, amount in amounts.items())
+    return Ledger(
+        site_id=site_id,
+        starts_at=day,
+        ends_at=day + timedelta(days=1),
+        ticks_count=288,
+        money=money,
+        cash_micro_usd=-sum(amounts.values()),
+        energy=(),
     )
