@@ -1,7 +1,7 @@
-"""A battery on a year of ERCOT's prices, each local day alone, beside a program of its own by scipy.
+"""Benchmark of a battery's year against an independent program, solved by scipy.
 
-1 MW and 2 MWh, 85 % there and back split evenly, half full at both ends of a day; hours day-ahead and quarters in real
-time. The published referee of such batteries is the same day-by-day optimum.
+Prices are ERCOT's, each local day alone: 1 MW and 2 MWh, 85 % there and back split evenly, half full at both ends of a
+day; hours day-ahead and quarters in real time. The published referee of such batteries is the same day-by-day optimum.
 """
 
 import csv
@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from mara.core.arrays import Floats
 from mara.optimizers.problem_answer import answer_by_lp, plain_of
 from mara.optimizers.problem_file import problem_of
 
@@ -26,7 +27,10 @@ FILES: Final = {"day-ahead": ("NP4-190-CD_DAM_SPP.csv", 1.0), "real-time": ("NP6
 
 
 def days_of(folder: Path, market: str) -> dict[str, list[float]]:
-    """Read the prices of each local day, in the file's order, 23 to 25 hours each [USD/MWh]."""
+    """Read the prices of each local day, in the file's order [USD/MWh].
+
+    A day has 23 to 25 hours.
+    """
     days: dict[str, list[float]] = defaultdict(list)
     with (folder / FILES[market][0]).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -35,7 +39,7 @@ def days_of(folder: Path, market: str) -> dict[str, list[float]]:
 
 
 def problem_with(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, Any]:
-    """State a day as a problem file of `mara plan`: a site without machines, with a battery."""
+    """State a day as a problem file of `mara plan`: one site with a battery alone."""
     steps = len(price_usd_per_mwh)
     return {
         "dt_h": dt_h,
@@ -74,31 +78,50 @@ def problem_with(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, A
 
 
 def planned(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, Any]:
-    """Answer a day's problem as `mara plan --json` does, from the text of a file to its answer."""
+    """Answer a day's problem as `mara plan --json` does, from file text to answer."""
     filed = problem_of(json.dumps(problem_with(price_usd_per_mwh, dt_h)))
     return plain_of(answer_by_lp(filed.case), filed.case, 0.0)
 
 
 def referee_usd(price_usd_per_mwh: Sequence[float], dt_h: float) -> float:
-    """Find a day's best profit by a program in which energy is a running sum [USD].
+    """Find a day's best profit by a program in which energy is a running sum [USD]."""
+    return profit_usd(schedule_mw(price_usd_per_mwh, dt_h), price_usd_per_mwh, dt_h)
+
+
+def profit_usd(charge_mw: Floats, price_usd_per_mwh: Sequence[float] | Floats, dt_h: float) -> float:
+    """Settle a schedule at prices [USD]."""
+    return -float(charge_mw.dot(price_usd_per_mwh)) * dt_h
+
+
+def schedule_mw(
+    price_usd_per_mwh: Sequence[float] | Floats,
+    dt_h: float,
+    start_mwh: float = HALF * ENERGY_MWH,
+    end_mwh: float = HALF * ENERGY_MWH,
+) -> Floats:
+    """Find the best schedule from one state of charge to another: power drawn in each step, less than 0 when feeding.
 
     Steps have a direction where the price is not above zero; elsewhere going both ways loses money.
     """
-    price, steps = np.array(price_usd_per_mwh) * dt_h, len(price_usd_per_mwh)
-    one, none, sums = np.eye(steps), np.zeros((steps, steps)), np.tril(np.ones((steps, steps)))
-    stored = np.hstack([sums * ONE_WAY_SHARE * dt_h, -sums * dt_h / ONE_WAY_SHARE, none])
-    most, least = np.full(steps, HALF * ENERGY_MWH), np.full(steps, -HALF * ENERGY_MWH)
-    most[-1] = least[-1] = 0.0
+    price = np.asarray(price_usd_per_mwh, dtype=np.float64) * dt_h
+    steps = len(price)
+    directed = np.flatnonzero(price <= 0.0)
+    one, sums = np.eye(steps), np.tril(np.ones((steps, steps)))
+    stored = np.hstack([sums * ONE_WAY_SHARE * dt_h, -sums * dt_h / ONE_WAY_SHARE, np.zeros((steps, len(directed)))])
+    most, least = np.full(steps, ENERGY_MWH - start_mwh), np.full(steps, -start_mwh)
+    most[-1] = least[-1] = end_mwh - start_mwh
+    rows, none, side = one[directed], np.zeros((len(directed), steps)), POWER_MW * np.eye(len(directed))
+    constraints = [LinearConstraint(stored, least, most)]
+    if len(directed):
+        constraints.append(LinearConstraint(np.hstack([rows, none, -side]), -np.inf, 0.0))
+        constraints.append(LinearConstraint(np.hstack([none, rows, side]), -np.inf, POWER_MW))
+    count = 2 * steps
     found = milp(
-        np.concatenate([price, -price, np.zeros(steps)]),
-        constraints=[
-            LinearConstraint(stored, least, most),
-            LinearConstraint(np.hstack([one, none, -POWER_MW * one]), -np.inf, 0.0),
-            LinearConstraint(np.hstack([none, one, POWER_MW * one]), -np.inf, POWER_MW),
-        ],
-        bounds=Bounds(0.0, np.repeat([POWER_MW, POWER_MW, 1.0], steps)),
-        integrality=np.concatenate([np.zeros(2 * steps), price <= 0.0]),
+        np.concatenate([price, -price, np.zeros(len(directed))]),
+        constraints=constraints,
+        bounds=Bounds(0.0, np.concatenate([np.full(count, POWER_MW), np.ones(len(directed))])),
+        integrality=np.concatenate([np.zeros(count), np.ones(len(directed))]),
         options={"mip_rel_gap": 1e-10},
     )
     assert found.status == 0, found.message
-    return float(-found.fun)
+    return np.asarray(found.x[:steps] - found.x[steps:count])

@@ -1,4 +1,6 @@
-"""`python -m bench.grain`: what being able to stop is worth, by the grain of prices and by what is known of them.
+"""Command `python -m bench.grain`: worth of flexible load by step of prices.
+
+The worth also depends on how much of the prices is known ahead.
 
 One megawatt of load worth 80 USD/MWh, on ERCOT's hub average of 2024 (`mara import build` reads the files as they are
 published), settled every quarter of an hour. The first rows are arithmetic on the prices; the others are backtests of a
@@ -14,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -34,6 +37,7 @@ from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 
 PRICES: Final = Path(__file__).parents[2] / "shared" / "data" / "ercot_hub_2024"
+ZONE: Final = ZoneInfo("America/Chicago")
 WORTH_USD_PER_MWH: Final = 80.0
 QUARTERS: Final = 4
 DAYS_A_YEAR: Final = 365
@@ -62,6 +66,12 @@ wet_bulb_c = 13.0
 [bitcoin]
 constant = 55.0
 """
+DAY_AHEAD_SPEC: Final = (
+    SPEC.replace("step_minutes = 15", "step_minutes = 60")
+    .replace("NP6-905-CD_RTM_SPP", "NP4-190-CD_DAM_SPP")
+    .replace('[site.day_ahead]\nfiles = "{folder}/NP4-190-CD_DAM_SPP.csv"\n', "")
+)
+"""The same year for a site that pays the day-ahead price, hour by hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +112,12 @@ def _measure(history: History, options: argparse.Namespace) -> None:
 
 
 def line_of(name: str, k_usd: float, best_k_usd: float) -> str:
-    """A row of the table."""
+    """Format a row of the table as Markdown."""
     return f"| {name} | {k_usd:.1f} | {100 * k_usd / best_k_usd:.1f} |"
 
 
 def history_of(prices: Path, folder: Path) -> History:
-    """The year as `mara import build` makes it, with the hashprice at which a site megawatt-hour is worth 80 USD."""
+    """Build the year with a hashprice that makes a site megawatt-hour worth 80 USD."""
     spec = folder / "spec.toml"
     spec.write_text(SPEC.format(folder=prices.resolve()), encoding="utf-8")
     build(read_spec(spec), BuildOrder(spec_file=spec, out=folder / "history"), lambda *_: None)
@@ -120,7 +130,7 @@ def history_of(prices: Path, folder: Path) -> History:
 
 
 def fleet_of(history: History) -> Fleet:
-    """One site with a connection of a megawatt, and more air miners than it can feed."""
+    """Make a fleet of one site with a connection of 1 MW and more miners than that."""
     fleet = fleet_of_history(history)
     units = np.zeros((1, WORKLOAD_COUNT), dtype=np.int64)
     units[0, Workload.AIR_MINER] = 1_000_000
@@ -128,13 +138,13 @@ def fleet_of(history: History) -> Fleet:
 
 
 def k_usd_per_mw_year(gain_usd: float, history: History) -> float:
-    """A gain of one megawatt over the whole history, for a year of 365 days."""
+    """Scale a gain of 1 MW over the whole history to 365 days [k USD/MW/year]."""
     days = history.step_count / (QUARTERS * HOURS_PER_DAY)
     return gain_usd * DAYS_A_YEAR / days / 1_000.0
 
 
 def _by_arithmetic(history: History) -> Iterator[tuple[str, float]]:
-    """Gains over the load that always runs, by who knows what [USD]."""
+    """Gains over the load that always runs, by knowledge of prices [USD]."""
     price = history.energy_price_usd_per_mwh[:, 0]
     assert history.day_ahead_usd_per_mwh is not None
     hour = np.repeat(price.reshape(-1, QUARTERS).mean(axis=1), QUARTERS)

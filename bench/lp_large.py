@@ -32,7 +32,7 @@ def main() -> None:
 
 # Heavy modules are imported where they are needed, because every worker imports this file again.
 def write(file: str, sites: int, hours: int) -> None:
-    """Write a case of a large fleet to an npz file; a field that the case leaves out is not written."""
+    """Write a case of a large fleet to an npz file, without its absent fields."""
     from bench.lp_cases import cases_of
 
     (case,) = cases_of(sites, hours)

@@ -1,4 +1,4 @@
-"""The power contract: solving ten sites with all of it, a battery's year beside a referee, and drawn cases."""
+"""Benchmark of the power contract: ten sites, a battery's year, and random cases."""
 
 import time
 from collections.abc import Iterator
@@ -52,7 +52,10 @@ FEW_DAYS: Final = 12
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
-    """Time a horizon of 42 steps; compare the battery's days; count rules that drawn cases break."""
+    """Time a horizon of 42 steps, compare the battery's days, count broken rules.
+
+    Rules are checked on random cases.
+    """
     yield from _times()
     if PRICES.is_dir():
         for market in FILES:
@@ -63,7 +66,10 @@ def figures(*, full: bool) -> Iterator[Figure]:
 
 
 def _times() -> Iterator[Figure]:
-    """Solve with the whole contract and without, in turns, since the machine is shared."""
+    """Solve with the whole power contract and without it, in turns.
+
+    The machine is shared, so that other load on it is the same for both.
+    """
     first = _in_quarters(cases_of(SITES, QUARTERS)[0], 0)
     second = _in_quarters(cases_of(SITES, QUARTERS)[0], 1)
     contract = _contract_for(first)
@@ -107,7 +113,10 @@ def _broken(seed: int) -> list[str]:
 
 
 def _in_quarters(case: LpCase, later: int) -> LpCase:
-    """Cut the first hours into quarters, with prices of their own, so many quarters later."""
+    """Cut the first hours into quarters with prices of their own.
+
+    The case begins `later` quarters after the first.
+    """
     hours = np.repeat(np.arange(case.steps), 4)[later : QUARTERS + later]
     hours = np.concatenate([hours, np.arange(QUARTERS // 4, QUARTERS // 4 + HOURS)])
     wave = np.random.default_rng(5).normal(0.0, 3.0, (QUARTERS + HOURS + later, case.sites))[later:]
@@ -153,7 +162,7 @@ def _contract_for(case: LpCase) -> PowerContract:
 
 
 def _following(case: LpCase, before: LpModel, primal_mw: Floats) -> LpCase:
-    """Let a case begin where the step before it went as planned."""
+    """Make the next step's case, in which the step before it went as planned."""
     columns = before.columns
     now = primal_mw[: columns.width]
     placed_mw = now[columns.contracts[:, :PROMISED_TIER_COUNT]]

@@ -1,4 +1,7 @@
-"""Small worlds for tests: a fleet of three sites with round numbers, and everything that happens to it, by keyword."""
+"""Small worlds for tests: a fleet of three sites with round numbers.
+
+Everything that happens to the fleet is given by keyword.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,7 +57,10 @@ def fleet(
     hedge_price: ArrayLike = 0.0,
     sites: tuple[Site, ...] | None = None,
 ) -> Fleet:
-    """West is air cooled, north immersed and east mechanically cooled; grid limits are out of the way."""
+    """A fleet of three sites whose grid limits never bind.
+
+    West is air cooled, north immersed and east mechanically cooled.
+    """
     own = sites or (
         site("west", "America/Chicago", Cooling.AIR),
         site("north", "Europe/Oslo", Cooling.IMMERSION),
@@ -96,7 +102,10 @@ def observation(
     demand: ArrayLike = 0.0,
     arrivals: tuple[ContractRequest, ...] = (),
 ) -> Observation:
-    """A mild tick without merchant demand; every number may be one for all sites (regions), or one for each."""
+    """A mild tick without merchant demand; fields are given one by one.
+
+    A number is either one for all sites (regions), or one for each.
+    """
     count = of.fleet.site_count
     return Observation(
         tick=tick,
@@ -182,7 +191,7 @@ def step(
     contracts: ArrayLike = 0.0,
     reserve: ArrayLike = 0.0,
 ) -> PlanStep:
-    """A plan's step, of values that broadcast to the shapes of its arrays."""
+    """A plan's step, whose arrays are filled from values that broadcast to them."""
     count = of.fleet.site_count
     return PlanStep(
         miners_mw=wide2(miners, (count, 3)),

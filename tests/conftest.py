@@ -37,7 +37,10 @@ COLLECT_EVERY_OBJECTS = 20_000
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Write lone surrogates out: tests of the log print them, and workers send reports to each other as UTF-8."""
+    """Escape lone surrogates in reports, which workers send to each other as UTF-8.
+
+    Tests of the log print such characters.
+    """
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
@@ -50,7 +53,7 @@ def _no_settings_of_the_shell() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave modules and collected tests out of what is searched for garbage ever after, and search less often."""
+    """Exclude modules and collected tests from garbage collection; collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY_OBJECTS)
@@ -66,7 +69,7 @@ def _new_databases_are_copies() -> Generator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _roots_of_trust_are_read_once() -> Generator[None]:
-    """Clients of HTTP share one TLS context: most of what making a client takes is reading its certificates."""
+    """Let HTTP clients share one TLS context, because reading certificates is slow."""
     import httpcore2
 
     make = httpcore2.default_ssl_context
@@ -92,19 +95,22 @@ def _programs_are_solved_once() -> Generator[None]:
 
 @pytest.fixture
 def solved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Linear programs are solved each time, as Mara does it."""
+    """Solve each linear program anew, as Mara does, instead of recalling its solution."""
     monkeypatch.setattr(solve, "_solver", solved_before.make_solver)
 
 
 @pytest.fixture
 def made_by_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """New databases come from the migrations, as Mara's own do."""
+    """Create new databases by the migrations, as Mara does, instead of copying one."""
     monkeypatch.setattr(upgrade, "_migrate", sqlite_template.migrate)
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """The browser that browser tests start; they are skipped, and say so, where there is none."""
+    """Path of the browser; without it, tests that need one are skipped.
+
+    They state the reason.
+    """
     for name in BROWSERS:
         found = shutil.which(name)
         if found:
@@ -114,7 +120,10 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def history_dir() -> Path:
-    """A folder of real history; tests that need it are skipped, and say so, where there is none."""
+    """Folder of real history; without it, tests that need it are skipped.
+
+    They state the reason.
+    """
     if not any((HISTORY_DIR / name).is_file() for name in ("history.csv", "history.csv.gz")):
         pytest.skip("no ../shared/data beside the checkout: real history is not shipped")
     return HISTORY_DIR

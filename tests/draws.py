@@ -1,4 +1,4 @@
-"""What hypothesis draws: the same whichever modules a test run has loaded before.
+"""Set-up of hypothesis: the same examples whichever modules are loaded already.
 
 Hypothesis draws constants of the code more often than other values. It takes those of the modules that are loaded, so
 that a test would have other examples alone than beside others. Here it takes those of all of Mara's files.
@@ -27,6 +27,9 @@ def constants_of_mara() -> Constants:
 
 
 def draw_the_same_always() -> None:
-    """There is no setting for it: a hypothesis that has this function no more fails here, not by other draws."""
+    """Make hypothesis use the constants of all of Mara's files.
+
+    There is no setting for it: a hypothesis without this function fails here, instead of drawing other examples.
+    """
     assert callable(providers._get_local_constants)
     providers._get_local_constants = constants_of_mara

@@ -1,6 +1,6 @@
-"""Processes that begin as copies of one in which all of Mara was imported: an import takes two seconds, a copy none.
+"""Processes forked from one in which all of Mara is imported, which saves imports.
 
-Tests of how Mara starts begin a Python of their own.
+An import takes two seconds, a copy none. Tests of Mara's start begin a Python of their own.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests, in a temporary folder, while the tests run."""
+"""A PostgreSQL server in a temporary folder, while the tests run."""
 
 import atexit
 import os
@@ -18,7 +18,7 @@ FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 UNPRIVILEGED = ("postgres", "nobody")
 START_TIMEOUT_S = 30
 TEMPLATE = "mara_template"
-"""Database with the newest schema, of which new ones are copies: faster than migrations."""
+"""Database with the newest schema, copied for new ones instead of migrating each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,10 @@ _DATABASES: dict[Path, str] = {}
 
 
 def database_of_file(path: Path) -> str:
-    """The URL of a database that stands for a file: the same for the same path, new when it is first asked for."""
+    """URL of the database that stands for a file: the same for the same path.
+
+    It is created when it is first asked for.
+    """
     if path not in _DATABASES:
         _DATABASES[path] = server_or_skip().fresh(_name_of(path))
     return _DATABASES[path]

@@ -1,4 +1,4 @@
-"""Independent check of whether Premium that was off in a tick could have run.
+"""Independent check that Premium which was off in a tick could not have run.
 
 It packs contracts by itself, without the code of dispatch, under the promise's own assumptions: Premium that ran at a
 sound site stays there, Standard stays where it ran if it still runs there, nothing else takes racks, and each
@@ -43,7 +43,7 @@ def avoidable_misses(before: World, seen: Observation, done: Allocation, config:
 
 @cache
 def _most_held(loads: Sequence[int], rooms: Sequence[int]) -> int:
-    """Count the most loads that fit into rooms at once, each whole in one of them."""
+    """Count the most loads that fit into sites at once, each whole in one of them."""
     if not loads or not rooms or loads[-1] > max(rooms):
         return 0
     first, rest = loads[0], loads[1:]

@@ -1,6 +1,7 @@
-"""Passwords of tests are hashed by argon2 with its least work, which takes a thousandth of the time of Mara's own.
+"""Fast password hashing for tests: argon2 with its least work.
 
-A stored hash names its work, so that checking one is as quick. Tests of the work itself compare `HASHER` and `NO_USER`.
+It takes a thousandth of the time of Mara's own. A stored hash names its work, so that checking one is as quick. Tests
+of the work itself compare `HASHER` and `NO_USER`.
 """
 
 from typing import Final

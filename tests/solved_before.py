@@ -1,4 +1,4 @@
-"""A linear program that this process has solved before is not solved again.
+"""Memory of solved linear programs, so that a process solves none of them twice.
 
 HiGHS with one thread is a function of the program, the basis and the options. Runs of the default world begin with the
 same programs in a hundred tests, and solving them was most of what those took. Only optima are remembered: limits of
@@ -36,7 +36,7 @@ def remembering_solver(deadline_s: float) -> highspy.Highs:
 
 
 class RememberingSolver(highspy.Highs):
-    """HiGHS, which passes a program on to itself only if it has no optimum of exactly that."""
+    """HiGHS with a memory: only a program without a remembered optimum is solved."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""New SQLite databases as copies of one that the migrations made, which takes a hundredth of their time.
+"""New SQLite databases as copies of a migrated one, a hundred times faster.
 
 PostgreSQL's are made alike: see `tests.postgres_server`. Tests of the migrations ask for `made_by_migrations`.
 """
@@ -10,11 +10,11 @@ from mara.store.backends import upgrade
 migrate = upgrade._migrate
 """As Mara itself does it."""
 _FRESH: list[bytes] = []
-"""The bytes of a database that has the newest schema and nothing else, once one was made."""
+"""The bytes of an empty database with the newest schema, once one was made."""
 
 
 def migrate_or_copy(path: Path, migrations: Path) -> None:
-    """Fill a new file with what the migrations make of one; a file that has a version is migrated."""
+    """Fill a new file with a copy of a migrated database; migrate one with a version."""
     if migrations != upgrade.MIGRATIONS or upgrade.revision_of(path):
         migrate(path, migrations)
     elif not _FRESH:

@@ -1,4 +1,4 @@
-"""Backtests for screens: several policies at once, told as they go, cancelled in between, in a process of their own."""
+"""Backtests for screens: several policies, progress, cancellation, own processes."""
 
 import multiprocessing
 import re

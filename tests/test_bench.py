@@ -1,4 +1,4 @@
-"""The benchmarks' own arithmetic, and one tick of what they run on."""
+"""The benchmarks' own arithmetic, and one tick of the worlds that they use."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def test_copies_of_the_fleet_are_sites_of_their_own() -> None:
 
 
 def test_a_case_written_for_another_process_is_read_back_whole(tmp_path: Path) -> None:
-    """Fields that a case leaves out are left out of the file too, so that its reader needs no pickle."""
+    """Fields that are None are left out of the file, so that no pickle is needed."""
     file = tmp_path / "case.npz"
     (case,) = cases_of(10, 1)
     lp_large.write(str(file), 10, 1)

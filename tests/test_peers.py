@@ -1,4 +1,4 @@
-"""Peers of the benchmarks find our results, and one that is missing no figure."""
+"""The comparison with peers: their results equal Mara's, and they may be missing."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ def ordinary() -> LpCase:
 
 @pytest.fixture(scope="module")
 def scarce(ordinary: LpCase) -> LpCase:
-    """Racks for two thirds of the contracts, and less Premium backed than there is."""
+    """Racks for two thirds of the contracts, and some Premium without a reserve."""
     return replace(
         ordinary,
         available_mw=0.5 * ordinary.available_mw,

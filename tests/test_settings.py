@@ -1,4 +1,4 @@
-"""Settings: read once, refused in one line, never half understood."""
+"""Settings are read once, and refused in one line when they are wrong."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Names that are not quite right are recognised, and other words are left alone."""
+"""Misspelt names are recognised, and other words are left alone."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Studies: the same answer wherever they are worked out, and no scenario lost."""
+"""Studies give the same result however they are computed, and lose no scenario."""
 
 import json
 import os
@@ -31,7 +31,7 @@ ORDER = StudyOrder(scenarios=4, days=1, policies=("static", "rules"))
 
 
 class Here:
-    """Does the work in this process, from the last piece to the first, and counts it."""
+    """Pool that does the work in this process, last piece first, and counts it."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -71,7 +71,7 @@ def test_scenarios_differ_and_the_quantiles_are_theirs(answer: dict[str, Any]) -
 
 
 def test_a_tier_that_nobody_asked_for_has_no_availability(tmp_path: Path) -> None:
-    """And not a perfect one, which would lift the quantiles of small fleets."""
+    """An availability of 1 would raise the quantiles of small fleets."""
     text = (FLEETS / "global_ten.toml").read_text(encoding="utf-8")
     (tmp_path / "miners.toml").write_text(re.sub(r"(?m)^(gpu|asic) = [\d_]+$", r"\1 = 0", text), encoding="utf-8")
     miners = Settings(fleet=str(tmp_path / "miners.toml"), tick_minutes=60, horizon_hours=6)
@@ -93,7 +93,7 @@ def test_a_cluster_answers_as_one_process(answer: dict[str, Any]) -> None:
 
 
 def kill_the_first(piece: tuple[int, str]) -> int:
-    """The first worker that takes number 2 is killed over it."""
+    """Kill the first worker that takes number 2."""
     number, folder = piece
     mark = Path(folder) / "killed"
     if number == 2 and not mark.exists():
@@ -227,7 +227,7 @@ def test_a_scheduler_that_is_not_there_is_named() -> None:
 
 
 def test_a_pool_that_dies_while_it_is_given_work_costs_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with many thousand scenarios, which are not all handed over before the first worker starts."""
+    """Thousands of scenarios are not all handed over before the first worker starts."""
     refused: list[int] = []
 
     class Frail(ThreadPoolExecutor):
@@ -246,7 +246,10 @@ def test_a_pool_that_dies_while_it_is_given_work_costs_no_result(monkeypatch: py
 
 
 class Scheduler:
-    """As much of a Dask client as is used; its workers die over every piece, or the work itself fails."""
+    """Stand-in for the parts of a Dask client in use, whose work can fail.
+
+    Either its workers die over every piece, or the work itself fails.
+    """
 
     def __init__(self, error: Exception) -> None:
         self._error = error

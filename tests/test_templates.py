@@ -1,4 +1,4 @@
-"""Pages from templates: what they are given is escaped and complete, and colours have one home."""
+"""Pages from templates: input is escaped and complete, colours are defined once."""
 
 import re
 
@@ -34,6 +34,6 @@ def test_no_page_asks_for_another_file() -> None:
 
 
 def test_python_holds_no_pages() -> None:
-    """Templates are where HTML is written: a page in a string escapes nothing."""
+    """HTML belongs in templates, because a page in a string escapes nothing."""
     found = [path for path in (ROOT / "mara").rglob("*.py") if "<!doctype" in path.read_text(encoding="utf-8").lower()]
     assert found == []

@@ -1,4 +1,7 @@
-"""Tools over a stored run say what is stored, refuse what they are not asked properly, and change nothing."""
+"""Tools over a stored run report what is stored, and change nothing.
+
+Wrong questions are refused.
+"""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A history folder of one site with two prices, and runs on it that buy power day-ahead."""
+"""A history folder of one site with two prices, and runs on it that buy day-ahead."""
 
 import csv
 from datetime import UTC, datetime, timedelta
@@ -19,9 +19,10 @@ START_DAY = 14
 
 
 def made_folder(folder: Path, *, with_auction: bool = True, steps_an_hour: int = 1) -> Path:
-    """A history of one site: real time is 8 USD/MWh and three quarters of the auction's price, and a little noise.
+    """Write a history of one site with a day-ahead and a real-time price.
 
-    In finer steps the hour's price wavers around its mean; the auction's price is that of the hour.
+    Real time is 8 USD/MWh and three quarters of the auction's price, and a little noise. In finer steps the hour's
+    price varies around its mean; the auction's price is that of the hour.
     """
     folder.mkdir()
     draw = np.random.default_rng(5)
@@ -68,7 +69,7 @@ def settings_of(folder: Path, database: Path, position: str = "planned", tick_mi
 
 
 def run(settings: Settings, *parts: int) -> int:
-    """Advance by some ticks, closed and opened anew between them; returns the cash."""
+    """Advance by each number of ticks, the database reopened between; return the cash."""
     cash_micro_usd = 0
     for ticks in parts:
         store, engine = open_run(settings)

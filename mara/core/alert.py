@@ -86,7 +86,7 @@ KINDS: Final = {
         ),
         AlertKind(
             key="telemetry",
-            label="Meter silent",
+            label="Meter unknown",
             about="site",
             advice="What the site draws is unknown, which counts as bad. See that its meter and the way from it work.",
         ),

@@ -1,4 +1,4 @@
-"""Fixtures of a live run with its API: in the test's process, and on a real socket."""
+"""Fixtures of a live run with its API, in the test's process and on a socket."""
 
 import socket
 import threading
@@ -34,7 +34,7 @@ def new_run(folder: Path) -> Platform:
 
 
 def served(platform: Platform, port: int) -> ASGIApp:
-    """Make an app of a run and its API behind the gate, which starts and stops the run."""
+    """Make an app of a run and its API behind the gate; it starts and stops the run."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -75,7 +75,7 @@ def client(folder: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of such a run, served on a real socket."""
+    """Address of a run that is paused after its first ticks, served on a socket."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]

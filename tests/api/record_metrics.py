@@ -33,7 +33,7 @@ LOOKS_A_SCRAPE: Final = 30
 
 
 class Scraped:
-    """A live run as far as its metrics show it, at one speed, and its clock."""
+    """A live run and its clock, of which only the metrics are used, at one speed."""
 
     def __init__(self, speed: int, database: Path) -> None:
         self.speed = speed
@@ -53,7 +53,7 @@ class Scraped:
         return (n * SCRAPE_S * self.speed // TICK_S for n in range(SCRAPES))
 
     def scrape(self, snapshot: Snapshot) -> None:
-        """Scrape while a tick is the newest, as often as scrapes fall into it."""
+        """Scrape as often as fifteen-second intervals end while a tick is the newest."""
         for n, tick in enumerate(self.ticks()):
             if tick != snapshot.tick:
                 continue
@@ -69,13 +69,13 @@ class Scraped:
 
 
 def spoken_of() -> set[str]:
-    """List the metrics that the rules name."""
+    """List the metrics that the alert rules name."""
     lines = RULES.read_text().splitlines()
     return {name for line in lines if "expr:" in line for name in re.findall(r"\bmara_[a-z_]+\b", line)}
 
 
 def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]]:
-    """Record the series by speed, and the alerts of Mara's own rules in the month."""
+    """Record the series by speed, and the alerts that Mara itself raised in the month."""
     runs, told = [Scraped(speed, database) for speed in SPEEDS], list[str]()
     rules, inbox = AlertRules(), AlertInbox()
     store, engine = open_run(Settings(database_url=f"sqlite:///{database}"))

@@ -1,4 +1,4 @@
-"""A server that comes back answers for what it confirmed before: same requests, same answers, and their state."""
+"""Repeated requests after a restart get the answers that were confirmed before it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,10 @@ QUOTE = {"tier": "flexible", "power_mw": 0.1, "hours": 48}
 
 
 def asked(client: TestClient) -> dict[str, Any]:
-    """Send requests of a customer and an operator, each with its own key; return answers."""
+    """Send requests of two users, each request with its own key; return the answers.
+
+    One user is a customer, the other an operator.
+    """
     said: dict[str, Any] = {}
 
     def send(name: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -1,4 +1,7 @@
-"""The shipped alert rules, run by Prometheus' own tool: silent on a healthy run at any speed, loud on what fails."""
+"""The shipped Prometheus alert rules: silent on a healthy run, firing on faults.
+
+They are evaluated by promtool, at every speed of the run.
+"""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Alerts over REST and the event stream: those that stand at once, those of the past from the store."""
+"""Alerts over REST and the event stream: open ones, and past ones from the store."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ OVER = alert_of(1, ended_tick=9, ended_at=AT + timedelta(minutes=10))
 
 
 class Archive:
-    """The stored alerts, of which the standing ones are as they began."""
+    """The stored alerts, in which open ones are as they were when they began."""
 
     def __init__(self) -> None:
         self.spans: list[tuple[datetime | None, datetime | None]] = []

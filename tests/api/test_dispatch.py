@@ -1,4 +1,7 @@
-"""Dispatch documents over REST: the newest, stored ones, their stream, and what is not there."""
+"""Dispatch documents over REST: the newest, stored ones, and their stream.
+
+A document that does not exist is answered by 404.
+"""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Exports under way are left alone, those of a killed server go when the next one starts."""
+"""Exports under way are kept; those of a killed server are deleted at a start."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The gate with users: logins, refusals, and the log of both."""
+"""The gate of a server with users: logins, refusals, and the log of both."""
 
 import asyncio
 from collections.abc import Iterator
@@ -220,7 +220,7 @@ def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) ->
 
 
 async def test_a_role_that_was_changed_counts_from_the_next_change_on(site: Site) -> None:
-    """A changed role counts at once for changes; for reads it may be cached for seconds."""
+    """Changing calls obey a changed role at once; reads may cache it for seconds."""
     site.log_in()
     authenticator = Authenticator(site.people, site.clock, "")
     cookie = f"{COOKIE}={site.browser.cookies[COOKIE]}".encode()

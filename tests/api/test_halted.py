@@ -1,4 +1,7 @@
-"""A tick that cannot be stored, through the whole application: tried six times, then halted, alive and not ready."""
+"""A tick that cannot be stored is tried six times, then the run is halted.
+
+The whole application runs; a halted one is alive and not ready.
+"""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A repeated change happens once, whatever happens to the first connection."""
+"""A repeated change is carried out once, even if the first connection broke."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ def asked(
 ) -> "asyncio.Task[list[Message]]":
     """Start a request whose client leaves after `lost_after` messages of the answer.
 
-    With `cut` the client leaves within its own body.
+    With `cut` the client leaves before its own body is complete.
     """
     parts: list[Message] = [{"type": "http.request", "body": body, "more_body": cut}]
     parts.append({"type": "http.disconnect"})
@@ -117,7 +117,7 @@ async def test_a_key_of_one_role_is_not_anothers() -> None:
 
 
 async def test_an_error_that_the_app_answered_and_raised_is_answered_and_the_key_stays_free() -> None:
-    """The framework does so: it answers 500, and raises so that servers log the error."""
+    """The web framework answers 500 and raises as well, so that servers log the error."""
     calls: list[int] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,7 +149,7 @@ async def test_a_change_that_failed_may_be_tried_again() -> None:
 
 
 class FullDisk:
-    """An answer memory that refuses to store until its disk has room."""
+    """A store of answers that refuses to write until its disk has room."""
 
     def __init__(self) -> None:
         self.has_room = False

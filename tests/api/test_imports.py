@@ -1,4 +1,4 @@
-"""Market files over REST: every call needs its right, and a body is read no further than its limit."""
+"""Market files over REST: each call needs its right, each body has a size limit."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ OPEN = {("GET", "/api/histories")}
 
 
 class As:
-    """ASGI wrapper: requests come from somebody in this role, as the gate would say."""
+    """ASGI wrapper that marks requests as sent by a user of a role, as the gate does."""
 
     def __init__(self, app: ASGIApp, role: str) -> None:
         self._app, self._who = app, Identity(name="vic", role=role)

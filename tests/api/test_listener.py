@@ -1,4 +1,4 @@
-"""Connections that send nothing or half a request are closed, and lock nobody out."""
+"""Connections that send nothing or half a request are closed and block nobody."""
 
 import asyncio
 import resource
@@ -143,7 +143,7 @@ def test_what_does_not_come_in_time_ends_the_connection(
 
 
 def test_a_long_body_is_waited_for_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as it comes; a trickle is cut off as above."""
+    """A body may be long as long as parts keep coming; a trickle of bytes is cut off."""
     waits: list[float | None] = []
     wait = TimedHttp._wait
 

@@ -1,4 +1,7 @@
-"""Limits on logins: guessing is slowed, locks no other user out, and reveals no names by time."""
+"""Limits on logins: guesses are slowed, and no other user is locked out by them.
+
+The time of an answer does not reveal whether a user name exists.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -42,7 +42,7 @@ def test_a_tick_is_excused_only_where_all_of_it_was_announced(
 
 @dataclass
 class Announced:
-    """An engine that records announcements made together."""
+    """An engine that records announcements of exclusions that belong together."""
 
     snapshot: Snapshot
     orders: list[tuple[ExclusionRequest, ...]] = field(default_factory=list)

@@ -1,4 +1,7 @@
-"""Names in requests: contracts of any spelling, sites by id or name, ordered ranges."""
+"""Names in requests: contract ids with any characters, sites by id or by name.
+
+Ranges of time must be in order.
+"""
 
 from collections.abc import Iterator
 from urllib.parse import quote

@@ -1,4 +1,7 @@
-"""The shipped dashboard, alert rules and service name metrics and commands that exist."""
+"""The shipped dashboard, alert rules and service unit name what Mara really has.
+
+Metrics and commands that they mention exist.
+"""
 
 import json
 import re

@@ -76,7 +76,7 @@ def test_a_browser_that_says_the_page_is_of_another_site_is_believed_over_its_or
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_a_page_of_the_same_site_is_not_a_page_of_ours(kind: str) -> None:
-    """Another port or name of this domain is `same-site` for browsers, and foreign for Mara."""
+    """Another port or name of a domain is `same-site` for browsers, foreign for Mara."""
     ours = f"http://{OURS}"
     assert asked(kind, "POST", origin=ours, sec_fetch_site="same-site") == 403
     assert asked(kind, "POST", sec_fetch_site="same-site") == 403

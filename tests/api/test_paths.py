@@ -1,4 +1,4 @@
-"""One table of paths: what the gateway, the limit of pages and the dispatcher do with a request agrees."""
+"""Gateway, page limit and dispatcher treat each path as the table of paths says."""
 
 import pytest
 

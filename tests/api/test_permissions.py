@@ -1,4 +1,4 @@
-"""Rights over REST: every changing call needs one, and a call without it has no effect."""
+"""Rights over REST: a changing call without its right has no effect."""
 
 from typing import Any, cast
 
@@ -78,7 +78,7 @@ class Recorder:
 
 
 class As:
-    """ASGI wrapper that marks requests as sent by a user of this role, as the gate does."""
+    """ASGI wrapper that marks requests as sent by a user of a role, as the gate does."""
 
     def __init__(self, role: str, engine: Recorder) -> None:
         self._app = api_of(cast(PlatformApi, engine))

@@ -1,4 +1,4 @@
-"""Positions bought day-ahead over the API: in the snapshot, the ledger and the exports of a live run."""
+"""Positions bought day-ahead over the API: in the snapshot, ledger and exports."""
 
 import csv
 import io
@@ -13,7 +13,10 @@ from tests.api.conftest import FIRST_TICKS, served, wait_for_ticks
 from tests.two_prices import made_folder, run, settings_of
 
 STORED = 40
-"""Ticks before the live run: it goes on in the afternoon of a day for which power was bought."""
+"""Number of ticks stored before the live run begins.
+
+The run goes on in the afternoon of a day for which power was bought.
+"""
 
 
 def test_a_live_run_goes_on_with_its_position_and_tells_of_it(tmp_path: Path) -> None:

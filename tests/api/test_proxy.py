@@ -1,4 +1,4 @@
-"""The client's address behind a proxy is the proxy's entry, not the client's own."""
+"""The client's address behind a proxy is the one that the proxy itself added."""
 
 import pytest
 from starlette.types import Receive, Scope, Send

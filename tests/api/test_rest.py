@@ -1,4 +1,4 @@
-"""Answers of the API: the same numbers as everywhere, and problems with remedies."""
+"""Answers of the REST API: the engine's numbers, and problems that name a remedy."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Every operation of the schema with generated inputs, on a real socket."""
+"""Every operation of the API's schema, called with generated inputs on a socket."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A server is open to other machines only with users and TLS."""
+"""A server listens to other machines only with users and TLS."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Telemetry and modes over REST: strict, idempotent, and for those who may."""
+"""Telemetry and modes over REST: validated, idempotent, and only with the right."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -113,7 +113,7 @@ def test_an_unknown_site_or_mode_is_refused(client: TestClient) -> None:
 
 
 class Recorder:
-    """Stands for the live run, and records what reaches its desk."""
+    """Stand-in for the live run that records the calls to its signal desk."""
 
     def __init__(self) -> None:
         self.reached: list[str] = []

@@ -1,4 +1,4 @@
-"""Sites as a CSV file: a row each, with units in the names, and no text that starts a formula."""
+"""Sites as a CSV file: a row a site, units in the names, no spreadsheet formulas."""
 
 import csv
 from dataclasses import replace

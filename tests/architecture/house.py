@@ -22,9 +22,9 @@ def python_files(*folders: str) -> list[Path]:
 
 
 def read_once(find: Callable[[Nodes], Iterable[Found]]) -> Callable[[Path], list[Found]]:
-    """Make a reader of files from what finds something in the nodes of one.
+    """Make a reader of files from a function that finds something in their nodes.
 
-    A file is parsed once for all readers: that takes much longer than they do. Its nodes are not kept.
+    A file is parsed once for all readers, because parsing takes much longer than they do. Its nodes are not kept.
     """
     mine: dict[Path, list[Found]] = {}
     _FINDERS[find] = mine
@@ -46,7 +46,10 @@ def classes_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
 
 
 def tracked_files() -> list[Path]:
-    """List the files that git tracks; outside a checkout, the files of the code folders."""
+    """List the files that git tracks.
+
+    Outside a checkout, list the files of the code folders.
+    """
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         return python_files(*CODE_FOLDERS)

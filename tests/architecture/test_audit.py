@@ -1,4 +1,4 @@
-"""The audit of dependencies never passes for clean where nothing was audited."""
+"""The audit of dependencies reports success only where it really audited."""
 
 import json
 import os
@@ -14,7 +14,7 @@ BAD = {"name": "leaky", "version": "1.0", "vulns": [{"id": "ADV-1", "fix_version
 
 
 def audited(folder: Path, answer: object, **settings: str) -> tuple[int, str]:
-    """Run the script with this answer of the tool; None means that it reaches no server."""
+    """Run the audit script with a given answer of its tool; None: server unreachable."""
     tool = folder / "pip_audit.py"
     tool.write_text(
         "import sys\n"

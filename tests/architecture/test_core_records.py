@@ -1,4 +1,4 @@
-"""Every record of the core is frozen, built by keyword, and names the unit of each of its numbers last."""
+"""Records of the core are frozen, built by keyword, with units last in names."""
 
 import dataclasses
 import importlib

@@ -1,4 +1,4 @@
-"""The index of decisions agrees with the records, and links between the papers lead somewhere."""
+"""The index of decisions agrees with the records, and links in documents resolve."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def status_of(number: str) -> str:
 
 
 def named_in(pattern: re.Pattern[str], status: str) -> list[str]:
-    """List the numbers of the records that a status names in such a clause."""
+    """List the numbers of the records that a clause such as "superseded by" names."""
     return [number for clause in pattern.finditer(status) for number in NUMBER.findall(clause["numbers"])]
 
 

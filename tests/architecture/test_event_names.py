@@ -1,7 +1,7 @@
-"""No event that a component sends to the server shares a name with one that a browser makes by itself.
+"""No component sends an event under a name that browsers use for their own events.
 
-A native dialog fires `cancel` on Esc and a form field fires `change`; NiceGUI listens on the component's root element,
-so that such an event reached a listener of the same name and ordered what nobody had asked for.
+A native dialog fires `cancel` on Esc and a form field fires `change`; NiceGUI listens on the component's root
+element, so that such an event reached a listener of the same name and ordered what nobody had asked for.
 """
 
 import ast
@@ -57,7 +57,7 @@ def is_root(component: str) -> bool:
 
 
 def declared_by(component: str) -> set[str]:
-    """The events that a component declares, so that Vue attaches no native listener of that name."""
+    """The events that a component declares, so that Vue attaches no native listener."""
     return {name for words in DECLARED.findall(component) for name in NAMED.findall(words)}
 
 

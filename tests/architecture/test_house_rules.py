@@ -1,4 +1,4 @@
-"""The rules of ARCHITECTURE.md that no linter has: sizes, names, empty `__init__` files."""
+"""The rules of ARCHITECTURE.md that no linter has: sizes, names, empty `__init__`."""
 
 import ast
 import re

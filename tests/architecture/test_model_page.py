@@ -1,4 +1,7 @@
-"""The page of the model names every variable and row of the linear program, and modules that are there."""
+"""The page of the model names every variable and row of the linear program.
+
+The modules that it names exist.
+"""
 
 import inspect
 import re

@@ -1,4 +1,7 @@
-"""The documents agree with the code: settings, decisions, changes, no machine's paths."""
+"""The documents agree with the code: settings, decisions, changes, and paths.
+
+No document holds a path of one person's machine.
+"""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The rules for words: one meaning a class name, plain docstrings, units in names, sources of formulas."""
+"""The rules for words: class names, docstrings, units, sources of formulas."""
 
 import ast
 import re
@@ -90,7 +90,7 @@ def test_no_docstring_begins_with_a_riddle() -> None:
 
 
 def test_every_docstring_begins_with_one_whole_sentence() -> None:
-    """A first line that ends in the middle of a sentence is read in menus and tooltips as half a thought."""
+    """Menus and tooltips show the first line alone, so it must be a whole sentence."""
     wrong = []
     for path in python_files(*PACKAGES):
         for line, text in documented(path):
@@ -102,7 +102,7 @@ def test_every_docstring_begins_with_one_whole_sentence() -> None:
 
 @read_once
 def floats_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
-    """Line and name of each parameter or field that is annotated as a float or an array of floats."""
+    """Line and name of each parameter or field that is a float or an array of floats."""
     for node in nodes:
         if isinstance(node, Function):
             arguments = node.args
@@ -132,7 +132,7 @@ def test_names_of_floats_say_their_unit_in_the_whole_house() -> None:
 
 @read_once
 def no_shares_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
-    """Line and name of each constant that is called a share and cannot be one."""
+    """Line and name of each constant named a share whose value is outside 0..1."""
     for node in nodes:
         target = (
             node.target
@@ -153,7 +153,7 @@ def no_shares_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
 
 
 def test_a_share_is_between_nothing_and_all() -> None:
-    """A multiple is a ratio or a factor: constants whose value shows that they are no share are found here."""
+    """Only constants are checked; a multiple is named a ratio or a factor instead."""
     assert [said_of(path, line, name) for path in python_files(*PACKAGES) for line, name in no_shares_in(path)] == []
 
 

@@ -1,1 +1,1 @@
-"""The screens in a real browser, served by a process of their own."""
+"""Tests of the dashboard in a real browser, served by a process of its own."""

@@ -25,7 +25,10 @@ HOLD_BREATH = """{
     sheet.replaceSync(".chip::before { animation-play-state: paused !important }");
     document.adoptedStyleSheets = [sheet];
 }"""
-"""Script that stops the one animation without end: without a GPU its frames take a tenth of a core a page."""
+"""Script that stops the one endless animation.
+
+Without a GPU its frames take a tenth of a core a page.
+"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 DESK = (1440, 900)
 PHONE = (390, 844)
@@ -50,7 +53,7 @@ IS_SETTLED = """(width) => {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that two workers end together."""
+    """Run the longest tests first, so that two workers end at about the same time."""
     items.sort(key=lambda item: not {"browser", "slow"} <= set(item.keywords))
 
 
@@ -75,7 +78,7 @@ def free_port() -> int:
 
 
 def environment() -> dict[str, str]:
-    """The environment without the variables that tell NiceGUI that it runs under a test."""
+    """The environment without the variables by which NiceGUI recognizes a test."""
     return {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
 
 
@@ -113,7 +116,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 @contextmanager
 def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
-    """A page of a browser that was never here; the tour stays closed for those who know Mara."""
+    """A page of a browser without cookies, in which the introductory tour is closed."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(HOLD_BREATH)
@@ -136,20 +139,23 @@ def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
 
 @pytest.fixture(scope="session")
 def kept_tab(browser: Browser) -> Iterator[Visit]:
-    """The page that all tests share: it has compiled the scripts, which is most of what a first visit costs."""
+    """The page that all tests share, because it has compiled the scripts already.
+
+    Compiling them is most of the cost of a first visit.
+    """
     with new_tab(browser) as opened:
         yield opened
 
 
 @pytest.fixture
 def tab(kept_tab: Visit, address: str) -> Iterator[Visit]:
-    """The shared page, with nothing left in it when the test is over."""
+    """The shared page, which is emptied when the test is over."""
     yield kept_tab
     leave(kept_tab, address)
 
 
 def leave(tab: Visit, address: str) -> None:
-    """Close what is open in a page, and forget all that happened in it."""
+    """Close the dialogs in a page and clear its recorded requests and errors."""
     page = tab.page
     page.goto(f"{address}{STATIC_URL}/favicon.svg")
     page.evaluate("localStorage.clear(), sessionStorage.clear()")
@@ -161,7 +167,7 @@ def leave(tab: Visit, address: str) -> None:
 
 
 def visit(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
-    """Open the overview and wait until map and chart stand."""
+    """Open the overview and wait until map and chart are drawn."""
     page = arrive(tab, address, size=size, scheme=scheme).page
     page.wait_for_selector("[data-land=drawn][data-borders=drawn]")
     page.wait_for_selector(".line-chart .main-svg", state="attached")
@@ -181,19 +187,22 @@ def arrive(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: st
 
 
 def settle(page: Page) -> None:
-    """Wait until charts stand and nothing moves any more: resizing, zooming and fading begin within two frames."""
+    """Wait until charts are drawn and nothing moves: resizing, zooming, fading.
+
+    Each of them begins within two frames.
+    """
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert page.viewport_size is not None
     page.wait_for_function(IS_SETTLED, arg=page.viewport_size["width"])
 
 
 def deafen(page: Page) -> None:
-    """Have a page ignore what its server sends; what a test gives to `window.told` changes it alone."""
+    """Let a page ignore its server, so that only `window.told` of a test changes it."""
     page.evaluate(DEAFEN)
 
 
 def picture(page: Page, name: str, *, full_page: bool = False) -> None:
-    """Keep what a page looks like for people to judge, if PICTURES is set; no test depends on it."""
+    """Save a screenshot for people to judge, if PICTURES is set; no test reads it."""
     if os.environ.get("PICTURES"):
         page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=full_page)
 

@@ -1,4 +1,7 @@
-"""The dashboard over made-up snapshots, as a process: `python -m tests.browser.fake_app [SITES [TICK_S]] PORT`."""
+"""A server process of the dashboard over made-up snapshots.
+
+Usage: `python -m tests.browser.fake_app [SITES [TICK_S]] PORT`.
+"""
 
 import sys
 from pathlib import Path
@@ -25,7 +28,7 @@ MOST_UPLOAD_BYTES = 1_000_000
 
 
 class Uploads:
-    """ASGI wrapper that answers the uploads of files as the API does, and nothing else of it."""
+    """ASGI wrapper that answers uploads of files as the API does, and nothing else."""
 
     def __init__(self, inner: ASGIApp, *, desk: ImportDesk) -> None:
         platform = cast(Any, SimpleNamespace(publisher=StatePublisher(), orders=None))

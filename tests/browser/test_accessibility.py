@@ -1,4 +1,4 @@
-"""Every page by axe-core, in both themes: nothing serious."""
+"""Accessibility of every page by axe-core, in both themes: no serious violation."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]

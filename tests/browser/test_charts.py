@@ -1,4 +1,4 @@
-"""Lines are drawn in UTC in any time zone of the browser, with gaps for missing data."""
+"""Charts are in UTC whatever the browser's time zone, with gaps for missing data."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

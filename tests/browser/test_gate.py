@@ -1,4 +1,4 @@
-"""The gate with a real browser: TLS, login, a dashboard over wss, rights, and the log."""
+"""The gate with a real browser: TLS, login, a dashboard over wss, rights, and log."""
 
 import sqlite3
 import subprocess
@@ -40,7 +40,7 @@ BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 
 @dataclass(frozen=True)
 class Guarded:
-    """A server that people log in to."""
+    """A server that requires a login."""
 
     address: str
     database: Path

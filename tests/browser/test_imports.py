@@ -1,4 +1,4 @@
-"""Market files on the backtest page in a real browser: from the first look to a history that runs."""
+"""Market files on the backtest page in a real browser: inspected, built and run."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ FILLED = {
 
 @pytest.fixture(scope="module")
 def apart() -> Iterator[str]:
-    """A dashboard whose import folder and workbench no other test uses."""
+    """A dashboard whose import folder and backtests no other test uses."""
     with running_app() as (address, _):
         yield address
 

@@ -1,4 +1,4 @@
-"""The map shows all sites of any fleet at once, until the user chooses another view."""
+"""The map shows all sites of any fleet, until the user chooses another view."""
 
 import pytest
 from playwright.sync_api import Page

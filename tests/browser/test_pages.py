@@ -18,7 +18,7 @@ NEWEST_X = "element => element.data[0].x.at(-1)"
 
 @pytest.fixture(scope="module")
 def workbench() -> Iterator[str]:
-    """A dashboard whose backtests and studies no other test sees; each test leaves it with nothing under way."""
+    """A dashboard whose backtests and studies no other test sees; none stays running."""
     with running_app() as (address, _):
         yield address
 

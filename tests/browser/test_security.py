@@ -1,4 +1,4 @@
-"""Attacks by other sites and stored texts in a real browser are refused, or shown as text."""
+"""Attacks by other sites are refused, and stored texts are shown as text only."""
 
 import http.server
 import json
@@ -35,7 +35,7 @@ PAYLOADS = (
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real run whose sites, countries, customers and announcements are all hostile."""
+    """A real run whose names, countries, customers and announcements contain attacks."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "fleet.toml").write_text(hostile_fleet(), encoding="utf-8")
     words = ["pages", "run", "--no-browser", "--optimizer", "rules", "--fleet", "fleet.toml", "--port"]
@@ -51,7 +51,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def hostile_fleet() -> str:
-    """The default fleet with other names: TOML's multi-line literals take every payload as it is."""
+    """The default fleet under hostile names, in TOML's literals of several lines.
+
+    Such literals take every payload as it is.
+    """
     text = (ROOT / "mara" / "data" / "fleets" / "global_ten.toml").read_text(encoding="utf-8")
     for key in ("name", "country"):
         payloads = iter(PAYLOADS)
@@ -65,7 +68,7 @@ def hostile_fleet() -> str:
 
 
 def announce_everywhere(address: str) -> None:
-    """Maintenance with a hostile reason at each site where contracts run."""
+    """Announce maintenance with a hostile reason at each site where contracts run."""
     snapshot = asked(address, "snapshot")
     sites = sorted({contract["site_id"] for contract in snapshot["contracts"] if contract["site_id"]})
     month = snapshot["at"][:8]
@@ -191,7 +194,10 @@ def test_a_websocket_of_another_site_is_not_opened_and_one_of_ours_is(
 
 
 GRANTED = {"'self'", "'unsafe-eval'"}
-"""Sources of scripts beside the nonce: NiceGUI evaluates what its server sends, and Vue compiles templates."""
+"""Sources of scripts that the policy allows beside the nonce.
+
+NiceGUI evaluates what its server sends, and Vue compiles templates.
+"""
 
 
 def test_the_dashboard_works_under_its_policy(browser: Browser, hostile: str) -> None:

@@ -1,4 +1,4 @@
-"""The SLA page in a browser: price while typing, booking, filters, an opened contract."""
+"""The SLA page in a browser: price while typing, booking, filters, contract sheet."""
 
 from collections.abc import Iterator
 

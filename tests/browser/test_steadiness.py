@@ -1,4 +1,4 @@
-"""A thousand ticks without flicker, two viewers at once, and a thousand sites."""
+"""The dashboard over a thousand ticks, with two viewers, and a thousand sites."""
 
 import os
 from collections.abc import Iterator
@@ -56,13 +56,16 @@ STEP = """async (ticks) => {
     }
     stop();
 }"""
-"""Script that requests each tick when the one before is shown, for machines of any speed."""
+"""Script that requests each tick once the one before is shown.
+
+A slow machine thus passes as well as a fast one.
+"""
 PLACE = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
 
 
 @pytest.fixture
 def own(tab: Visit) -> Iterator[Visit]:
-    """A visit to a server without other viewers."""
+    """A page on a server without other viewers."""
     with running_app() as (address, _):
         yield visit(tab, address)
 

@@ -18,11 +18,11 @@ FILLER = "lorem ipsum dolor "
 
 
 class Broken(Exception):  # noqa: N818 - the connection, not the program
-    """Raised inside a body: the server then cuts the connection."""
+    """Error raised inside a body, on which the server cuts the connection."""
 
 
 class Cut(StreamingResponse):
-    """A stream that may end in a cut connection: it returns without ending the body."""
+    """A streaming response that may end in a cut connection before its body ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -1,4 +1,4 @@
-"""Small requests for tests of the imitated service itself."""
+"""Small requests for the tests of the imitated Messages API."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def client_of(url: str, *, key: str = "test-key", timeout: float = 5.0, **more: 
 
 
 def question(**more: Any) -> dict[str, Any]:
-    """The arguments of a plain, valid request; `more` replaces or adds."""
+    """Arguments of a plain, valid request; `more` replaces or adds some."""
     return {
         "model": MODEL,
         "max_tokens": 500,
@@ -39,7 +39,7 @@ def question(**more: Any) -> dict[str, Any]:
 
 
 def answered(content: Any, *results: Any, ask: str = "Will it rain in Oslo?") -> list[dict[str, Any]]:
-    """A history of one turn of the model, and what the client says next."""
+    """Messages of one answered turn of the model, and the client's next message."""
     return [
         {"role": "user", "content": ask},
         {"role": "assistant", "content": content},

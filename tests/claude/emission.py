@@ -1,4 +1,4 @@
-"""Conversion of a turn to a message and its server-sent events, checked by SDK types."""
+"""Conversion of a turn to a message and its events, checked by the SDK's types."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ CHARS_PER_TOKEN = 4
 
 
 def check_turn(turn: Turn, body: JsonObject) -> None:
-    """Raises AssertionError where the request's schemas make it impossible that a model says this."""
+    """Raise AssertionError where the request's schemas rule out such a turn."""
     tools = {tool["name"]: tool for tool in body.get("tools", [])}
     for call in turn.calls:
         assert call.name in tools, f"the script calls {call.name}, offered are {sorted(tools)}"

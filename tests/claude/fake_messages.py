@@ -43,9 +43,10 @@ def refused_url() -> str:
 
 
 class FakeMessages:
-    """A server for one test. `bodies` were accepted, `rejections` refused, `model_reads` asked about.
+    """A server for one test, which records the requests that it received.
 
-    `key` is the only key it takes; None takes any. A gateway answers the calls of the Models API by `no_models`.
+    `bodies` were accepted, `rejections` refused, `model_reads` asked about a model. `key` is the only key it takes;
+    None takes any. `no_models` is its answer to calls of the Models API, as of a gateway that has none.
     """
 
     def __init__(

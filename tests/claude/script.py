@@ -1,6 +1,7 @@
-"""Scripts of the imitated model: turns, faults, and the conversation that a script sees.
+"""Scripts of the imitated model: turns, faults, and the conversation that it sees.
 
-A script is a list of entries, one for each request, or a function of the talk. It never reaches into the server.
+A script is a list of entries, one for each request, or a function of the conversation. It has no access to the
+server.
 """
 
 import json
@@ -66,7 +67,7 @@ OWN_SPEND_LIMIT_MESSAGE = "You have reached your specified API usage limits. You
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A fault between the model and the client. Make it with the functions below.
+    """A fault between the model and the client, made with the functions below.
 
     `of` is the turn that was under way; `after` counts the server-sent events let through before it breaks.
     """
@@ -92,19 +93,19 @@ class Fault:
         error_code: str | None = None,
         retry_after: float | str | None = None,
     ) -> Self:
-        """An error body with a status; `retry_after` is sent as the header, in seconds or as a date."""
+        """An error response; `retry_after` is its header, in seconds or as a date."""
         named = type or ERROR_TYPES[code]
         header = None if retry_after is None else str(retry_after)
         return cls(kind="status", code=code, type=named, message=message, error_code=error_code, retry_after=header)
 
     @classmethod
     def own_spend_limit(cls) -> Self:
-        """The limit that the customer has set: a 400 told from others only by its message."""
+        """The customer's own spending limit: status 400, told from others by its message."""
         return cls.status(400, message=OWN_SPEND_LIMIT_MESSAGE)
 
     @classmethod
     def tier_spend_limit(cls) -> Self:
-        """The tier's limit: a 429 without retry-after."""
+        """The spending limit of the usage tier: a 429 without retry-after."""
         return cls.status(429, message="Your spend limit is reached.", error_code="enforced_spend_limit_reached")
 
     @classmethod
@@ -119,7 +120,7 @@ class Fault:
 
     @classmethod
     def drip(cls, every_s: float = 0.05) -> Self:
-        """A ping every so often and never an end: no read ever times out."""
+        """A ping at intervals and no end of the stream, so that no read ever times out."""
         return cls(kind="drip", every_s=every_s)
 
     @classmethod
@@ -166,7 +167,7 @@ def cut_at_max_tokens(of: Turn) -> Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One tool result of the talk: `content` is decoded where it is JSON, else the text."""
+    """One tool result of the conversation; JSON `content` is decoded, other is text."""
 
     name: str
     input: JsonObject
@@ -178,7 +179,7 @@ class Result:
 class Talk:
     """Conversation so far as a script sees it: the accepted request and its contents.
 
-    `turn` counts the model's own turns so far; `first` is the first thing the user said, `last` the newest text.
+    `turn` counts the model's own turns so far; `first` is the user's first text, `last` the newest one.
     """
 
     body: JsonObject

@@ -1,4 +1,4 @@
-"""Refusals of the real Messages API on the 5.5 models: status, error type and message.
+"""Refusals of the real Messages API on the 5.5 models: status, type and message.
 
 Shapes are checked against the SDK's own parameter types; extra fields are refused as the API refuses them. Stricter
 than the API in one point: a history must be one that this server has answered, unedited but for cache marks.
@@ -36,7 +36,7 @@ class Refusal(Exception):  # noqa: N818 - an answer of the API, not a fault of o
 
 
 def check_headers(headers: Mapping[str, str], key: str | None) -> None:
-    """The SDK sends its key as a bearer token; plain requests may use `x-api-key`."""
+    """Check the headers: the SDK sends a bearer token, plain requests `x-api-key`."""
     given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
     if not given:
         raise Refusal(401, "x-api-key header is required")
@@ -49,7 +49,7 @@ def check_headers(headers: Mapping[str, str], key: str | None) -> None:
 
 
 def check_body(body: Any, models: Mapping[str, ModelInfo]) -> None:
-    """Check all of a request that does not depend on earlier ones."""
+    """Check all rules of a request that do not depend on earlier requests."""
     if not isinstance(body, dict):
         raise Refusal(400, "Input should be an object")
     check_shape(body)
@@ -81,9 +81,9 @@ def check_shape(body: JsonObject) -> None:
 
 
 def check_type(shape: Any, value: Any, where: str) -> None:
-    """Raises Refusal with the place and the words of the first thing wrong.
+    """Raise Refusal with the place and the message of the first fault in a value.
 
-    An Iterable is validated lazily, so the caller walks into lists himself.
+    An Iterable is validated lazily, so the caller checks the items of lists itself.
     """
     try:
         adapter_of(shape).validate_python(value, extra="forbid")
@@ -95,7 +95,10 @@ def check_type(shape: Any, value: Any, where: str) -> None:
 
 @cache
 def adapter_of(shape: Any) -> TypeAdapter[Any]:
-    """The validator of a shape of the SDK, built once: it takes hundreds of times as long as to use it."""
+    """The cached validator of a type of the SDK, which is slow to build.
+
+    Building one takes hundreds of times as long as using it.
+    """
     return TypeAdapter(shape)
 
 
@@ -149,7 +152,7 @@ def check_messages(messages: list[JsonObject]) -> None:
 
 
 def check_results(at: int, messages: list[JsonObject]) -> None:
-    """A user's turn answers each tool call of the turn before, first, and nothing else."""
+    """Check that a user's turn begins with the results of all tool calls before it."""
     blocks = blocks_of(messages[at]["content"])
     if messages[at]["role"] == "assistant":
         return

@@ -1,4 +1,4 @@
-"""Every fault of the imitation reaches the real SDK as what it is on the wire."""
+"""Every fault of the imitated API reaches the real SDK as it is on the wire."""
 
 import asyncio
 import contextlib

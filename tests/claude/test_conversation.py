@@ -1,4 +1,4 @@
-"""The imitation drives the real SDK through whole talks, streamed and plain."""
+"""The imitated API holds conversations with the real SDK, streamed and plain."""
 
 from typing import Any
 

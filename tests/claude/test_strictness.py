@@ -1,4 +1,4 @@
-"""The imitation refuses what the real API refuses, with its status and its words."""
+"""The imitated API refuses the same requests as the real one, with its messages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Each command works in a folder of its own, and may find a stored run there."""
+"""Fixtures of commands: a working folder for each test, and stored runs."""
 
 import shutil
 from pathlib import Path
@@ -37,5 +37,5 @@ def stored_twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def database(stored_twice: tuple[Path, Path], here: Path) -> Path:
-    """The stored run where the test works, under the name that commands look for."""
+    """The stored run in the test's folder, under the name that commands look for."""
     return Path(shutil.copy(stored_twice[0], here / "mara.db"))

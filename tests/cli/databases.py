@@ -21,7 +21,7 @@ def run_in(database: Path) -> str:
 
 
 def tampered(database: Path, statement: str) -> None:
-    """Change a database outside Mara, after dropping its triggers."""
+    """Change a database without Mara, after its triggers were dropped."""
     with closing(sqlite3.connect(database)) as connection:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")

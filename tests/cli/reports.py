@@ -61,7 +61,7 @@ OF_THE_MACHINE = ("wall_s", "site_steps_per_s")
 
 
 def faults_of(report: dict[str, Any], fields: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Fields that are missing or of another kind, by their dotted names; more fields than these are allowed."""
+    """Dotted names of fields that are missing or of another type; more may be there."""
     for name, kind in fields.items():
         where = path + name
         if name not in report:
@@ -76,7 +76,7 @@ def faults_of(report: dict[str, Any], fields: dict[str, Any], path: str = "") ->
 
 
 def same_run(report: dict[str, Any]) -> dict[str, Any]:
-    """The report without what depends on the machine."""
+    """The report without the fields that depend on the machine."""
     return {name: value for name, value in report.items() if name not in OF_THE_MACHINE}
 
 

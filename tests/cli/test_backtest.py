@@ -1,4 +1,7 @@
-"""`mara backtest`: a policy over a stretch of history, the same each time, with the demand that was asked for."""
+"""`mara backtest`: a policy over a period of history, with the demand asked for.
+
+Two calls give the same result.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`mara db`: check finds what was changed, backup and init lose nothing, damage is refused in one line."""
+"""`mara db`: check finds changes, backup and init lose nothing, damage is refused."""
 
 import json
 from collections.abc import Callable

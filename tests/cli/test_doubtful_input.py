@@ -1,4 +1,4 @@
-"""Remarks on doubtful input, and runs without contracts or a writable folder."""
+"""Warnings about doubtful input, and runs without contracts or a writable folder."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A live run written by an earlier Mara, with its log: it opens, replays bit for bit and goes on.
+"""A live run written by an earlier Mara opens, replays bit for bit and goes on.
 
 `live.db.gz` and `live.log.gz` were written by `mara run --optimizer lp --seed 7` of commit e784dea, ended by SIGTERM
 after 100 ticks. The run has orders of every kind: bookings, a cancellation, outages and the end of one, maintenance; it
@@ -49,7 +49,7 @@ PLAN_IN_FORCE = 97
 
 @pytest.fixture
 def earlier(here: Path) -> Path:
-    """Put the database and its log where commands look for them, and upgrade the database."""
+    """Put the database and its log where commands look for them, and upgrade it."""
     (here / "app.log").write_bytes(gzip.decompress((MADE / "live.log.gz").read_bytes()))
     path = here / "mara.db"
     path.write_bytes(gzip.decompress((MADE / "live.db.gz").read_bytes()))

@@ -1,4 +1,4 @@
-"""`mara executor`: reads the devices of a site, and gives it back to its owner."""
+"""`mara executor`: reads the devices of a site, and returns it to its owner."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""`mara export`: every table as CSV and Parquet, the same rows in both, equal for equal runs."""
+"""`mara export`: every table as CSV and Parquet, with the same rows in both.
+
+Equal runs give equal exports.
+"""
 
 import csv
 import re
@@ -37,7 +40,7 @@ def test_both_formats_hold_the_same_rows_and_columns(database: Path, here: Path,
 
 
 def as_in_csv(value: object) -> str:
-    """No comma stands inside a value of a CSV file."""
+    """Format a value as in a CSV file; no value contains a comma."""
     if isinstance(value, datetime):
         assert value.utcoffset() == timedelta(0)
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"

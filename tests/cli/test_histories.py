@@ -1,4 +1,4 @@
-"""A history that comes with Mara is listed, and stands for its folder wherever one is asked for."""
+"""Histories shipped with Mara are listed, and accepted by name as folders are."""
 
 from pathlib import Path
 

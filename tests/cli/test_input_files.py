@@ -1,4 +1,7 @@
-"""Input that cannot be used: one line that names file, line and remedy, exit 3 (fleet: 2), and nothing is lost."""
+"""Unusable input files: one line with file, line and remedy, and nothing is lost.
+
+The exit code is 3, for fleets 2.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +16,7 @@ Mangle = Callable[[list[str]], list[str]]
 
 
 def cell(line: int, column: int, value: str) -> Mangle:
-    """One value of a CSV file replaced; the header is line 0."""
+    """Replace one value of a CSV file; the header is line 0."""
 
     def mangled(lines: list[str]) -> list[str]:
         cells = lines[line].split(",")

@@ -1,4 +1,4 @@
-"""Behaviour of all commands: help, one line for an error, tracebacks, progress bars."""
+"""Behaviour of all commands: help, errors in one line, tracebacks, progress bars."""
 
 import io
 import json
@@ -146,7 +146,7 @@ def interrupted(run: "subprocess.Popen[str]") -> tuple[str, str]:
 
 
 def ticks_stored(path: Path) -> int:
-    """Count the ticks that a run under way has stored; none before its tables are there."""
+    """Count the ticks stored by a run under way; none before its tables exist."""
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reading:
             return int(reading.execute("SELECT count(*) FROM ticks").fetchone()[0])

@@ -1,4 +1,7 @@
-"""`mara mcp` speaks its protocol over stdio with the real client, and nothing else on stdout."""
+"""`mara mcp` speaks its protocol over stdio with the real client.
+
+Nothing else appears on stdout.
+"""
 
 import json
 import subprocess

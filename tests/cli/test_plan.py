@@ -1,4 +1,4 @@
-"""`mara plan`: a problem worked by hand, every field of the answer, and one line that names what is wrong in a file."""
+"""`mara plan`: a problem solved by hand, every field of the answer, bad files."""
 
 import json
 from copy import deepcopy
@@ -39,8 +39,11 @@ BY_HAND: dict[str, Any] = {
     "served_now_mw": [[0.0, 3.0, 0.0]],
     "miners_now_mw": [0.0],
 }
-"""Power and carbon cost 50, then 110 USD/MWh. Standard runs at 3 MW, tokens at the 1 MW that is asked for; miners earn
-80 and run in the first hour alone, for a start of 3 USD a megawatt."""
+"""A problem of two hours whose optimum is computed by hand.
+
+Power and carbon cost 50, then 110 USD/MWh. Standard runs at 3 MW, tokens at the 1 MW that is asked for; miners earn
+80 and run in the first hour alone, for a start of 3 USD a megawatt.
+"""
 
 
 def with_(**changes: object) -> dict[str, Any]:
@@ -248,7 +251,10 @@ def test_a_file_that_is_not_there_is_an_input_error(here: Path) -> None:
 
 
 def drawn(sites: int, hours: int) -> dict[str, Any]:
-    """A fleet of sites of all sizes under a demand of three quarters of their racks, two megawatts hedged at one."""
+    """A fleet of sites of all sizes, with contracts for three quarters of their racks.
+
+    Two megawatts are hedged at the first site.
+    """
     draw = np.random.default_rng(5)
     available = draw.uniform(1.0, 9.0, (sites, 5))
     demand = available[:, 3:].sum() * 0.72 * np.array([0.2, 0.35, 0.3, 0.15])

@@ -1,4 +1,4 @@
-"""The power contract in `mara plan`: worked by hand, every field of the answer, and one line for what is wrong."""
+"""`mara plan` with a power contract: solved by hand, every field, and bad files."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`mara quote`: a contract priced against the stored run, which is only looked at."""
+"""`mara quote`: prices a contract against the stored run, and changes nothing."""
 
 import json
 from pathlib import Path

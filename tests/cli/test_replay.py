@@ -1,4 +1,4 @@
-"""`mara replay`: a stored tick computed again, and what it says when the database was changed behind its back."""
+"""`mara replay`: computes a stored tick again, and reports a changed database."""
 
 import shutil
 from pathlib import Path

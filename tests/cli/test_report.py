@@ -1,4 +1,4 @@
-"""Reports of commands: a table on a terminal, lines for scripts elsewhere."""
+"""Reports of commands: a table on a terminal, plain lines in a pipe or file."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A run made by a Mara with other rules opens, continues, and names each tick's rules.
+"""A run of a Mara with other rules opens, continues, and names each tick's rules.
 
 `rules_1.db.gz` is `mara simulate --ticks 40` of the Mara before versions of rules were written down.
 """

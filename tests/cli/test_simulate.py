@@ -1,4 +1,7 @@
-"""`mara simulate`: goes on from where the database stands, the same for the same seed, and says what it earned."""
+"""`mara simulate`: resumes from the database and reports what it earned.
+
+Equal seeds give equal runs.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ def simulated(ticks: int = TICKS, *more: object, **env: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def of_seed_seven() -> dict[str, Any]:
-    """The report of a simulation of some hours that is not stored."""
+    """The report of a simulation of some hours with seed 7 that is not stored."""
     return simulated(TICKS, "--no-store")
 
 

@@ -1,4 +1,4 @@
-"""Commands import what they need, when they are called."""
+"""Commands import heavy libraries only where they use them."""
 
 import pkgutil
 import subprocess
@@ -28,7 +28,7 @@ finally:
 
 
 def imported_by(*words: str) -> set[str]:
-    """Heavy libraries that a command line of the console script imports, in a process of its own."""
+    """Heavy libraries that a command of the console script imports, in a new process."""
     ended = subprocess.run([sys.executable, "-c", SAID, *words], capture_output=True, text=True, timeout=60, check=True)
     return set(ended.stderr.split())
 

@@ -1,4 +1,4 @@
-"""Users and tokens from the shell."""
+"""Users and tokens, managed by commands of the shell."""
 
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def test_a_changed_line_of_the_access_log_is_found(url: str) -> None:
 
 
 def good(url: str, secret: str, kind: type[Token] | type[Session] = Token) -> str:
-    """The role that a token or session is good for; empty where it is good for nothing."""
+    """The role that a token or session grants; empty if it is not valid."""
     people = UserStore.open(url)
     bearer = people.bearer(kind, digest_of(secret), 0)
     people.close()

@@ -1,4 +1,4 @@
-"""`mara why`: an answer from the stored run after what was understood, or a refusal in words."""
+"""`mara why`: how a question was understood and its answer, or a refusal."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Weather against worked numbers: PUE by cooling kind, derating, water, wet bulb."""
+"""Effects of weather against computed examples: PUE, derating, water, wet bulb."""
 
 import numpy as np
 import pytest

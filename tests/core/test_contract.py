@@ -1,4 +1,4 @@
-"""Promises in integers: budgets, windows and service credits against worked numbers."""
+"""Service levels in integers: budgets, windows and credits by computed examples."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Dispatch: limits hold whatever a plan says, and tiers are served in their order."""
+"""Dispatch keeps every limit whatever a plan says, and serves tiers in order."""
 
 import numpy as np
 import pytest

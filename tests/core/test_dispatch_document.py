@@ -1,4 +1,4 @@
-"""The dispatch document says of a tick what each site, group and contract is to have, and for how long."""
+"""The dispatch document: targets of each site, group and contract, and until when."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Whatever a plan says and whatever the world does, no limit of the fleet is ever exceeded."""
+"""Property: dispatch exceeds no limit of the fleet, whatever plan and world."""
 
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,7 @@ from mara.core.world import Observation, RunConfig, World, conditions_of
 from tests.builders import config, contract, dispatched, fleet, observation, world
 
 SLACK_MW = 1e-4
-"""Whole contracts are placed with a watt of tolerance each; a dozen of them are a dozen watts."""
+"""Tolerance of a limit: a watt for each of a dozen whole contracts."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def scene_of(seed: int, power_of_ten: float) -> Scene:
 
 
 def meant_for(sites: Ints, plan: PlanStep, state: World) -> PlanStep:
-    """The same plan with every contract meant for a site, possible or not, and megawatts that say the same."""
+    """The same plan with a site for every contract, possible or not.
+
+    Its megawatts agree with these sites.
+    """
     contracts_mw = np.zeros((3, 4))
     for own, at in zip(state.book.contracts, sites.tolist(), strict=True):
         if at != UNPLACED:

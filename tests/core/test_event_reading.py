@@ -1,4 +1,4 @@
-"""Events as databases hold them: a sentence, from which every kind of event is read back."""
+"""Every kind of event can be read back from the sentence that the database holds."""
 
 from dataclasses import replace
 from pathlib import Path

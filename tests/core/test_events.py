@@ -1,4 +1,4 @@
-"""Events: one sentence for each thing that happened, with its true reason."""
+"""Events tell each thing that happened in one sentence, with its true reason."""
 
 from dataclasses import replace
 

@@ -1,4 +1,7 @@
-"""A failed site's Premium: it goes wherever racks less Premium and standing Standard hold it, within the tick."""
+"""Failover of Premium from a failed site to racks elsewhere, within the tick.
+
+It finds a place wherever racks less Premium and standing Standard hold it.
+"""
 
 from dataclasses import replace
 
@@ -161,7 +164,7 @@ def test_the_packing_of_the_tests_finds_what_it_should() -> None:
 
 @st.composite
 def falling_fleets(draw: st.DrawFn) -> tuple[World, list[float]]:
-    """Contracts of any tier wherever there is room for them, and sites that fall, wholly or partly."""
+    """Contracts of any tier wherever they fit, and sites that fail wholly or in part."""
     capacity, contracts, at = [10.0, 10.0, 5.0], [], []
     for n in range(draw(st.integers(1, 14))):
         tier, power = draw(st.sampled_from(list(Tier))), draw(st.integers(1, 12)) / 2.0

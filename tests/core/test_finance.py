@@ -1,4 +1,7 @@
-"""The ledger of a tick, line by line, against worked numbers; sums are exact because all of it is whole numbers."""
+"""The ledger of a tick, line by line, against computed examples.
+
+All of it is whole numbers, so that sums are exact.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Fleets: limits checked on entry, machines distributed with totals conserved."""
+"""Fleets: limits are checked on entry, and distributing machines keeps totals."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Gains against a stated baseline, which add up to the difference of two ledgers."""
+"""Gains over a stated baseline add up to the difference of two ledgers."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def served(of: RunConfig, seen: Observation, loads: tuple[tuple[int, float], ...
 
 
 def ledger_difference(done: Step, of: RunConfig) -> int:
-    """The baseline's energy cost less the real one, each a ledger of its own [micro-USD]."""
+    """The baseline's energy cost less the real one, each from a ledger [micro-USD]."""
     load = done.allocation.site_contracts_it_mw + done.allocation.site_merchant_it_mw
     racks = done.conditions.racks_mw
     base = racks * (load.sum() / racks.sum())

@@ -1,4 +1,4 @@
-"""Claims hold references instead of numbers, and are checked against computed facts."""
+"""Claims hold references instead of numbers, and are checked against facts."""
 
 import pytest
 from hypothesis import given

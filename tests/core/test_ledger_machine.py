@@ -1,4 +1,4 @@
-"""A stateful test: in any order of events the books balance in every tick."""
+"""Stateful test: the books balance in every tick, in whatever order events come."""
 
 import numpy as np
 from hypothesis import settings
@@ -19,7 +19,10 @@ TIERS = st.sampled_from(list(Tier))
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Price shocks, heat, outages, bookings, cancels and absurd plans between ticks; each tick's books are checked."""
+    """State machine that changes the world between ticks and checks each tick's books.
+
+    Changes are price shocks, heat, outages, bookings, cancellations and absurd plans.
+    """
 
     of: RunConfig
     state: World

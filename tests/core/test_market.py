@@ -1,4 +1,4 @@
-"""Value of power, hashes and tokens, and demand by local hours, by worked numbers."""
+"""Value of power, hashes and tokens, and demand by local hour, computed by hand."""
 
 from datetime import UTC, datetime, timedelta
 

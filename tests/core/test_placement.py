@@ -251,7 +251,7 @@ def test_a_spot_contract_that_only_nearly_fits_does_not_take_the_place_of_one_th
 
 
 def meant(state: World, sites: list[int], up: list[float] | None = None) -> Allocation:
-    """A plan that says which contract is meant for which site, and the same in megawatts."""
+    """A plan that names the site of each contract, and has the same in megawatts."""
     contracts_mw = np.zeros((3, 4))
     for own, at in zip(state.book.contracts, sites, strict=True):
         if at != UNPLACED:

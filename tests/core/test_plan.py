@@ -1,4 +1,4 @@
-"""A plan in force: which step counts when."""
+"""The step of a plan that applies in a tick."""
 
 from mara.core.plan import Plan
 from tests.builders import config, step

@@ -1,4 +1,4 @@
-"""Power bought day-ahead is settled twice: bills worked by hand, and what clears when."""
+"""Two-settlement of power bought day-ahead: bills computed by hand, and clearing."""
 
 from dataclasses import replace
 
@@ -47,9 +47,10 @@ def power_usd(settlement: Settlement, site: int) -> float:
 
 
 def test_an_hour_is_billed_at_both_prices() -> None:
-    """Load 6.36 MW, position 5 MW at 30, real time 42 USD/MWh: 5 x 30 + 1.36 x 42 = 150 + 57.12 = 207.12 USD.
+    """The position is paid at the day-ahead price, the rest of the load in real time.
 
-    In the ledger: energy 6.36 x 42 = 267.12, less the gain 5 x (42 - 30) = 60.
+    Load 6.36 MW, position 5 MW at 30, real time 42 USD/MWh: 5 x 30 + 1.36 x 42 = 150 + 57.12 = 207.12 USD. In the
+    ledger: energy 6.36 x 42 = 267.12, less the gain 5 x (42 - 30) = 60.
     """
     of = config(tick_minutes=60)
     money = bought(of, [30.0, 30.0, 30.0], 42.0, [5.0, 0.0, 0.0]).settlement
@@ -62,9 +63,10 @@ def test_an_hour_is_billed_at_both_prices() -> None:
 
 
 def test_what_is_bought_beyond_the_load_is_sold_in_real_time() -> None:
-    """Nothing runs, position 5 MW at 30: 5 x 30 paid and 5 x 12 got back at 12 USD/MWh, a loss of 90 USD an hour.
+    """An unused position is sold at the real-time price.
 
-    Five minutes of it are 7.5 USD.
+    Nothing runs, position 5 MW at 30: 5 x 30 paid and 5 x 12 got back at 12 USD/MWh, a loss of 90 USD an hour. Five
+    minutes of it are 7.5 USD.
     """
     of = config(tick_minutes=5)
     money = bought(of, [30.0] * 3, 12.0, [5.0, 0.0, 0.0], mines=False).settlement
@@ -75,17 +77,21 @@ def test_what_is_bought_beyond_the_load_is_sold_in_real_time() -> None:
 
 
 def test_real_time_below_zero_pays_for_the_load_and_costs_the_position() -> None:
-    """Load 6.36 MW at -20 gets 127.2 USD; the position of 5 MW at 10 loses 5 x 30 = 150: together 22.8 paid."""
+    """A negative real-time price pays for the load and makes the position lose.
+
+    Load 6.36 MW at -20 gets 127.2 USD; the position of 5 MW at 10 loses 5 x 30 = 150: together 22.8 paid.
+    """
     of = config(tick_minutes=60)
     money = bought(of, [10.0] * 3, -20.0, [5.0, 0.0, 0.0]).settlement
     assert power_usd(money, WEST) == pytest.approx(127.2 - 150.0)
 
 
 def test_no_megawatt_is_sold_twice_beside_a_hedge() -> None:
-    """Hedge 10 MW at 40, position 5 MW at 30, load 6.36 MW, real time 100 USD/MWh.
+    """A hedge and a position together sell only what the load does not use.
 
-    Fifteen megawatts are owned. Unused of the hedge: 10 - 6.36 = 3.64 MW, sold at 95. The position serves nothing and
-    is sold whole: 5 x 100 - 5 x 30. Power sold: 3.64 + 5 = 15 - 6.36 MW.
+    Hedge 10 MW at 40, position 5 MW at 30, load 6.36 MW, real time 100 USD/MWh: fifteen megawatts are owned. Unused
+    of the hedge: 10 - 6.36 = 3.64 MW, sold at 95. The position serves nothing and is sold whole: 5 x 100 - 5 x 30.
+    Power sold: 3.64 + 5 = 15 - 6.36 MW.
     """
     of = config(fleet(hedge_mw=[10.0, 0.0, 0.0], hedge_price=40.0), tick_minutes=60)
     done = bought(of, [30.0] * 3, 100.0, [5.0, 0.0, 0.0])

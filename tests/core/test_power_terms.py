@@ -1,4 +1,4 @@
-"""Bills of power terms, computed by hand: each kind of charge, supply, battery and product, line by line."""
+"""Bills of power terms, computed by hand for each charge, supply and product."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,7 +34,10 @@ from tests.core.power_runs import PUE, USD, one, ran, run_of, signals, state_of,
 
 
 def test_an_adder_is_paid_on_each_megawatt_hour_in_its_local_hours() -> None:
-    """It is 19:00 in Chicago: 5 MW for an hour at 4 USD/MWh are 20 USD; the adder of the morning is not paid."""
+    """5 MW for an hour at 4 USD/MWh cost 20 USD.
+
+    It is 19:00 in Chicago, so that the adder of the morning is not paid.
+    """
     evening, morning = TermTimes(hour_numbers=(19,)), TermTimes(hour_numbers=(7,))
     of = run_of(
         terms_of(
@@ -51,7 +54,10 @@ def test_an_adder_is_paid_on_each_megawatt_hour_in_its_local_hours() -> None:
 
 
 def test_a_demand_charge_is_posted_as_the_peak_rises_and_begins_anew_with_the_local_month() -> None:
-    """Loads 3, 5 and 4 MW at 1,000 USD/MW and month: 3,000, 2,000 more, nothing. July begins in Chicago at tick 5."""
+    """Loads of 3, 5 and 4 MW at 1,000 USD/MW and month: 3,000, 2,000 more, nothing.
+
+    July begins in Chicago at tick 5.
+    """
     charge = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60)
     steps = ran(run_of(terms_of(demand=(charge,))), [3.0, 5.0, 4.0, 0.0, 0.0, 2.0])
     assert [usd(done, Line.DEMAND_CHARGE) for done in steps] == pytest.approx([-3_000, -2_000, 0, 0, 0, -2_000])
@@ -59,7 +65,7 @@ def test_a_demand_charge_is_posted_as_the_peak_rises_and_begins_anew_with_the_lo
 
 
 def test_a_ratchet_bills_a_share_of_earlier_peaks_from_the_month_s_first_tick_on() -> None:
-    """0.8 x 5 MW x 1,000 USD; the 4 MW that are drawn then are paid for already."""
+    """The least bill is 0.8 x 5 MW x 1,000 USD, which covers the 4 MW drawn later."""
     charge = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60, ratchet_share=0.8)
     steps = ran(run_of(terms_of(demand=(charge,))), [5.0, 0.0, 0.0, 0.0, 0.0, 0.0, 4.0, 4.5])
     assert [usd(done, Line.DEMAND_CHARGE) for done in steps[5:]] == pytest.approx([-4_000, 0, -500])
@@ -73,7 +79,10 @@ def test_a_demand_charge_is_for_the_mean_of_an_interval() -> None:
 
 
 def test_coincident_peaks_are_accrued_when_their_month_is_over() -> None:
-    """June's highest hour has 60,000 MW, when the site draws 2 MW: 2 x 12,000 USD, posted in July's first hour."""
+    """The site draws 2 MW in June's highest hour: 2 x 12,000 USD in July's first hour.
+
+    The power system has 60,000 MW in that hour.
+    """
     charge = CoincidentPeakCharge(
         site=WEST, usd_per_mw_year=12_000.0, month_numbers=(6,), peaks_count=1, interval_minutes=60
     )
@@ -86,7 +95,10 @@ def test_coincident_peaks_are_accrued_when_their_month_is_over() -> None:
 
 
 def test_several_peaks_of_a_month_share_the_price() -> None:
-    """Two peaks of June: 12,000 / 2 for each; the site draws 2 and 4 MW in the hours of 60,000 and 58,000 MW."""
+    """Two peaks of June cost 12,000 / 2 USD/MW each.
+
+    The site draws 2 and 4 MW in the hours of 60,000 and 58,000 MW.
+    """
     charge = CoincidentPeakCharge(
         site=WEST, usd_per_mw_year=12_000.0, month_numbers=(6,), peaks_count=2, interval_minutes=60
     )
@@ -101,7 +113,10 @@ def battery_at_west(**parts: float) -> tuple[SiteBattery, ...]:
 
 
 def test_a_battery_keeps_what_it_is_given_less_its_losses_and_wears_as_it_delivers() -> None:
-    """2 MW for an hour store 1.8 MWh, of which 1.62 MWh come back: 16.2 USD of wear. Nothing runs without energy."""
+    """2 MW for an hour store 1.8 MWh and return 1.62 MWh, with 16.2 USD of wear.
+
+    Without stored energy nothing runs.
+    """
     charging, delivering = ran(
         run_of(terms_of(batteries=battery_at_west())), [3.0, 3.0], charge=[2.0, 0.0], discharge=[0.0, 2.0]
     )
@@ -116,7 +131,7 @@ def test_a_battery_keeps_what_it_is_given_less_its_losses_and_wears_as_it_delive
 
 
 def test_a_battery_feeds_in_what_the_connection_may_and_no_more() -> None:
-    """Full, nothing runs, and 1 MW may be fed in: 1 MWh at 50 USD."""
+    """A full battery without load earns 50 USD where 1 MW may be fed in: 1 MWh at 50."""
     of = run_of(terms_of(export=(1.0, 0.0, 0.0), batteries=battery_at_west(start_share=1.0)))
     (done,) = ran(of, [0.0], discharge=[2.0])
     assert usd(done, Line.EXPORT_REVENUE) == pytest.approx(50.0)
@@ -144,7 +159,10 @@ def product(**parts: Any) -> ReserveProduct:
 
 
 def test_a_sold_megawatt_is_paid_and_stays_away_when_called() -> None:
-    """3 of 5 MW at 5 USD/MW and hour are 15 USD; called for an hour they bring 100 USD/MWh, and the award goes on."""
+    """3 of 5 MW are sold at 5 USD/MW and hour, which is 15 USD.
+
+    Called for an hour they bring 100 USD/MWh, and the award goes on.
+    """
     of = run_of(terms_of(products=(product(),)))
     ready, called = ran(of, [5.0, 5.0], award=[3.0, 0.0], price=[50.0, 50.0], called=[0.0, 1.0])
     assert usd(ready, Line.RESERVE_REVENUE) == 0.0, "the market pays nothing in this tick"
@@ -159,7 +177,10 @@ def test_a_sold_megawatt_is_paid_and_stays_away_when_called() -> None:
 
 
 def test_a_call_that_comes_short_costs_its_penalty_and_the_month_s_revenue_in_part() -> None:
-    """Sold 3 MW, but only 2 ran before the call: 1 MW short. A third of 90 USD goes back, and 60 USD/MWh are due."""
+    """3 MW are sold, but only 2 ran before the call: 1 MW is missing.
+
+    A third of 90 USD goes back, and 60 USD/MWh are due.
+    """
     of = run_of(terms_of(products=(product(penalty_share=1.0, penalty_usd_per_mwh=60.0),)))
     before = world(of)
     assert before.power is not None
@@ -199,7 +220,7 @@ def test_a_call_takes_spot_first_then_the_battery_then_own_load_and_never_a_prom
 
 
 def test_no_megawatt_is_sold_twice() -> None:
-    """Whatever is asked for: awards together are at most what runs and may stop, and batteries that are free."""
+    """Awards together never exceed the load that may stop, plus free batteries."""
     products = (
         product(id="fast", sites=(0, 1, 2)),
         product(id="slow", sites=(0, 1, 2), response_s=600.0, duration_minutes=120, block_mw=0.5),
@@ -235,7 +256,10 @@ def test_no_megawatt_is_sold_twice() -> None:
 
 
 def test_a_block_is_used_first_and_its_rest_sold_below_the_price() -> None:
-    """4 MW at 30, price 50, load 3 MW: 3 x 20 gained, and 1 MW sold at 47.5 that cost 30."""
+    """Block of 4 MW at 30, price 50, load 3 MW: 3 x 20 gained, 1 MW sold at 47.5.
+
+    The megawatt that is sold cost 30.
+    """
     block = SupplyContract(site=WEST, kind=BLOCK, power_mw=4.0, price_usd_per_mwh=30.0, sellback_spread_share=0.05)
     (done,) = ran(run_of(terms_of(supplies=(block,))), [3.0])
     assert usd(done, Line.SUPPLY) == pytest.approx(60.0 + 17.5)
@@ -243,7 +267,7 @@ def test_a_block_is_used_first_and_its_rest_sold_below_the_price() -> None:
 
 
 def test_power_as_produced_follows_its_profile() -> None:
-    """Half of 4 MW at 19:00 in Chicago, all of it used: 2 x (50 - 30)."""
+    """Half of 4 MW is produced at 19:00 in Chicago, and all used: 2 x (50 - 30)."""
     shares = tuple(0.5 if hour == 19 else 1.0 for hour in range(24))
     sun = SupplyContract(site=WEST, kind=AS_PRODUCED, power_mw=4.0, price_usd_per_mwh=30.0, hourly_share=shares)
     first, second = ran(run_of(terms_of(supplies=(sun,))), [3.0, 3.0])
@@ -252,7 +276,10 @@ def test_power_as_produced_follows_its_profile() -> None:
 
 
 def test_contracts_for_difference_and_collars_are_settled_whatever_runs() -> None:
-    """10 MW at a strike of 40, price 50: 100 USD. Between 55 and 60 a price of 50 costs the holder 5 x 10."""
+    """10 MW at a strike of 40 and a price of 50 pay 100 USD.
+
+    A collar between 55 and 60 costs its holder 5 x 10 at a price of 50.
+    """
     fixed = SupplyContract(site=WEST, kind=CFD, power_mw=10.0, price_usd_per_mwh=40.0)
     collar = SupplyContract(site=NORTH, kind=COLLAR, power_mw=10.0, price_usd_per_mwh=60.0, floor_usd_per_mwh=55.0)
     (done,) = ran(run_of(terms_of(supplies=(fixed, collar))), [0.0])
@@ -261,7 +288,10 @@ def test_contracts_for_difference_and_collars_are_settled_whatever_runs() -> Non
 
 
 def test_take_or_pay_is_used_until_it_is_taken_and_paid_for_when_the_year_is_over() -> None:
-    """8,760 MWh a year are 2 MWh in two hours. 0.5 MW at 20 instead of 50 gain 15 an hour; 1 MWh short costs 20 USD."""
+    """8,760 MWh a year are 2 MWh in two hours.
+
+    0.5 MW at 20 instead of 50 gain 15 an hour; 1 MWh short costs 20 USD.
+    """
     deal = SupplyContract(site=WEST, kind=TAKE_OR_PAY, energy_mwh_per_year=8_760.0, price_usd_per_mwh=20.0)
     of = run_of(terms_of(supplies=(deal,)), start=datetime(2026, 1, 1, 4, tzinfo=UTC))
     steps = ran(of, [0.5, 0.5, 0.0])

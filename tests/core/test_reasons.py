@@ -1,4 +1,4 @@
-"""Reasons of a tick, the scarcest resource first by its value in money."""
+"""Reasons of a tick, ordered by the value in money of what is scarce."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ PROVENANCE = Provenance(
 def plan_with(
     racks: dict[int, float] | None = None, grid: dict[int, float] | None = None, budget: tuple[float, ...] = (0, 0, 0)
 ) -> Plan:
-    """Two steps; the first has these prices, the second has none."""
+    """A plan of two steps, of which only the first has these dual prices."""
     capacity, connection = np.zeros((2, 3)), np.zeros((2, 3))
     for table, given in ((capacity, racks or {}), (connection, grid or {})):
         for site, value in given.items():

@@ -1,4 +1,4 @@
-"""Promises judged over whole windows: what counts, what does not, and what a broken one costs."""
+"""Service levels judged over whole windows: good and bad ticks, and credits."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,10 @@ def serve(
     orders: dict[int, tuple[Command, ...]] | None = None,
     of: RunConfig = OF,
 ) -> list[Step]:
-    """Every contract wanted at West, which is down in some ticks; East and North are down for good."""
+    """Advance with every contract wanted at West, which is down in some ticks.
+
+    East and North are down for good.
+    """
     steps = []
     for tick in range(state.tick, state.tick + ticks):
         seen = observation(of, tick, up=[0.0 if tick in down else 1.0, 0.0, 0.0])
@@ -34,7 +37,7 @@ def serve(
 
 
 def credits_posted(steps: list[Step], tier: Tier) -> list[int]:
-    """What is posted to the tier's credit line, tick by tick [micro-USD]."""
+    """Amount posted to the tier's credit line, tick by tick [micro-USD]."""
     return [-int(s.settlement.lines_micro_usd[:, Line.CREDIT_PREMIUM + tier].sum()) for s in steps]
 
 

@@ -1,4 +1,4 @@
-"""The one transition: pure, and complete."""
+"""The transition `advance` is pure, and its result complete."""
 
 from dataclasses import replace
 from typing import Any
@@ -42,7 +42,7 @@ def busy(of: RunConfig) -> tuple[World, Any, Any, Any]:
 
 
 def copy_of(value: Any) -> Any:
-    """The same record with arrays of its own, so that no cache and no aliasing can hide a difference."""
+    """The same record with arrays of its own, so that caches and aliasing would show."""
     arrays = {
         name: sealed(getattr(value, name).copy())
         for name in type(value).__dataclass_fields__

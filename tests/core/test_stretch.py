@@ -1,4 +1,4 @@
-"""A stretch settled at once has the steps of `advance`, bit for bit."""
+"""Ticks settled at once by `stretch` equal those of `advance`, bit for bit."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
@@ -44,9 +44,9 @@ def outlooks_from(config: RunConfig, seed: int) -> tuple[Outlook, ...]:
 
 
 def drawn(plan: PlanStep, outlook: Outlook, chance: np.random.Generator) -> PlanStep:
-    """A plan in five asks for all miners, or for all tokens at one site.
+    """Return the plan, or in one case of five a plan that asks for too much.
 
-    It does whether there is power and room or not.
+    It asks for all miners, or for all tokens at one site, whether there is power and room or not.
     """
     asked = chance.choice(["as planned", "miners", "crowd"], p=[0.8, 0.1, 0.1])
     if asked == "miners":
@@ -59,9 +59,9 @@ def drawn(plan: PlanStep, outlook: Outlook, chance: np.random.Generator) -> Plan
 
 
 def stretches(config: RunConfig, seed: int) -> Iterator[tuple[list[Step], list[Step]]]:
-    """Pairs of steps settled at once and steps of `advance`.
+    """Pairs of steps, settled at once and by `advance`.
 
-    Ticks between them are advanced by themselves.
+    Ticks between stretches are advanced one by one.
     """
     outlooks, chance, world = outlooks_from(config, seed), np.random.default_rng(seed), world_of(config)
     while world.tick < TICKS:
@@ -81,7 +81,7 @@ def stretches(config: RunConfig, seed: int) -> Iterator[tuple[list[Step], list[S
 
 
 def bits_of(value: object) -> object:
-    """Everything in a record, down to the last bit of its numbers."""
+    """All of a record as nested tuples that differ if a single bit does."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     if is_dataclass(value):

@@ -1,4 +1,4 @@
-"""Telemetry beside the plan: who deviates, what it costs an hour, and which promise it endangers."""
+"""Telemetry beside the plan: deviations, their cost an hour, and promises at risk."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

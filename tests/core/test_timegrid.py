@@ -1,4 +1,4 @@
-"""Ticks and instants: an integer clock, and calendar months of any time zone."""
+"""Conversion of ticks and UTC times, and calendar months of any time zone."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,1 +1,1 @@
-"""Feeds: what comes from outside is checked at the door, and forecasts know no more than was known."""
+"""Tests of feeds: input is checked, and forecasts use only what was known."""

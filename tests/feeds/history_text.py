@@ -9,12 +9,12 @@ FIRST = datetime(2023, 1, 1, tzinfo=UTC)
 
 
 def price_of(hour: int, site: int) -> float:
-    """A price that tells its hour and site."""
+    """A price from which its hour and site can be told."""
     return float(hour + 1_000 * site)
 
 
 def history_rows(hours: int, sites: tuple[str, ...] = ("north", "south"), first: datetime = FIRST) -> list[str]:
-    """A row per hour and site, hour by hour."""
+    """One row per hour and site, in order of hours."""
     return [
         f"{first + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ},{site_id},{price_of(hour, site)},{100 + site},0.5,"
         f"{10 + hour % 24},{5 + site}"
@@ -24,14 +24,14 @@ def history_rows(hours: int, sites: tuple[str, ...] = ("north", "south"), first:
 
 
 def bitcoin_rows(days: int, first: datetime = FIRST) -> list[str]:
-    """A hashprice a day: 50 on the first, one more on each that follows."""
+    """One hashprice per day: 50 on the first, and one more on each that follows."""
     return [f"{first + timedelta(days=day):%Y-%m-%d},{50 + day}" for day in range(days)]
 
 
 def write_history(
     folder: Path, rows: list[str], *, bitcoin: list[str] | None = None, header: str = HEADER, zipped: bool = False
 ) -> Path:
-    """A history folder of these rows; returns the folder."""
+    """Write a history folder of these rows, and return the folder."""
     text = "\n".join([header, *rows]) + "\n"
     if zipped:
         (folder / "history.csv.gz").write_bytes(gzip.compress(text.encode()))

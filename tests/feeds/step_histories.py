@@ -24,7 +24,7 @@ AGREED: dict[str, Any] = {"constant": {"price": 50.0}}
 
 
 def values_of(steps: int, site: int) -> dict[str, Any]:
-    """Columns of a site: every value tells its step and site."""
+    """Columns of a site, in which every value tells its step and site."""
     step = np.arange(steps, dtype=np.float64)
     return {
         "price_usd_per_mwh": step - 10.0 + 0.25 * site,
@@ -39,7 +39,7 @@ def values_of(steps: int, site: int) -> dict[str, Any]:
 def write_steps(
     out: Path, *, step_minutes: int = 15, steps: int = 96, kind: Format = Format.CSV, filled: int = 2
 ) -> Path:
-    """A folder of two sites, of which the first has a day-ahead and a reserve price."""
+    """Write a folder of two sites; the first has a day-ahead and a reserve price."""
     grid = Steps(from_s=FIRST_S, to_s=FIRST_S + steps * step_minutes * 60, step_s=step_minutes * 60)
     sites = [
         SiteRows(

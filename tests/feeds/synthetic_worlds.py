@@ -1,4 +1,4 @@
-"""Charters that the tests of the synthetic feed run in."""
+"""Run configurations for the tests of the synthetic feed."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,7 @@
-"""Customers come as often, as big and for as long as the paper says, and the run begins in the middle of it."""
+"""Arrivals of contracts: rate, size and duration are those of the documentation.
+
+A run begins with contracts already under way.
+"""
 
 from dataclasses import replace
 

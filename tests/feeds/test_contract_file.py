@@ -1,4 +1,4 @@
-"""Contracts from a file come in the tick they start in, on any clock."""
+"""Contracts from a file start in their tick, whatever the length of ticks."""
 
 from datetime import UTC, datetime
 from pathlib import Path

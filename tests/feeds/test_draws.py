@@ -1,4 +1,4 @@
-"""Draws by address: the same numbers for whoever asks, and series with the memory they claim."""
+"""Random numbers by address: equal for every caller, and series with a set memory."""
 
 import numpy as np
 import pytest

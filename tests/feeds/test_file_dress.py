@@ -1,4 +1,4 @@
-"""The same rows in the dress of other programs say the same, or the message names what is in the way."""
+"""History files saved by other programs are read alike, or refused with a reason."""
 
 import gzip
 from pathlib import Path

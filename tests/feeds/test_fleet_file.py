@@ -1,4 +1,4 @@
-"""A fleet file becomes a fleet, or is refused in one line with its line number, the field and the remedy."""
+"""A fleet file becomes a fleet, or is refused with line, field and remedy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The default fleet is the one the papers describe: sizes, limits, and markets at the level of each place."""
+"""The default fleet is as documented: sizes, limits, and the price level of sites."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ YEARS = 12
 
 @dataclass(frozen=True)
 class Level:
-    """A market's row in the document's table of sites."""
+    """A market's row in the documentation's table of sites."""
 
     mean_usd_per_mwh: float
     carbon_g_per_kwh: float

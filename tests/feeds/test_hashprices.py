@@ -1,4 +1,4 @@
-"""Hashprice wanders around its mean as slowly and as far as it should."""
+"""Hashprice returns to its mean at the set speed and spreads as far as it should."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""A history that can be read, but looks as if it meant something else: it is asked about, never taken or converted."""
+"""Warnings about a readable history whose units or times look wrong.
+
+It is neither accepted in silence nor converted.
+"""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

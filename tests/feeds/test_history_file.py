@@ -1,4 +1,4 @@
-"""A history folder is read whole, or refused with file, line, first cases and remedy."""
+"""A history folder is read whole, or refused with file, line, cases and remedy."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Histories have steps of 5 to 60 minutes, as text or Parquet, and say where they come from."""
+"""Histories have steps of 5 to 60 minutes, as text or Parquet, with provenance."""
 
 import gzip
 import json

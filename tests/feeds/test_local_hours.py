@@ -1,4 +1,4 @@
-"""Local calendars by the hour, and until when auctions are known, agree with the time zone database."""
+"""Local calendars and publication times of auctions agree with the zone database."""
 
 from datetime import UTC, datetime
 

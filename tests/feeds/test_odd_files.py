@@ -1,4 +1,4 @@
-"""Files that are no tables are refused before they fill the memory."""
+"""Files that are not tables are refused before they fill the memory."""
 
 import gzip
 import tracemalloc

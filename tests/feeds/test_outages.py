@@ -1,4 +1,4 @@
-"""Outages come as often and last as long as they should, and any tick can be asked for alone."""
+"""Rate and duration of outages are as set; any tick can be asked for alone."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def outages() -> tuple[OutageInterval, ...]:
 
 
 def whole_and_pairs(outages: tuple[OutageInterval, ...]) -> tuple[list[OutageInterval], int]:
-    """Outages of whole sites that came alone, and how often two came together."""
+    """Count outages of one whole site alone, and those of two sites together."""
     whole = [outage for outage in outages if outage.loss_share == 1.0]
     starts, counts = np.unique([outage.start_minutes for outage in whole], return_counts=True)
     together = set(starts[counts == 2])

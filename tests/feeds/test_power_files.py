@@ -1,4 +1,4 @@
-"""Power terms in fleet files and products files: read, told, and refused in one line."""
+"""Power terms in fleet files and product files: read, shown, and refused."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A measured price curve is brought to the level that a site asks for, and refused where that contradicts itself."""
+"""Scaling a measured price curve to a site's level, refused where contradictory."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A replayed history shows each instant its own hour, and forecasts by what was known then."""
+"""A replayed history shows each tick its hour, and forecasts from what was known."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,7 +62,10 @@ def fleet_of(markets: tuple[tuple[str, str], ...]) -> Fleet:
 
 
 def history_of(hours: int, sites: int, first: datetime = FIRST) -> History:
-    """Every value tells its hour, and its column in the decimals; hashprice tells the UTC day."""
+    """A history in which every value tells its hour, and its decimals the column.
+
+    Hashprice tells the UTC day.
+    """
     hour = np.arange(hours, dtype=np.float64)[:, None] + np.arange(sites) / 100
     first_epoch_h = int(first.timestamp()) // 3_600
     return History(
@@ -310,7 +313,7 @@ def test_publication_is_right_in_every_hour_of_a_year_with_its_dst_days(clock: s
 
 
 def peeks(kind: ForecastKind, tick_minutes: int = 60) -> bool:
-    """Whether any forecast changes with what comes after it, prices already published left alone."""
+    """True if a forecast changes with later values, published prices left alone."""
     history, now = history_of(24 * 8, len(MARKETS)), 24 * 4 + 14
     known = [now + 1] * len(MARKETS)
     if kind == "day-ahead":

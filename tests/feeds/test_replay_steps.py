@@ -1,4 +1,4 @@
-"""Histories of steps shorter than an hour: what a tick sees, what a forecast says, and what neither may know."""
+"""Histories with steps below an hour: ticks and forecasts, without later data."""
 
 import json
 from dataclasses import replace
@@ -40,7 +40,10 @@ FORECAST_ARRAYS = ("energy_price_usd_per_mwh", "carbon_intensity_g_per_kwh", "dr
 
 
 def history_of(step_minutes: int, seed: int = 1, days: int = 4) -> History:
-    """A real-time site with a day-ahead price, one that is known a day ahead, and one that has neither."""
+    """A history of three sites, of which two have prices that are known a day ahead.
+
+    The first has them beside real-time prices, the second has them alone, the third has none.
+    """
     draw = np.random.default_rng(seed)
     count = days * 24 * 60 // step_minutes
     shape = (count, len(SITES))
@@ -163,7 +166,7 @@ def _with_price(history: History, row: int, price: float) -> History:
 
 
 def noised(history: History, row: int) -> History:
-    """The same history but for all that is not known when the tick of a row is planned."""
+    """The same history with noise in all that is unknown when the tick is planned."""
     noise = history_of(history.step_minutes, seed=99)
     per_hour = 60 // history.step_minutes
     after = np.arange(history.step_count) > row

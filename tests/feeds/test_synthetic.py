@@ -1,4 +1,4 @@
-"""The synthetic feed: one seed is one world, whoever asks; its forecasts know nothing that nobody could know."""
+"""The synthetic feed is a function of its seed; its forecasts do not see ahead."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""The synthetic feed, put at the ten measured sites, has the prices of the measured year.
+"""Synthetic prices of the ten measured sites have the measured year's statistics.
 
 Tolerances: mean 8 %, 1 % quantile 6 USD or 15 %, 99 % quantile 20 %, negative hours 1.5 points, autocorrelation 0.05
 after an hour and 0.10 after a day, carbon and renewables 5 %. Simulated: eight seeds of twelve years, because the

@@ -1,4 +1,7 @@
-"""Two prices: what a tick shows, when orders go out, up to what price, and that nothing to come is read."""
+"""Day-ahead beside real-time prices: the price of a tick, and orders with limits.
+
+Nothing that is not yet known is read.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +26,7 @@ from tests.builders import fleet, site
 
 FIRST = datetime(2024, 2, 20, 6, tzinfo=UTC)
 START = datetime(2024, 3, 5, 6, tzinfo=UTC)
-"""Midnight in Dallas, the day on which the record is long enough for orders at 09:00."""
+"""Midnight in Dallas; the record is long enough for orders at 09:00 of this day."""
 DAYS = 18
 TICKS = 44
 SITES = (
@@ -35,7 +38,10 @@ DALLAS = 0
 
 
 def history_of(seed: int = 1, *, same_until: int = 0, other: int = 2) -> History:
-    """Prices of three sites, the second without an auction; rows from `same_until` on are drawn from `other`."""
+    """Prices of three sites, the second without an auction.
+
+    Rows from `same_until` on are drawn from `other`.
+    """
     shape = (24 * DAYS, len(SITES))
 
     def drawn(from_seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -104,7 +110,10 @@ def test_power_is_traded_where_there_are_two_prices() -> None:
 
 
 def test_the_limit_is_where_the_line_through_past_prices_crosses_the_diagonal() -> None:
-    """Real time = 12 + 0.6 x day-ahead exactly: they are equal at 12 / 0.4 = 30 USD/MWh."""
+    """The limit is the day-ahead price that equals the expected real-time price.
+
+    Real time = 12 + 0.6 x day-ahead exactly: they are equal at 12 / 0.4 = 30 USD/MWh.
+    """
     ahead = np.array([[10.0], [20.0], [40.0], [70.0]])
     assert limit_of(ahead, 12.0 + 0.6 * ahead) == pytest.approx(30.0)
 

@@ -1,4 +1,4 @@
-"""Synthetic weather: seasons on the right side of the equator, heat waves in summer, air that can be."""
+"""Synthetic weather: seasons by hemisphere, heat in summer, possible humidity."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

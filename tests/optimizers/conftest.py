@@ -1,4 +1,4 @@
-"""Tests of the optimizers judge the solver too: it solves each of their programs."""
+"""Fixtures of optimizer tests: every linear program is solved, none recalled."""
 
 import pytest
 

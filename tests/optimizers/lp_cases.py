@@ -1,4 +1,4 @@
-"""Cases of the linear program: random ones of every kind, written as plain numbers."""
+"""Random cases of the linear program, of every kind, as plain numbers."""
 
 from dataclasses import replace
 
@@ -24,7 +24,10 @@ KINDS = (
 
 
 def random_case(seed: int) -> LpCase:
-    """One to four sites, one to six steps, one region or three; the kind goes round with the seed."""
+    """Draw a case; its kind goes round with the seed.
+
+    It has one to four sites, one to six steps, and one region or three.
+    """
     draw = np.random.default_rng(seed)
     s, h, r = int(draw.integers(1, 5)), int(draw.integers(1, 7)), int(draw.choice([1, 3]))
     nameplate = draw.uniform(0.0, 10.0, (s, 5))

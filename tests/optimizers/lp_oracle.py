@@ -1,4 +1,4 @@
-"""A second model of the linear program, written straight from its formulas and solved by scipy's own solver.
+"""A second model of the linear program, from its formulas, solved by scipy.
 
 Every variable of the formulas is a column of its own (x, y, m, h, b, w, r, u, e, z), and rows are written one by one
 by name: slow, and sharing nothing with the model that it checks.
@@ -22,7 +22,10 @@ PREMIUM, STANDARD, SPOT, GPU = 0, 1, 3, 3
 
 @dataclass(slots=True)
 class Program:
-    """Maximize `gain` subject to rows `terms <= limit` and `terms == value`; all variables are at least zero."""
+    """Maximize `gain` subject to rows `terms <= limit` and `terms == value`.
+
+    All variables are at least zero.
+    """
 
     gain: Terms = field(default_factory=dict)
     at_most: list[tuple[Terms, float]] = field(default_factory=list)
@@ -30,7 +33,7 @@ class Program:
     constant_usd: float = 0.0
 
     def optimum_usd(self) -> float:
-        """The best that any point can gain; fails the test when there is none."""
+        """The optimum [USD]; fails the test when there is none."""
         names = {name for terms, _ in (*self.at_most, *self.equal) for name in terms} | set(self.gain)
         column = {name: i for i, name in enumerate(sorted(names, key=str))}
         cost = np.zeros(len(column))
@@ -53,7 +56,7 @@ class Program:
 
 
 def optimum_usd(case: LpCase) -> float:
-    """The optimum of the formulas."""
+    """The optimum of the formulas [USD]."""
     return program_of(case).optimum_usd()
 
 
@@ -154,7 +157,10 @@ def _fleet(program: Program, case: LpCase, t: int) -> None:
 
 
 def point_of(schedule: Schedule, case: LpCase) -> Terms:
-    """Every variable of the formulas at a schedule; what follows from the decisions is worked out here again."""
+    """Every variable of the formulas at a schedule.
+
+    Variables that follow from the decisions are computed here again.
+    """
     point: Terms = {}
     for t in range(case.steps):
         for g in PROMISED:

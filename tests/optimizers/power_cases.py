@@ -1,4 +1,4 @@
-"""Cases with a power contract: random ones of every kind, on the random cases of the linear program."""
+"""Random cases with a power contract, on the random cases of the linear program."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from tests.optimizers.lp_cases import random_case
 
 
 def power_case(seed: int) -> LpCase:
-    """A random case with batteries, a demand charge, products and adders, or some of them.
+    """A random case with all or some of batteries, demand charge, products and adders.
 
     A battery's end that is out of reach is left free, and energy fed in brings nothing where it would bring too much.
     """
@@ -29,7 +29,10 @@ def power_case(seed: int) -> LpCase:
 
 
 def random_contract(case: LpCase, seed: int) -> PowerContract:
-    """A contract for a case; every third seed lacks the battery, the demand charge or the products."""
+    """Draw a contract for a case.
+
+    Every third seed lacks the battery, the demand charge or the products.
+    """
     draw = np.random.default_rng(10_000 + seed)
     h, s = case.steps, case.sites
     energy = draw.uniform(0.0, 8.0, s)

@@ -1,6 +1,7 @@
-"""The power contract's formulas a second time, on top of the second model, solved by scipy with whole numbers.
+"""A second model of the power contract, solved by scipy with whole numbers.
 
-Every battery has a direction in every step, whatever the price, and every load a pledge for every product.
+It extends the second model of the linear program. Every battery has a direction in every step, whatever the price,
+and every load a pledge for every product.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ Pledges = list[tuple[Name, float]]
 
 
 def optimum_usd(case: LpCase) -> float:
-    """The best of all plans in which each battery goes one way at a time."""
+    """Optimum over plans in which a battery charges or discharges at a time [USD]."""
     program = contract_program_of(case)
     names = {name for terms, _ in (*program.at_most, *program.equal) for name in terms} | set(program.gain)
     column = {name: i for i, name in enumerate(sorted(names, key=str))}

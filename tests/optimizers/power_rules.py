@@ -1,4 +1,4 @@
-"""Rules of the power contract, worked out from what a schedule says alone."""
+"""Rules of the power contract, checked on a schedule alone."""
 
 import numpy as np
 
@@ -12,7 +12,10 @@ DUST = 1e-6
 
 
 def broken_rules(schedule: Schedule, case: LpCase) -> list[str]:
-    """Rules of the contract that a schedule breaks, each worked out from what the schedule says alone."""
+    """List the rules of the power contract that a schedule breaks.
+
+    Each is computed from the schedule alone.
+    """
     power, contract = schedule.power, case.power_contract
     assert power is not None
     assert contract is not None
@@ -56,7 +59,7 @@ def _broken_by_batteries(power: PowerSchedule, case: LpCase, battery: Batteries)
 
 
 def _premium_keeps_its_reserve(schedule: Schedule, case: LpCase) -> bool:
-    """Any one site's Premium fits elsewhere beside Premium, Standard and all that is sold there."""
+    """Any one site's Premium fits elsewhere beside Premium, Standard and sold reserve."""
     power = schedule.power
     assert power is not None
     awarded = awards_mw(power, case).sum(axis=0) - power.pledged_battery_mw.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Problems for optimizers: random ones of every kind, and the plain ones that go wrong most often."""
+"""Problems for optimizers: random ones of every kind, and known difficult ones."""
 
 from dataclasses import replace
 
@@ -15,7 +15,10 @@ MINERS_ONLY = ((2_000, 0, 1_000, 0, 0), (0, 1_000, 1_000, 0, 0), (1_000, 500, 0,
 
 
 def random_problem(seed: int) -> Problem:
-    """Prices of either sign, outages, heat, contracts anywhere, running and resting, with and without budget."""
+    """Draw a problem with prices of either sign, outages, heat and contracts anywhere.
+
+    Contracts run or are scheduled off, with and without budget.
+    """
     draw = np.random.default_rng(seed)
     of = config(
         fleet(limit_mw=draw.choice([3.0, 12.0, 16.0, 100.0], 3), hedge_mw=float(draw.choice([0.0, 3.0]))),

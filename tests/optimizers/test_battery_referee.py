@@ -1,4 +1,4 @@
-"""A battery through `mara plan` earns, to a millionth of a dollar, what a program of its own says is possible."""
+"""A battery in `mara plan` earns what an independent program says, to 1e-6 USD."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The bound of a run: no policy earns more, whatever the history; its accounts are the program's and nobody else's."""
+"""The bound of a run: no policy earns more, in accounts that equal the program's."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -42,7 +42,10 @@ MONTH_END = datetime(2025, 7, 31, 12, tzinfo=UTC)
 
 
 class DrawnFeed:
-    """Hours of any kind, drawn from a seed: prices of either sign, outages, heat, demand; forecasts are the present."""
+    """A feed of seeded random hours, which forecasts that the present stays.
+
+    Prices are of either sign; there are outages, heat and demand.
+    """
 
     name = "drawn"
 
@@ -71,7 +74,7 @@ class DrawnFeed:
 
 
 class Wild:
-    """A policy with arbitrary plans, of which dispatch carries out what is possible."""
+    """A policy with arbitrary plans, of which dispatch carries out the possible part."""
 
     name = "wild"
 
@@ -91,7 +94,7 @@ class Wild:
 
 
 def months_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, ticks: int = 24) -> list[Month]:
-    """A run over two months with hedges, tight grids, and contracts that end within it."""
+    """A run over two months with hedges, tight grids, and contracts that end in it."""
     draw = np.random.default_rng(seed)
     fleet = builders.fleet(hedge_mw=float(draw.choice([0.0, 6.0])), hedge_price=40.0, limit_mw=draw.uniform(12.0, 30.0))
     config = builders.config(fleet, tick_minutes=tick_minutes, start=MONTH_END)

@@ -1,4 +1,4 @@
-"""The real service, asked once: only with MARA_LIVE_TESTS=1 and a key, for it costs money."""
+"""One paid call of the real service, only with MARA_LIVE_TESTS=1 and a key."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ MAY_HAPPEN = ("AI busy", "AI timed out", "AI answer not grounded", "AI budget us
 
 
 class OpenBudget:
-    """Pays for what one conversation can cost."""
+    """A budget that pays for one conversation, whatever it costs."""
 
     def __init__(self) -> None:
         self.cost_micro_usd = 0

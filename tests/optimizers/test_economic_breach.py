@@ -1,4 +1,4 @@
-"""Economic breaches: by a contract's own window and charge, and never of Premium."""
+"""Economic breaches depend on a contract's window and charge, and spare Premium."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def of(policy: str) -> RunConfig:
 
 
 def spent(at: RunConfig, contracts: tuple[SlaContract, ...] = BOOK, *, left: int = 0) -> World:
-    """Fifty hours into the windows; budgets are used but for `left` ticks."""
+    """A world fifty hours into its windows, with `left` ticks of budget unused."""
     state = world(at, contracts, at=[WEST] * len(contracts))
     used = np.array([DAYS * share // 1000 for share in (1, 50, 100)])[: len(contracts)] - left
     bad = np.maximum(used, 0)
@@ -96,7 +96,7 @@ def test_the_hours_are_those_that_a_ledger_finds_best_of_all_numbers_of_hours() 
 
 
 def best_count(state: World, i: int, tier: Tier, cost: np.ndarray) -> int:
-    """Hours to leave out, dearest first, tried one number after the other."""
+    """Number of dearest hours to leave out at most gain, found by trying each number."""
     accounts, rate, mw = state.accounts, state.book.contracts[i].rate_usd_per_mwh, 2.0
     budget = max(DAYS * (50, 100)[i - 1] // 1000 - int(accounts.bad_ticks[i]), 0)
     left, tick_charge = DAYS - 50, int(state.book.tick_charge_micro_usd[i])

@@ -1,4 +1,7 @@
-"""Other people's plans measured: the nearest feasible allocation, what it earns less than the optimum, honest tools."""
+"""Evaluation of plans by others: the nearest feasible allocation, and its loss.
+
+The loss is against the optimum. The advisor's tools report both.
+"""
 
 import json
 from typing import Any

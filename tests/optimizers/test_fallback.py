@@ -28,7 +28,7 @@ class Late:
 
 @dataclass(frozen=True)
 class Odd:
-    """Gives the same plan whatever the problem is."""
+    """An optimizer that gives the same plan whatever the problem is."""
 
     fixed: Plan
     name: str = "odd"

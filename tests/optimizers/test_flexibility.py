@@ -1,4 +1,4 @@
-"""Plans with power terms: peaks that are avoided or paid for, batteries, awards, and the simple rules beside them."""
+"""Plans with power terms: peaks avoided or paid for, batteries, awards, and rules."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from mara.core.power_signals import PowerForecast, PowerObservation
 from mara.core.power_terms import CoincidentPeakCharge, DemandCharge, PowerTerms, ReserveProduct, SiteBattery
 from mara.core.step import advance
 from mara.core.world import RunConfig, first_world
+from mara.optimizers.flexibility.expected_terms import risk_of_next_day
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
 from mara.optimizers.lp.optimizer import Lp
@@ -67,7 +68,7 @@ def run_of(**parts: Any) -> RunConfig:
 
 
 def asked(of: RunConfig, *, price: Any = 50.0, demand: Any = 40_000.0, reserve: float = 0.0) -> Problem:
-    """Problem of 24 hours with prices and system demand by hour."""
+    """A problem of 24 hours with prices and system demand by hour."""
     assert of.fleet.power is not None
     shape = (24, len(of.fleet.power.products), 3)
     hourly = np.broadcast_to(np.asarray(price, dtype=np.float64), (24,))
@@ -89,7 +90,10 @@ def asked(of: RunConfig, *, price: Any = 50.0, demand: Any = 40_000.0, reserve: 
 
 
 def test_a_plan_stops_miners_in_the_hour_that_may_be_the_month_s_peak_and_so_do_the_rules_when_it_is_there() -> None:
-    """It is 19:00 on 30 June in Chicago: the month's last hours, of which the third is highest."""
+    """The third of the month's last hours has its highest system demand.
+
+    It is 19:00 on 30 June in Chicago.
+    """
     of = run_of(peaks=(CHARGE,))
     plan = Lp().plan(asked(of, demand=[40_000.0, 41_000.0, 60_000.0, *[40_000.0] * 21]))
     mined = [float(there.miners_mw[WEST].sum()) for there in plan.steps[:4]]
@@ -105,7 +109,10 @@ def test_a_plan_stops_miners_in_the_hour_that_may_be_the_month_s_peak_and_so_do_
 
 
 def test_a_plan_raises_a_peak_only_where_the_days_left_pay_for_it_and_the_tick_keeps_to_it() -> None:
-    """Miners gain some 80 USD/MWh; at 10 USD/MW and month a peak pays, at 300,000 it does not pay in a month."""
+    """Miners gain some 80 USD/MWh: at 10 USD/MW and month a new peak pays.
+
+    At 300,000 it does not pay in a month.
+    """
     cheap, dear = (
         run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=rate, interval_minutes=60),)) for rate in (10.0, 3e5)
     )
@@ -157,3 +164,12 @@ def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_t
     idle = replace(asked(of), world=replace(first_world(of)))
     assert START.tzinfo is not None
     assert not advance(idle.world, idle.observation, step(of), of).allocation.power.award_mw.any()  # type: ignore[union-attr]
+
+
+def test_the_risk_of_the_next_day_is_told_by_the_clock_hour() -> None:
+    """At half past midnight the first hour is the half that is left; the highest demand comes at 04:00."""
+    half_past = replace(run_of(peaks=(CHARGE,)).grid, start=START + timedelta(minutes=30), tick_minutes=30)
+    of = replace(run_of(peaks=(CHARGE,)), grid=half_past)
+    told = risk_of_next_day(asked(of, demand=[40_000.0] * 4 + [50_000.0] + [40_000.0] * 19))
+    assert told.shape == (24, 3)
+    assert told[:, WEST].argmax() == 4

@@ -1,4 +1,7 @@
-"""Rules on the arrays of a program: every limit kept, honest about what it earns, never better than the optimum."""
+"""The greedy planner keeps every limit and reports its true profit.
+
+It is never better than the optimum.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The certificate: a bound that holds whatever the multipliers are, and multipliers that prove the optimum."""
+"""The certificate of a solution bounds the optimum whatever the multipliers are.
+
+The solver's own multipliers prove the optimum.
+"""
 
 from dataclasses import replace
 
@@ -19,7 +22,7 @@ def solved(seed: int) -> tuple[LpModel, Solution]:
 
 
 def transposed(model: LpModel, duals: np.ndarray) -> np.ndarray:
-    """A'y, row by row."""
+    """Compute A'y, row by row."""
     total = np.zeros(len(model.cost_usd_per_mw))
     for i, y in enumerate(duals):
         for j in range(model.matrix.indptr[i], model.matrix.indptr[i + 1]):

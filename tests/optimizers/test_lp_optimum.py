@@ -1,4 +1,7 @@
-"""The linear program finds the optimum of its formulas: a second model, brute force and a bookkeeper agree."""
+"""The linear program finds the optimum of its formulas, checked in three ways.
+
+They are a second model, brute force, and a ledger of its schedule.
+"""
 
 from dataclasses import replace
 from itertools import product
@@ -77,7 +80,10 @@ def test_a_swift_solve_begins_anew_where_merged_periods_have_no_plan(monkeypatch
 
 
 def tiny_case(seed: int, sites: int, steps: int) -> LpCase:
-    """Whole numbers, PUE 1, one kind of miner and of rack: the best schedule is one of whole half-megawatts."""
+    """A case in whole numbers, whose best schedule consists of whole half-megawatts.
+
+    It has PUE 1, and one kind of miner and of rack.
+    """
     draw = np.random.default_rng(seed)
     available = np.zeros((steps, sites, 5))
     available[:, :, 0], available[:, :, 3] = draw.integers(0, 4 - sites, sites), draw.integers(1, 3, sites)
@@ -110,7 +116,7 @@ def tiny_case(seed: int, sites: int, steps: int) -> LpCase:
 
 
 def brute_force_usd(case: LpCase, tiers: list[int], grid_mw: float) -> float:
-    """The best of all schedules on a grid, by rows and gains of the second model."""
+    """The best of all schedules on a grid, by the second model [USD]."""
     program = program_of(case)
     places = [(t, s) for t in range(case.steps) for s in range(case.sites)]
     tops = [
@@ -141,7 +147,10 @@ def brute_force_usd(case: LpCase, tiers: list[int], grid_mw: float) -> float:
 
 
 def _shed(case: LpCase, contracts: np.ndarray) -> np.ndarray:
-    """What does not run rests inside the budget while it lasts: credits are the same in each step."""
+    """Load shed inside the budget while it lasts, of what does not run (H, G) [MW].
+
+    Credits are the same in each step.
+    """
     short = np.maximum(case.demand_mw[:, :3] - contracts.sum(axis=1)[:, :3], 0.0)
     before = np.cumsum(short, axis=0) - short
     return np.asarray(np.clip(case.budget_mwh - before, 0.0, short))

@@ -1,4 +1,7 @@
-"""The optimizer `lp`: a tick's problem in, a plan out that dispatch follows; refusals, fallbacks, warm starts."""
+"""The optimizer `lp` makes a plan that dispatch can follow from a tick's problem.
+
+Refusals, fallbacks and warm starts are tested as well.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Shadow prices are what they claim: no change of a limit ever gains more than its price says."""
+"""Dual prices bound the gain: changing a limit never gains more than they say."""
 
 from dataclasses import replace
 

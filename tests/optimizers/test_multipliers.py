@@ -1,4 +1,4 @@
-"""Large fleets in blocks: together the blocks are a plan of the whole, and the bound is of the whole."""
+"""Large fleets in blocks: the blocks' plans form one of the fleet, with one bound."""
 
 from dataclasses import replace
 
@@ -32,7 +32,10 @@ BLOCK_SITES = 12
 
 
 def large_case(seed: int, sites: int = 60, steps: int = 4) -> LpCase:
-    """Sites of all sizes, prices of either sign, a third hedged, some without racks, regions of unequal demand."""
+    """Draw a case of sites of all sizes and prices of either sign.
+
+    A third of the load is hedged, some sites have no racks, and regions have unequal demand.
+    """
     draw = np.random.default_rng(seed)
     nameplate = draw.uniform(0.0, 10.0, (sites, 5)) * draw.choice([0.0, 1.0], (sites, 5), p=[0.1, 0.9])
     limit = nameplate.sum(axis=1) * draw.uniform(0.7, 1.4, sites)
@@ -74,18 +77,21 @@ def large_case(seed: int, sites: int = 60, steps: int = 4) -> LpCase:
 
 
 def crowded(seed: int) -> LpCase:
-    """More promised than fits: reserve, budgets and breaches all bind."""
+    """A case with more promised than fits, so that reserve, budgets and breaches bind."""
     case = large_case(seed)
     return replace(case, demand_mw=case.demand_mw * 2.5)
 
 
 CASES = [*(large_case(seed) for seed in range(3)), large_case(3, sites=120, steps=3), crowded(4), crowded(5)]
 MAX_GAP_SHARE = 0.02
-"""Of what the plan moves, in blocks of 12 very unequal sites; large fleets of like sites come to a twentieth of it."""
+"""Largest gap, as a share of the money that the plan moves.
+
+Blocks have 12 very unequal sites here; large fleets of like sites come to a twentieth of it.
+"""
 
 
 def stakes_usd(case: LpCase) -> float:
-    """What all contracts would pay, and where more is promised than fits, what their breaches would cost."""
+    """Revenue of all contracts, and cost of breaches where too much is promised [USD]."""
     credit = np.append(case.credit_usd_per_mwh, 0.0) * (case.demand_mw.sum() > case.available_mw[..., 3:].sum())
     return float((case.dt_h[:, None] * case.demand_mw * (case.rate_usd_per_mwh + credit)).sum())
 

@@ -1,4 +1,4 @@
-"""Whole contracts nearest to a plan: a move is made when both of its sites come nearer, and no other."""
+"""Whole contracts placed nearest to a plan, by moves that bring both sites nearer."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ WEST, NORTH, EAST = 0, 1, 2
 
 
 def placed_at(powers_mw: list[float], at: list[int], tier: Tier = Tier.STANDARD) -> tuple[Placement, World]:
-    """Contracts that run where they are, as dispatch leaves them."""
+    """Contracts that run at the sites where they are, as dispatch leaves them."""
     contracts = tuple(builders.contract(f"c{n}", tier, power) for n, power in enumerate(powers_mw))
     world = builders.world(CHARTER, contracts, at)
     placed = Placement(

@@ -1,4 +1,7 @@
-"""The bound of a month holds with power terms: for the program, for rules and for baselines, in the same accounts."""
+"""The bound of a month holds with power terms, for program, rules and baselines.
+
+All are compared in the same accounts.
+"""
 
 from pathlib import Path
 
@@ -52,5 +55,5 @@ def test_no_policy_earns_more_than_the_bound_with_all_terms(found: dict[str, tup
 def test_an_instrument_that_plans_ignore_is_worth_what_it_then_costs(
     found: dict[str, tuple[float, float, float]],
 ) -> None:
-    """Blind to the month's peaks the same program pays for them."""
+    """A program that ignores the month's peaks pays for them."""
     assert found["lp"][2] > found["blind"][2] + 100_000.0

@@ -1,4 +1,7 @@
-"""The power contract in the linear program: a second model with whole numbers agrees, and no rule is broken."""
+"""The power contract in the linear program equals a second model; no rule breaks.
+
+The second model has whole numbers.
+"""
 
 from dataclasses import replace
 from itertools import product
@@ -48,7 +51,10 @@ def test_the_optimum_is_that_of_a_second_model_with_whole_numbers(seed: int) -> 
 
 
 def battery_case(prices: list[float], **changes: float) -> LpCase:
-    """One battery of 1 MW and 1 MWh, half of which is lost on the way in, half full and free at the end."""
+    """One battery of 1 MW and 1 MWh, half full at first and free at the end.
+
+    Half of the energy is lost on the way in.
+    """
     case = power_case(0)
     contract = case.power_contract
     assert contract is not None

@@ -1,4 +1,7 @@
-"""Marginal cost of a contract: agreement of solves, monotonicity, and dual prices as a floor."""
+"""Marginal cost of a contract: agreement of solves, monotonicity, dual prices.
+
+Dual prices are a lower bound of it.
+"""
 
 import time
 from dataclasses import replace
@@ -53,7 +56,7 @@ def quoted(context: QuoteContext, tier: str = "standard", power_mw: float = 5.0,
 
 
 def states(seed: int) -> Problem:
-    """A random state, five contracts already in it, in steps of an hour."""
+    """Draw a random state with five contracts, in steps of an hour."""
     of = config(tick_minutes=60)
     draw = np.random.default_rng(seed)
     tiers = [Tier(int(draw.integers(4))) for _ in range(5)]

@@ -1,4 +1,7 @@
-"""A year of real prices: the break-even switch is what a spreadsheet makes of the same file, and rules beat it."""
+"""A year of real prices: the break-even baseline equals a spreadsheet's figures.
+
+Rules earn more than it.
+"""
 
 import csv
 import gzip
@@ -33,7 +36,10 @@ def charter_of(fleet: Fleet) -> RunConfig:
 
 
 def spreadsheet(folder: Path, fleet: Fleet) -> dict[str, float]:
-    """Mining revenue, IT energy, power and carbon cost of 2023 with miners off above break-even: no code of ours."""
+    """Figures of 2023 with miners off above break-even, without any code of Mara.
+
+    They are mining revenue, IT energy, power and carbon cost.
+    """
     with (folder / "bitcoin_daily.csv").open() as file:
         hashprice = {row["date"]: float(row["hashprice_usd_per_ph_day"]) for row in csv.DictReader(file)}
     mw = dict(zip(fleet.site_ids, fleet.nameplate_mw[:, MINERS].tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""The registry: one table of names, and whatever is chosen, shown or drawn by name has an entry for each."""
+"""The registry of optimizers has an entry for every name that is chosen or shown."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Room for a whole contract: free racks in pieces are put together, and a plan's resting is rounded to the nearest."""
+"""Room for a whole contract from scattered free racks, and rounding of rest ticks."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,10 @@ def test_spot_does_not_blink_on_and_off_around_its_break_even_price(optimizer: R
 
 
 def _serves_spot(optimizer: Rules | Lp, state: World, margin_usd_per_mwh: float) -> bool:
-    """At the north, whose PUE of racks is 1.03, and nowhere else: the others are far too dear."""
+    """True if the plan serves Spot at the north, whose racks have PUE 1.03.
+
+    All other sites are far too dear.
+    """
     price = (60.0 - margin_usd_per_mwh) / 1.03
     now = problem(OF, state, observation(OF, price=[500.0, price, 500.0]))
     plan: Plan = optimizer.plan(now)

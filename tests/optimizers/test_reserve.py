@@ -1,4 +1,7 @@
-"""Premium without a reserve: the least that any placing leaves so, and a single site that earns what its rules do."""
+"""Premium without a reserve: the least amount that any placement leaves so.
+
+A single site earns what its rules earn.
+"""
 
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from tests.builders import WEST, config, contract, fleet, observation, problem, 
 
 
 def least_by_program(room: np.ndarray, premium: float, standard: float) -> float:
-    """The same by a linear program over all placings and reserves."""
+    """The same least amount by a linear program over all placements and reserves."""
     s = len(room)
     rows, limits = [], []
     for i in range(s):
@@ -58,7 +61,10 @@ def test_a_fleet_that_can_back_all_premium_must_and_a_single_site_need_not() -> 
 
 
 def earned_usd(optimizer: Optimizer, seed: int) -> float:
-    """A day at one site, nearly full, with tokens for a third of its racks at the top of the day."""
+    """Earnings of a day at one nearly full site [USD].
+
+    Tokens are wanted for a third of its racks at the top of the day.
+    """
     own = fleet(units=((2_000, 0, 1_000, 600, 400),), sites=(site("west", "America/Chicago"),), limit_mw=30.0)
     of = config(own, tick_minutes=60)
     draw = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Probability that outages use up a budget, exact also where it is nearly 1."""
+"""Probability that outages use up an error budget, exact even where nearly 1."""
 
 from fractions import Fraction
 from math import exp
@@ -9,7 +9,10 @@ from mara.optimizers.quoting.risk import miss_share
 
 
 def tail(most: int, mean: float) -> float:
-    """P(N > most) of a Poisson number, term by term, in exact fractions but for one exponential."""
+    """P(N > most) of a Poisson number, term by term.
+
+    All fractions are exact, but for one exponential.
+    """
     exact, term = Fraction(0), Fraction(1)
     for n in range(1, most + 400):
         term = term * Fraction(mean) / n

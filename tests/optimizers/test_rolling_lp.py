@@ -1,4 +1,7 @@
-"""A plan in force: followed for an hour, made anew when something matters, gone on with where no new one comes."""
+"""The plan in force is followed for an hour, or until a change calls for another.
+
+Without a new plan the old one goes on.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,7 @@
-"""Rules: cheapest effective cost first, miners by break-even, budgets spent where it pays, never beyond."""
+"""Rules: cheapest effective cost first, miners by break-even, budgets by worth.
+
+No budget is overspent.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The baselines: spread by capacity, nothing moved but by outages, miners always on or off above their break-even."""
+"""The static baselines: spread by capacity, moved by outages alone.
+
+Miners are always on, or off above their break-even price.
+"""
 
 import numpy as np
 import pytest

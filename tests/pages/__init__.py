@@ -1,1 +1,1 @@
-"""The console script and the server."""
+"""Tests of the console script and the server."""

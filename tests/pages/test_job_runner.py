@@ -42,7 +42,7 @@ def study_task(scenarios: int) -> StudyTask:
 
 
 def group_is_gone(group: int) -> bool:
-    """Whether no process of the group is left, but for those that nobody has waited for yet."""
+    """True if no process of the group is left, except ended ones not yet waited for."""
     until_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < until_s:
         try:
@@ -54,7 +54,7 @@ def group_is_gone(group: int) -> bool:
 
 
 def process_at_work() -> BaseProcess:
-    """The process of what is under way."""
+    """The process of the job that is running."""
     (found,) = (child for child in active_children() if child.name == "mara-workbench")
     return found
 

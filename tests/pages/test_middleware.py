@@ -9,7 +9,7 @@ from pages.serving import middleware
 
 
 def test_browsers_are_counted_while_another_one_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Metrics are read in a thread of their own; the loop goes on opening pages meanwhile."""
+    """Metrics are read in a thread of their own, while the event loop opens pages."""
     clients: dict[str, Any] = {}
 
     class Arriving:

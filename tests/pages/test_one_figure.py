@@ -1,4 +1,4 @@
-"""A figure has one value wherever it stands: on two pages, in the API, the metrics, the export, and for assistants."""
+"""A figure has one value on all pages, in the API, metrics, exports and tools."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ BEFORE_MIDNIGHT_TICKS = 9
 
 
 class Everywhere:
-    """One tick of one run, as each surface shows it."""
+    """One tick of one run, as each of these outputs shows it."""
 
     def __init__(self, client: TestClient, platform: Any, settings: Settings, folder: Path) -> None:
         self.current: PublishedState = platform.publisher.read()

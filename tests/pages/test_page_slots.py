@@ -1,4 +1,7 @@
-"""A real server whose pages are asked for and not looked at: they take no places, and few are built."""
+"""Pages that are requested and never opened take no places on a real server.
+
+Few of them are built.
+"""
 
 import asyncio
 import urllib.error

@@ -1,5 +1,6 @@
-"""A real server with a login, and raw websocket messages: who sends one is who its connection belongs to, not whom it
-names.
+"""A websocket message acts as the user of its connection, not the one it names.
+
+A real server with a login is sent raw messages.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
 ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
 SOCKET_PATH = "/_nicegui_ws/socket.io"
 Web: TypeAlias = list[aiohttp.ClientSession]
-"""What a test has open."""
+"""The connections that a test has open."""
 HEARD_S = 0.3
 """Longest time [s] that a message takes to be obeyed."""
 
@@ -80,7 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @dataclass
 class Somebody:
-    """Logged in, with a page of their own and its elements as the server sent them."""
+    """A logged-in user with an open page, and its elements as the server sent them."""
 
     server: Server
     name: str
@@ -91,7 +92,7 @@ class Somebody:
     socket: Any = None
 
     async def arrive(self, path: str = "/") -> "Somebody":
-        """Load a page in a session of one's own, and connect its websocket."""
+        """Load a page in a session of this user, and connect its websocket."""
         self.cookie = f"{COOKIE}={self.server.session_of(self.name)}"
         async with httpx.AsyncClient(base_url=self.server.address) as browser:
             page = (await browser.get(path, headers={"cookie": self.cookie, "accept": "text/html"})).text
@@ -103,7 +104,7 @@ class Somebody:
         return self
 
     async def connected(self, client_id: str, tab: str = "") -> Any:
-        """A websocket in this person's session that shakes hands for a page, or for none."""
+        """Open a websocket in this user's session, shaking hands for a page or for none."""
         session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         self.web.append(session)
         socket = socketio.AsyncClient(reconnection=False, http_session=session)
@@ -116,7 +117,7 @@ class Somebody:
         return socket
 
     def click_on(self, label: str, page: "Somebody | None" = None) -> dict[str, Any]:
-        """The message that a press of a button makes, on this page or on another's."""
+        """Make the message of a button press, on this page or on another user's."""
         page = page or self
         for number, element in page.elements.items():
             if element.get("props", {}).get("aria-label") == label:
@@ -132,7 +133,7 @@ class Somebody:
 
 @pytest.fixture
 async def web() -> AsyncIterator[Web]:
-    """Closes every connection of a test at its end, also those that were refused."""
+    """List of connections that is closed at the end of a test, refused ones included."""
     sessions: Web = []
     yield sessions
     for session in sessions:
@@ -140,7 +141,7 @@ async def web() -> AsyncIterator[Web]:
 
 
 def unescaped(page: str) -> str:
-    """The elements of a page, which NiceGUI sends as JSON with the signs of HTML written as entities."""
+    """Decode the elements of a page, which NiceGUI sends as JSON with HTML entities."""
     found = ELEMENTS.search(page)
     assert found is not None
     text = found[1]
@@ -182,7 +183,7 @@ async def test_a_socket_that_names_the_page_of_somebody_else_is_cut_and_changes_
 
 
 async def test_another_operators_page_is_not_ones_own_either(server: Server, web: Web) -> None:
-    """What is written down as ordered by bob was ordered by bob."""
+    """Otherwise an order of one operator would be recorded under another's name."""
     ada, bob = await Somebody(server, "ada", web).arrive(), await Somebody(server, "bob", web).arrive()
     await bob.socket.emit("event", bob.click_on("Pause", ada))
     assert not await is_paused(bob)

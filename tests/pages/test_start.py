@@ -1,4 +1,4 @@
-"""A start that fails, however it does, ends the process with one line and a code: a service manager can try again."""
+"""A failed start ends the process with one line and a code, for service managers."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ mara.bootstrap.open_run = open_run
 
 
 def started(folder: Path, program: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """A whole `mara run` that is expected to end by itself."""
+    """Run a whole `mara run` that is expected to end by itself."""
     env = environment() | {"PYTHONPATH": str(ROOT), "MARA_OPTIMIZER": "rules"} | settings
     return subprocess.run(
         [sys.executable, "-c", program, "--port", str(free_port())],

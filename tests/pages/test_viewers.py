@@ -1,4 +1,4 @@
-"""Viewers come and go: they get all updates, and leave no memory in use."""
+"""Viewers that come and go get all updates and leave no memory in use."""
 
 import asyncio
 import os
@@ -26,7 +26,10 @@ MOST_GROWTH_MB = 6.0  # of which four are what an allocator keeps
 
 @pytest.fixture
 def app() -> Iterator[tuple[str, int]]:
-    """Fifty ticks a second of made-up snapshots, in a process that forgets who left after a second."""
+    """A server with fifty ticks a second, which forgets a closed page after a second.
+
+    Snapshots are made up.
+    """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
     command = [sys.executable, "-m", "tests.browser.fake_app", "10", str(TICK_S), str(port)]

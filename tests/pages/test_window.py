@@ -1,4 +1,4 @@
-"""The window of `mara run --native`, before a virtual display where there is one."""
+"""The window of `mara run --native`, on a virtual display where there is one."""
 
 import importlib.util
 import os
@@ -43,7 +43,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def display() -> Iterator[str]:
-    """A virtual display of its own."""
+    """Start a virtual display for this test."""
     name = f":{90 + os.getpid() % 9}"
     with subprocess.Popen(["Xvfb", name, "-screen", "0", "1500x960x24"], stderr=subprocess.DEVNULL) as server:
         time.sleep(1.5)

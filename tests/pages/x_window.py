@@ -1,4 +1,7 @@
-"""Windows of an X display, as a window manager sees them: by libX11 alone, for no manager runs under Xvfb."""
+"""Windows of an X display, found as a window manager finds them, by libX11 alone.
+
+No window manager runs under Xvfb.
+"""
 
 import ctypes
 import ctypes.util
@@ -23,13 +26,13 @@ class _ClientMessage(ctypes.Structure):
 
 
 def titles(display_name: str) -> list[str]:
-    """What the windows of the display are called."""
+    """List the titles of the display's windows."""
     with _display(display_name) as (x, display):
         return [_name_of(x, display, window) for window in _children(x, display, x.XDefaultRootWindow(display))]
 
 
 def close_windows(display_name: str, title: str) -> int:
-    """Ask each window that is called so to close, as its cross does; returns how many were asked."""
+    """Ask each window with a title to close, as its close button does; count them."""
     with _display(display_name) as (x, display):
         protocols, delete = (x.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
         asked = 0

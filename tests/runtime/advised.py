@@ -1,6 +1,7 @@
-"""An advised planner in a made-up world: a strict imitation of the service on a real socket, the real client, no clock.
+"""An advised planner in a made-up world, with a strict imitation of the service.
 
-`plan` is what the planner's thread does in a tick; the advisor works in its own thread meanwhile.
+The imitation listens on a real socket for the real client; there is no clock. `plan` is what the planner's thread
+does in a tick; the advisor works in its own thread meanwhile.
 """
 
 import json
@@ -40,7 +41,10 @@ WAIT_S = 90.0
 
 
 def problem_at(tick: int = 0, *, price: object = (20.0, 60.0, 90.0), note: str = "Acme") -> Problem:
-    """Three sites with contracts of all tiers, dearer and hotter from west to east."""
+    """A problem of three sites with contracts of all tiers.
+
+    From west to east they become dearer and hotter.
+    """
     contracts = tuple(
         replace(builders.contract(f"{tier.name.lower()}{n}", tier, 1.5), customer=note)
         for tier in Tier
@@ -69,7 +73,7 @@ class Stage:
     calls: ClaudeCalls
 
     def plan(self, problem: Problem) -> Plan:
-        """One tick's planning, and then everything that the advisor does because of it."""
+        """Plan one tick, and let the advisor finish the work that the plan causes."""
         plan = self.advised.plan(problem)
         self.wait()
         return plan
@@ -108,7 +112,7 @@ def staged(
     off: str = "",
     no_models: Response | None = None,
 ) -> Iterator[Stage]:
-    """An open advisor; without a script nobody listens at `url`."""
+    """Open an advisor; without a script nobody listens at `url`."""
     fake = FakeMessages(script, no_models=no_models) if script is not None else None
     clock, calls = ManualClock(), ClaudeCalls(store)
     with fake or _nobody():
@@ -151,13 +155,16 @@ def row(site_id: str, workload: str, mw: float) -> JsonObject:
 
 
 def evidence_of(talk: Talk) -> dict[str, float]:
-    """The facts of the first message."""
+    """The facts in the first message of a conversation."""
     told: dict[str, Any] = json.loads(talk.first[talk.first.index("{") :])
     return dict(told["evidence"])
 
 
 def sensible(talk: Talk) -> Turn | Fault:
-    """Looks at a site, evaluates what it will recommend, and recommends it: miners of the first site a little down."""
+    """Script that evaluates a plan and recommends it: fewer miners at the first site.
+
+    Before that it looks at a site.
+    """
     if not talk.named("get_site") or talk.named("get_site")[-1].is_error:
         return Turn(thinking="Let me see 3 sites.", calls=(Call("get_site", {"site_id": "s01"}),))
     rows = [row("s01", "immersion_miner", 0.99 * evidence_of(talk)["E0.s01_immersion_miner_mw"])]

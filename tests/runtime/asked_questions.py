@@ -1,4 +1,4 @@
-"""People's questions about the run of `asked_run`, each with the number that the store itself holds, or a refusal."""
+"""Questions about the run of `asked_run`, with the stored answer or a refusal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def miners_off(tick: int, site: int) -> Callable[[AskedRun], float]:
 
 
 def loss_to_rules(ticks: range) -> Callable[[AskedRun], float]:
-    """Loss against the rules over some ticks, from the worlds that the run went through."""
+    """Loss against the rules over some ticks, computed from the run's worlds."""
 
     def worth(world: World) -> int:
         return world.cash_micro_usd - owed_micro_usd(world)
@@ -110,7 +110,10 @@ def plain(number: float) -> Callable[[AskedRun], float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A question with its answer: a fact's label and value, parts of the text, and the kind that was understood."""
+    """A question with the answer that is expected.
+
+    The answer has a fact's label and value, parts of its text, and the kind of question that was understood.
+    """
 
     text: str
     kind: str

@@ -1,4 +1,7 @@
-"""A stored run of three days at four sites, to be asked about: dear hours, outages, orders and a refusal."""
+"""A stored run of three days at four sites, about which tests ask questions.
+
+It has hours of high prices, outages, orders and a refused request.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +24,7 @@ from mara.store.write.orders import NewOrder, Outcome
 from tests import builders
 
 TICKS = 72
-"""Of an hour each, from 1 July 2025 00:00 UTC, a Tuesday."""
+"""Number of ticks of an hour each, from Tuesday 1 July 2025 00:00 UTC on."""
 TEXAS, OSLO, SYDNEY, SINGAPORE = range(4)
 NAMES = ("Texas", "Oslo", "Sydney", "Singapore")
 DEAR = range(38, 42)
@@ -107,7 +110,7 @@ def _commands_at(tick: int) -> tuple[Command, ...]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AskedRun:
-    """The run as it was stored, with its worlds for a test to count from."""
+    """The run as it was stored, with its worlds, from which tests compute figures."""
 
     reading: ReadModel
     config: RunConfig
@@ -116,7 +119,7 @@ class AskedRun:
 
 
 def asked_run(path: Path) -> AskedRun:
-    """Store the run in a file; the reader of it is left open."""
+    """Store the run in a file, and leave a reader of it open."""
     config, url = asked_config(), f"sqlite:///{path}"
     store = Store.open(url)
     worlds = [first_world(config)]
@@ -134,7 +137,10 @@ def asked_run(path: Path) -> AskedRun:
 
 
 def forecast_ahead(config: RunConfig) -> ForecastSnapshot:
-    """The forecast in force: Oslo's prices are published to the end of tomorrow, all others are a guess."""
+    """The forecast in force, with Oslo's prices published to the end of tomorrow.
+
+    All other prices are estimates.
+    """
     now = config.grid.at(TICKS - 1)
     rows = [(60.0 + n, 20.0 + n, 80.0, 100.0) for n in range(48)]
     return ForecastSnapshot(

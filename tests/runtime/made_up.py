@@ -1,6 +1,7 @@
-"""A platform in a made-up world: a clock that tests move, a calm feed, a store in memory, an optimizer that can block.
+"""A platform in a made-up world, which moves only as far as a test asks for.
 
-Ticks take 300 s of the manual clock at the speed used here, so that nothing happens but what a test asks for.
+It has a clock that tests move, a calm feed, a store in memory, and an optimizer that can block. Ticks take 300 s of the
+manual clock at the speed used here, so that nothing happens by itself.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ IMPATIENT = RetryPolicy(first_wait_s=0.001, longest_wait_s=0.004)
 
 
 class ManualClock:
-    """Stands still until a test moves it."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.at_s = 1_000.0
@@ -70,7 +71,7 @@ class ManualClock:
 
 @dataclass
 class MemoryStore:
-    """Keeps ticks in a list; `refusals` are raised first, one by one."""
+    """A store in memory, which raises the errors in `refusals` first, one by one."""
 
     refusals: list[Exception] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -122,7 +123,7 @@ class MemoryStore:
                 connection.execute(insert(OrderOutcome).values(row))
 
     def refuse_lost(self) -> None:
-        """It is never taken away."""
+        """Do nothing: this store cannot lose its database."""
 
     def refuse_little_room(self, tick: int) -> None:
         if self.little_room:
@@ -142,7 +143,7 @@ class MemoryStore:
 
 @dataclass
 class CalmFeed:
-    """The same mild tick for ever, but for the ticks that it has nothing for."""
+    """A feed of the same mild tick for ever, with gaps at chosen ticks."""
 
     config: RunConfig
     missing: range = range(0)
@@ -162,7 +163,7 @@ class CalmFeed:
 
 @dataclass
 class Stubborn:
-    """An optimizer that answers when its gate opens, with `failure` if there is one."""
+    """An optimizer that answers when its gate opens, or fails with `failure`."""
 
     gate: ThreadEvent = field(default_factory=ThreadEvent)
     failure: Exception | None = None
@@ -181,7 +182,7 @@ class Stubborn:
 
 @dataclass
 class Stage:
-    """A platform and everything around it."""
+    """A platform with its clock, feed, store and optimizer."""
 
     platform: Platform
     clock: Clock
@@ -255,7 +256,7 @@ async def running(around: Stage) -> AsyncIterator[Stage]:
 
 
 async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Wait for something that is on its way."""
+    """Wait until a condition holds; fail when that takes too long."""
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110  what is waited for knows nothing of being waited for
             await asyncio.sleep(0.001)
@@ -267,6 +268,6 @@ async def quiet() -> None:
 
 
 def shown_events(run: Platform) -> tuple[EventSnapshot, ...]:
-    """What is told with the newest tick that is shown."""
+    """Events of the newest tick that is shown."""
     snapshot = run.publisher.read().snapshot
     return () if snapshot is None else snapshot.events

@@ -1,4 +1,4 @@
-"""Every way in which Claude can fail: the plan in force stays the linear program's, and the panel says why in words."""
+"""Failures of Claude leave the linear program's plan in force, and state why."""
 
 import logging
 from collections.abc import Iterator
@@ -35,7 +35,10 @@ def _nothing_is_an_error(request: pytest.FixtureRequest, caplog: pytest.LogCaptu
 
 
 def asked_twice(stage: Stage) -> None:
-    """A tick that asks, and the tick after the failure: both follow the linear program."""
+    """Plan the tick that asks Claude, and the tick after the failure.
+
+    Both follow the linear program.
+    """
     first = stage.plan(problem_at(0))
     second = stage.plan(problem_at(1))
     assert (first.optimizer, second.optimizer) == ("lp", "lp")
@@ -94,7 +97,7 @@ ROWS: tuple[tuple[str, Script, str, bool], ...] = (
 
 
 def script_of(script: Script) -> Script:
-    """A list may hold functions of the talk."""
+    """Make a script from a list that may hold functions of the conversation."""
     if callable(script):
         return script
     entries = iter(script)

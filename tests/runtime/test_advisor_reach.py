@@ -1,4 +1,4 @@
-"""Reaching the advisor: gateways that know less than the service, and surroundings that cannot be used."""
+"""Connection to the advisor: limited gateways, and unusable environments."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Alerts of a live run are recorded, obey people's orders, and are the same ones after a restart."""
+"""Alerts of a live run are recorded, acknowledged by users, and survive restarts."""
 
 from contextlib import closing
 from datetime import timedelta
@@ -22,7 +22,7 @@ from tests.store.databases import asked, url_of
 
 
 class Heard:
-    """A target that keeps what it is told."""
+    """An alert target that records what it is sent."""
 
     def __init__(self) -> None:
         self.messages: list[AlertMessage] = []
@@ -31,7 +31,7 @@ class Heard:
         self.messages.append(message)
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing, because nothing is open."""
 
 
 def standing(run: Platform) -> tuple[Alert, ...]:
@@ -108,6 +108,37 @@ async def test_an_alert_is_told_once_and_a_silenced_one_when_its_silence_is_over
         assert [message.severity for message in heard.messages] == ["critical"], "worse than what was silenced"
 
 
+async def test_an_alert_that_began_in_a_silence_is_told_after_it_across_a_restart(tmp_path: Path) -> None:
+    path, heard = tmp_path / "m.db", Heard()
+    async with paused(path, 1) as run:
+        alert = await down(run, 1)
+        await run.alerts.silence(alert.number, until=alert.began_at + timedelta(minutes=20))
+        await on(run, 2)
+        await until(lambda: not standing(run))
+        again = await down(run)
+        assert (again.number, again.state) == (2, "silenced")
+    async with paused(path) as run:
+        run.alerts._targets = (heard,)
+        await until(lambda: bool(standing(run)))
+        assert heard.messages == []
+        await on(run, 4)
+        await until(lambda: bool(heard.messages))
+        assert [(message.alert, message.severity) for message in heard.messages] == [(2, "warning")]
+
+
+async def test_a_failure_that_a_restart_ends_is_over_at_the_last_stored_tick(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    async with paused(path, 3) as run:
+        run.publisher.mark(EngineState.HALTED, "no disk")
+        (alert,) = standing(run)
+    async with paused(path) as run:
+        await until(lambda: run.publisher.read().snapshot is not None)
+        over = await run.archive.alert(alert.number)
+        assert over.ended_at is not None
+        assert (over.began_tick, over.ended_tick) == (alert.began_tick, alert.began_tick)
+        assert over.ended_at >= over.began_at
+
+
 async def test_an_alert_is_shown_while_the_store_fails_and_recorded_when_it_answers() -> None:
     store, refusals = MemoryStore(), [StoreError("the disk is gone")]
     add = store.alerts.add
@@ -160,7 +191,7 @@ async def test_a_tick_that_is_late_is_an_alert_by_the_next_look() -> None:
 
 
 class _Late:
-    """A measurement of how late a tick is, which a test changes."""
+    """A measurement of a tick's lateness, which a test sets."""
 
     seconds = 9.0
 

@@ -1,4 +1,4 @@
-"""Alerts reach webhooks and services, and a dead or rude receiver delays nobody."""
+"""Alerts reach webhooks and services; a dead or rude receiver delays nobody."""
 
 import http.server
 import json
@@ -53,7 +53,7 @@ def test_a_service_without_apprise_names_the_extra(monkeypatch: pytest.MonkeyPat
 
 @contextmanager
 def one_post() -> Iterator[tuple[int, list[dict[str, object]], threading.Event]]:
-    """A server that keeps the JSON of one request: its port, the bodies, and an event for it."""
+    """Serve one request and keep its JSON; yield the port, the bodies and an event."""
     bodies: list[dict[str, object]] = []
     come = threading.Event()
 

@@ -36,7 +36,7 @@ def contract_of(tier: str, bad_ticks: int, budget_ticks: int = 1_000, *, resting
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What is said of an alert when it begins, rises or ends."""
+    """An alert as it was sent when it began, rose or ended."""
 
     kind: str
     severity: str
@@ -45,13 +45,16 @@ class Told:
 
 
 class Watch:
-    """The rules with an inbox, from its first look on."""
+    """The alert rules with a target that records, from their first evaluation on."""
 
     def __init__(self) -> None:
         self.rules, self.inbox = AlertRules(), AlertInbox()
 
     def alerts(self, current: PublishedState, signs: EngineSigns = FINE) -> tuple[Told, ...]:
-        """Look, and list what began, rose or ended, the worst first and ends last."""
+        """Evaluate the rules; list alerts that began, rose or ended, the worst first.
+
+        Ended ones come last.
+        """
         tick = current.snapshot.tick if current.snapshot is not None else 0
         changes = self.inbox.meet(self.rules.troubles(current, signs), tick, AT)
         ends = [_told(change) for change in changes if change.change == "ended"]
@@ -73,7 +76,7 @@ def looked_at(watch: Watch, snapshot: Snapshot, state: EngineState = EngineState
 
 
 def fleet_at(tick: int, *contracts: ContractSnapshot, **changes: object) -> Snapshot:
-    """The fleet with every site up, only these contracts, and what else is said."""
+    """The fleet with every site up and only these contracts, with further changes."""
     return replace(snapshot_at(tick), **{"sites": UP, "contracts": contracts, **changes})  # type: ignore[arg-type]
 
 
@@ -272,6 +275,11 @@ def test_silent_meters_are_told_and_those_of_an_advised_site_are_not() -> None:
     (told,) = looked_at(Watch(), metered_fleet(1, "shadow", site_power_mw=None, age_s=900.0))
     assert (told.kind, told.text) == ("telemetry", f"{UP[0].name}: no good telemetry for 15 min")
     assert looked_at(Watch(), metered_fleet(1, "advise", site_power_mw=None)) == ()
+
+
+def test_telemetry_that_comes_but_is_bad_or_in_part_is_not_called_silent() -> None:
+    (told,) = looked_at(Watch(), metered_fleet(1, "shadow", site_power_mw=None, age_s=20.0))
+    assert told.text == f"{UP[0].name}: its newest telemetry is marked bad, or does not cover all of its machines"
 
 
 def test_a_silence_covers_a_site_that_falls_again_until_its_time() -> None:

@@ -1,4 +1,4 @@
-"""Orders that nobody could obey are refused at once, and nothing changes."""
+"""Orders that cannot be carried out are refused at once, and change nothing."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The advisor's configuration by the settings: key, optimizer and model."""
+"""Configuration of the advisor from the settings: key, optimizer and model."""
 
 import pytest
 

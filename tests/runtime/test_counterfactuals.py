@@ -1,4 +1,7 @@
-"""Worlds beside a live run, in a small world: nothing is kept before it is stored, and a resumed run finds it again."""
+"""Counterfactual runs beside a live run are stored with it and resumed with it.
+
+Nothing of them is kept in memory before it is stored.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +41,7 @@ def engine(optimizer: str = "rules", world: World | None = None, parts: dict[str
 
 
 def ticked(ran: TickEngine) -> dict[str, bytes]:
-    """One tick; returns what is to be stored with it."""
+    """Run one tick; return the records to be stored with it."""
     reading = ran.read_feed()
     result = ran.with_counterfactuals(ran.advance(reading, ran.optimizer.plan(ran.problem(reading))), reading)
     ran.keep(result)
@@ -148,7 +151,7 @@ def test_a_run_without_worlds_beside_it_is_told_of_nothing() -> None:
 
 
 def followed_no_plan(ran: TickEngine) -> dict[str, bytes]:
-    """One tick on a fallback, as a live run has it whose first plan is under way."""
+    """Run one tick on a fallback, as a live run does while its first plan is computed."""
     reading = ran.read_feed()
     plan = replace(ran.optimizer.plan(ran.problem(reading)), status="fallback")
     result = ran.with_counterfactuals(ran.advance(reading, plan), reading)

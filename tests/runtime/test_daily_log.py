@@ -1,4 +1,4 @@
-"""The run's log at a readable pace and at high speed, and high speed on a full disk."""
+"""Log of a run at normal and at high speed, and high speed on a full disk."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Today's profit is counted from the day's first tick, also by a run that was begun again in the middle of the day."""
+"""Today's profit counts from the day's first tick, also after a restart."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A question that cannot be answered as it is asked is told so, by what is wrong with it; all others are answered."""
+"""Questions that cannot be answered as asked get a reason; all others an answer."""
 
 from collections.abc import Iterator
 from pathlib import Path

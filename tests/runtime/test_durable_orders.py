@@ -1,4 +1,4 @@
-"""Confirmed orders are on disk, found after any end, and obeyed once."""
+"""Confirmed orders are on disk, survive any end of the process, and apply once."""
 
 import asyncio
 import shutil
@@ -34,7 +34,7 @@ def settings_of(path: Path) -> Settings:
 
 @asynccontextmanager
 async def paused(path: Path, ticks: int = 0) -> AsyncIterator[Platform]:
-    """A live run that stands still after some ticks."""
+    """A live run that is paused after some ticks."""
     run = platform_of(settings_of(path), IMPATIENT)
     await run.start()
     run.pause()
@@ -231,7 +231,7 @@ async def test_a_tick_that_does_not_come_makes_the_engine_unready() -> None:
 
 
 async def test_a_file_that_was_put_back_is_gone_back_to(tmp_path: Path) -> None:
-    """As a write-ahead log that was lost: the file stands where it did some ticks ago."""
+    """The run resumes from an older file, as after the loss of its write-ahead log."""
     path, older = tmp_path / "mara.db", tmp_path / "older.db"
     async with paused(path, 3) as run:
         maintenance.backup(url_of(path), older)

@@ -1,4 +1,7 @@
-"""Starting and stopping: whatever was opened is closed again, under load, twice, before the start, after a failure."""
+"""Start and stop of a platform: all that was opened is closed in each case.
+
+It is stopped under load, twice, before its start, and after a failure.
+"""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Executors of a live run: armed by a person, told each plan, and released whatever happens."""
+"""Executors of a live run are armed by a user, get each plan, and are released."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mara.bootstrap import platform_of
-from mara.errors import CommandError, ConfigError
+from mara.errors import CommandError, ConfigError, StoreError
 from mara.runtime.live.platform import Platform
 from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
@@ -25,7 +25,7 @@ PATIENCE_S = 20.0
 
 @dataclass
 class RealSite:
-    """A run at real time beside eight miners at a site that the plan limits."""
+    """A run at real time with eight imitated miners at a site, which its plan limits."""
 
     platform: Platform
     miners: list[FakeLuxos]
@@ -36,7 +36,7 @@ class RealSite:
 
     @property
     def expected(self) -> list[str]:
-        """The modes that the newest document means."""
+        """The modes of the miners that the newest document asks for."""
         document = self.platform.publisher.read().dispatch
         assert document is not None
         (limit_mw,) = [site.site_limit_mw for site in document.sites if site.site_id == SITE]
@@ -45,7 +45,7 @@ class RealSite:
         return ["Sleep"] * (COUNT - awake_count) + ["None"] * awake_count
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        """Wait for what comes with a change of what is shown."""
+        """Wait for a condition, tested at each change of the published state."""
         changed = asyncio.Event()
         self.platform.publisher.follow(lambda _: changed.set())
         async with asyncio.timeout(PATIENCE_S):
@@ -81,6 +81,7 @@ async def beside(folder: Path, miners: list[FakeLuxos]) -> AsyncIterator[RealSit
         site = RealSite(platform, miners)
         try:
             await site.until(lambda: platform.publisher.read().state is EngineState.RUNNING)
+            platform.publisher.set_world("live")
             yield site
         finally:
             await platform.stop()
@@ -126,6 +127,42 @@ async def test_time_that_runs_faster_than_machines_disarms_and_cannot_be_armed(s
     assert site.modes == ["None"] * COUNT
     with pytest.raises(CommandError, match="time runs 60 times too fast for machines"):
         await site.platform.set_mode(SITE, "act", "again")
+
+
+@pytest.mark.parametrize("world", ["synthetic", "replay"])
+async def test_prices_that_are_not_of_the_present_are_never_acted_on(site: RealSite, world: str) -> None:
+    site.platform.publisher.set_world(world)
+    with pytest.raises(CommandError, match=f"only act on live prices, those of this run are {world}"):
+        await site.platform.set_mode(SITE, "act", "a test")
+    await site.platform.set_mode(SITE, "dry-run", "it writes nothing")
+    assert site.modes == ["None"] * COUNT
+
+
+async def test_a_site_is_given_back_though_its_log_cannot_be_written(
+    site: RealSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.platform.set_mode(SITE, "act", "a test")
+    await site.until(lambda: site.state() == "written")
+
+    def refuse(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(site.platform.executors._store.signals, "write", refuse)  # type: ignore[union-attr]
+    with pytest.raises(StoreError, match="the disk is full"):
+        await site.platform.set_mode(SITE, "shadow", "the disk is full")
+    await site.until(lambda: site.modes == ["None"] * COUNT and site.state() == "released")
+
+
+@pytest.mark.parametrize("reason", ["a\x00b", "a\ud800b", "x" * 201, "a\u202eb"])
+async def test_a_reason_that_cannot_be_kept_arms_nothing_and_still_disarms(site: RealSite, reason: str) -> None:
+    with pytest.raises(CommandError, match="a reason is one line of 1 to 200 printable characters"):
+        await site.platform.set_mode(SITE, "dry-run", reason)
+    await site.platform.set_mode(SITE, "dry-run", "to see it first")
+    await site.platform.set_mode(SITE, "shadow", reason)
+    (newest, *_) = await site.platform.archive.signals(SITE, "mode")
+    assert newest.after == "shadow"
+    assert newest.reason.isprintable()
+    assert len(newest.reason) <= 200
 
 
 async def test_a_plan_that_grows_stale_disarms(site: RealSite) -> None:

@@ -1,4 +1,7 @@
-"""A feed that fails: the last good observation stands in, marked stale, for an hour; then the failure shows."""
+"""A failing feed: the last good observation, marked stale, stands in for an hour.
+
+After that the failure shows.
+"""
 
 from mara.core.commands import Outage
 from mara.runtime.published_state import EngineState

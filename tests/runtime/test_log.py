@@ -1,4 +1,4 @@
-"""The log: what is written, what is hidden, what happens when the disk refuses, and what a record costs."""
+"""The log: its records, hidden secrets, refusing disks, and the cost of a record."""
 
 import json
 import logging
@@ -242,7 +242,10 @@ def test_a_record_costs_the_caller_less_than_thirty_microseconds(path: Path) -> 
 
 @contextmanager
 def nobody_else_listening() -> Iterator[None]:
-    """Pytest's own handlers format in the caller's thread, and raise at a record that cannot be rendered."""
+    """Remove pytest's log handlers, which format in the caller's thread.
+
+    They raise at a record that cannot be rendered.
+    """
     root = logging.getLogger()
     others = list(root.handlers)
     for other in others:

@@ -1,4 +1,7 @@
-"""A live run whose PostgreSQL server is cut off, restarted, crashed, frozen, swallowed, exchanged or taken over."""
+"""A live run whose PostgreSQL server fails, in each way in which servers fail.
+
+It is cut off, restarted, crashed, frozen, silent, exchanged or taken over.
+"""
 
 import os
 import signal
@@ -44,7 +47,7 @@ def server() -> Server:
 
 @asynccontextmanager
 async def stepped(url: str) -> AsyncIterator[Platform]:
-    """A live run, paused after some ticks."""
+    """A live run that is paused after some ticks."""
     settings = read_settings(env={}, options={"database_url": url, "speed": 1.0, "optimizer": "rules"})
     run = platform_of(settings, RetryPolicy(first_wait_s=0.05, longest_wait_s=0.05))
     await run.start()
@@ -56,7 +59,7 @@ async def stepped(url: str) -> AsyncIterator[Platform]:
 
 
 async def on(run: Platform, ticks: int) -> None:
-    """Go on by some ticks, whatever comes between."""
+    """Step on by some ticks, and wait until they are shown, whatever fails meanwhile."""
     wanted = shown_tick(run) + ticks
     run.step(ticks)
     await until(lambda: shown_tick(run) >= wanted and state(run) is EngineState.PAUSED, PATIENCE_S)
@@ -77,7 +80,7 @@ def reason(run: Platform) -> str:
 
 @contextmanager
 def frozen(server: Server) -> Iterator[None]:
-    """Every process of the server stopped, as a virtual machine that is moved or suspended."""
+    """Stop every process of the server, as moving its virtual machine does."""
     pids = [int(str(row[0])) for row in server.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
     pids.append(int((server.folder / "data" / "postmaster.pid").read_text().splitlines()[0]))
     for pid in pids:
@@ -108,7 +111,10 @@ async def test_a_server_that_crashed_and_lost_ticks_is_gone_back_to_and_the_run_
 
 
 async def lose_ticks(server: Server, run: Platform, path: Path) -> int:
-    """Crash the server right after ticks that it has not handed to its disk: several tries, should it be quick."""
+    """Crash the server before its last ticks are on disk, and return the kept count.
+
+    It tries up to twenty times, because the server may be quick enough to keep them.
+    """
     for _ in range(20):
         await on(run, STEP)
         stood = shown_tick(run) + 1

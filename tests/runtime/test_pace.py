@@ -1,4 +1,4 @@
-"""Pace of ticks: by the monotonic clock, paused, stepped, faster, never in a burst."""
+"""Pace of ticks by the monotonic clock: paused, stepped, faster, never in a burst."""
 
 import asyncio
 import math

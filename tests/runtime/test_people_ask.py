@@ -1,4 +1,7 @@
-"""People's questions about one stored run, each answered with the number that the store itself holds, or refused."""
+"""Questions in people's words about a stored run, answered from the store.
+
+Questions that it cannot answer are refused.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,4 +1,7 @@
-"""Plans beside the tick: a slow or failing optimizer costs a worse plan, never a late tick, and the reason is kept."""
+"""Planning beside the ticks: a slow or failing optimizer never makes a tick late.
+
+It costs a worse plan, and the reason is kept.
+"""
 
 import asyncio
 import threading
@@ -37,7 +40,7 @@ def problem_at(tick: int) -> Problem:
 
 
 def planner_of(optimizer: Optimizer, deadline_s: float = 60.0) -> Planner:
-    """One that is in no hurry to have a first plan."""
+    """A planner that does not wait for its first plan."""
     return Planner(optimizer, RollingHorizon(Rules()), deadline_s, first_patience_s=0.0)
 
 
@@ -222,14 +225,14 @@ async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
 
 
 def solved(tick: int) -> Problem:
-    """A day ahead, so that its plan has steps."""
+    """A problem that looks a day ahead, so that its plan has several steps."""
     return builders.problem(
         CHARTER, replace(first_world(CHARTER), tick=tick), builders.observation(CHARTER, tick), hours=24
     )
 
 
 def waited_s(planner: Callable[[], Planner], *problems: Problem, patience: WaitLimits = PATIENT) -> list[float]:
-    """How long each tick waits, in simulated time; ticks are a second apart."""
+    """Wait of each tick for its plan, in simulated time; ticks are a second apart."""
 
     async def ticks() -> list[float]:
         loop, here, waits = asyncio.get_running_loop(), planner(), list[float]()

@@ -1,4 +1,4 @@
-"""The live run: what is stored is shown, a failing tick is tried again, and somebody says why."""
+"""The live run shows what is stored, repeats a failing tick, and reports why."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The one slot that everybody looks at: each change is a new version, and the last stored picture stays."""
+"""The published state: each change is a new version, the last snapshot stays."""
 
 from mara.runtime.clock import SystemClock
 from mara.runtime.published_state import EngineState, StatePublisher

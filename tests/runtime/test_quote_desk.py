@@ -1,4 +1,4 @@
-"""Quotes of a live run: they hold for a while, are booked once, and what was booked before them counts."""
+"""Quotes of a live run hold for a time, are booked once, and see earlier bookings."""
 
 import asyncio
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def ask(tier: str = "standard", power_mw: float = 4.0, hours: float = 12.0, **mo
 
 
 async def standing(around: Stage) -> None:
-    """Stored a tick, then stands still."""
+    """A platform that has stored one tick, and stands still."""
     await around.stored(1)
     around.platform.pause()
 
@@ -222,7 +222,7 @@ def no_outages() -> OutageRecord:
 
 
 async def test_a_quote_is_looked_at_again_as_things_stand_when_it_is_booked() -> None:
-    """Racks are installed still, so that only a new look at the fleet finds that none of them can hold it."""
+    """Installed racks do not change in an outage: only a new check finds no room."""
     async with running(stage(store=Memory())) as around:
         await standing(around)
         quote = await around.platform.quote(ask(power_mw=9.0))

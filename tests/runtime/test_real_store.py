@@ -1,4 +1,7 @@
-"""The live run on a real database that is locked, full or taken over: shown within a tick, and nothing is lost."""
+"""The live run on a real database that is locked, full or taken over.
+
+The state is shown within a tick, and nothing is lost.
+"""
 
 import asyncio
 import sqlite3

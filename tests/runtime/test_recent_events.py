@@ -1,4 +1,4 @@
-"""Events listed on a screen, however many there are."""
+"""The list of recent events on a screen stays bounded."""
 
 from mara.core.events import MOST_ROUTINE, Event
 from mara.runtime.live.display import MOST_SHOWN, RecentEvents

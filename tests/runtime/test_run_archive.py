@@ -1,4 +1,7 @@
-"""The archive answers from threads: many questions at once, none on the event loop, none after the end."""
+"""The archive answers many questions at once, in threads off the event loop.
+
+After its end it answers none.
+"""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Sums over a stretch: of a backtest whole, of a simulation exactly what its ledger says."""
+"""Totals of a run: of a whole backtest, or exactly the ledger of a simulation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +24,10 @@ LATE = 20
 
 
 class EventfulFeed:
-    """Prices that wander, an outage of all sites in ticks 10 to 14, a request now and then."""
+    """A feed with varying prices, some requests, and an outage in ticks 10 to 14.
+
+    All sites are down in the outage.
+    """
 
     name = "eventful"
 
@@ -72,7 +75,7 @@ def engine(world: World | None = None) -> TickEngine:
 
 
 def steps_of(ticks: int) -> list[Step]:
-    """The same stretch without any of what is tested here."""
+    """The steps of the same ticks, computed without the code under test."""
     world, feed, steps = begun(), EventfulFeed(), []
     for tick in range(ticks):
         seen = feed.observe(tick)
@@ -173,7 +176,10 @@ def test_nothing_promised_is_nothing_missed() -> None:
 
 
 def test_stops_and_rests_are_counted_by_choice_only() -> None:
-    """Two Flexible contracts over 20 ticks: one rests for 3 ticks, for 4 when its window ends; one is cut off for 2."""
+    """Only scheduled stops count, not one for want of power.
+
+    Two Flexible contracts over 20 ticks: one rests for 3 ticks, for 4 when its window ends; one is cut off for 2.
+    """
     of = builders.config()
     contracts = (
         builders.contract("chosen", Tier.FLEXIBLE, 2.0, ticks=20 * 10),

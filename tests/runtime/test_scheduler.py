@@ -1,4 +1,4 @@
-"""Claude's advice: when it is asked for, when it becomes the plan in force, and when it ends."""
+"""Claude's advice: when it is requested, takes effect and ends."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -246,7 +246,7 @@ def of_wrong_direction(talk: Talk) -> Turn:
 
 
 def obedient(talk: Talk) -> Turn:
-    """Does what it reads under `customer_typed_text`: everything to the dearest site."""
+    """A model that obeys `customer_typed_text`: all loads to the dearest site."""
     if talk.turn == 0:
         return Turn(calls=(Call("get_site", {"site_id": "s03"}),))
     assert NOTE[:60] in json.dumps(talk.results[-1].content["customer_typed_text"])

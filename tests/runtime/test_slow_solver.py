@@ -1,5 +1,6 @@
-"""A solver that takes far too long: ticks start on time on the plan in force, which says how old it is, and the end of
-the program does not wait for it.
+"""A solver that takes far too long delays neither ticks nor the program's end.
+
+Ticks start on time on the plan in force, which says how old it is.
 """
 
 import subprocess
@@ -37,7 +38,7 @@ BRIEF = WaitLimits(wait_s=0.03)
 
 @dataclass
 class Sluggish:
-    """The linear program; after the first plan each takes `SLOW_S`, unless it is let go."""
+    """The linear program; after the first plan each takes `SLOW_S` unless released."""
 
     let_go: Event
     asked: int = 0

@@ -1,4 +1,4 @@
-"""Amounts that may be spent: by hour, by day, and never negative."""
+"""Budget of the advisor by hour and by day, which is never negative."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Tries of a tick: how many, how long between, and whose count they are."""
+"""Repeated tries of a failing tick: number of tries, waits, and counts by tick."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from tests.runtime.made_up import CalmFeed, ManualClock, MemoryStore, Stage, run
 
 @dataclass
 class Waits:
-    """Remembers waits instead of waiting."""
+    """A replacement for waiting, which records the waits."""
 
     waited_s: list[float] = field(default_factory=list)
 
@@ -31,7 +31,7 @@ class Waits:
         await asyncio.sleep(0)
 
     async def of(self, failures: list[Exception]) -> list[float]:
-        """The waits of a tick that fails so often, then goes through."""
+        """The waits of a tick that fails so often and then succeeds."""
         left = list(failures)
         async for attempt in RetryPolicy().retrying(self.wait, lambda _: None):
             with attempt:
@@ -81,7 +81,10 @@ async def test_the_platform_waits_by_its_clock() -> None:
 
 
 async def test_a_tick_gone_back_to_has_tries_of_its_own() -> None:
-    """Five failures at tick 1 and five at tick 0, after the store lost a tick: nothing halts."""
+    """Ten failures halt nothing, because each tick has five.
+
+    Five are at tick 1 and five at tick 0, after the store lost a tick.
+    """
     failed = OSError("gone")
     store = MemoryStore()
     here = reloadable(store)

@@ -1,4 +1,4 @@
-"""Words for time become ticks of the run, in UTC or in the local time of a place."""
+"""Conversion of words for time to ticks of the run, in UTC or a site's local time."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Questions about a stored run whose every event is known, answered with its ticks, numbers and sites."""
+"""Questions about a run with known events get its ticks, numbers and sites."""
 
 from collections.abc import Iterator
 from dataclasses import replace

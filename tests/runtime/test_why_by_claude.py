@@ -1,4 +1,4 @@
-"""Claude explains from what is stored, and nothing else gets into its words: the real client against the imitation."""
+"""Claude's explanations contain only stored facts: real client, imitated service."""
 
 import asyncio
 import json

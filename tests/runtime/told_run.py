@@ -1,4 +1,7 @@
-"""A stored run of two days in which something happens: a dear afternoon, a move, an outage, a refusal, a credit."""
+"""A stored run of two days with one event of each kind that explanations mention.
+
+They are an afternoon of high prices, a move, an outage, a refused request, and a credit.
+"""
 
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from tests import builders
 from tests.builders import EAST, NORTH, WEST
 
 TICKS = 48
-"""Of an hour each, from 1 July 2025 00:00 UTC."""
+"""Number of ticks of an hour each, from 1 July 2025 00:00 UTC on."""
 DEAR = range(14, 18)
 """Ticks in which the west's power is far above every break-even."""
 MOVE_TICK = 20
@@ -64,7 +67,7 @@ def _arrivals() -> tuple[ContractRequest, ...]:
 
 
 def told_run(path: Path, ticks: int = TICKS, raw_days: int = 90) -> ReadModel:
-    """The run, stored in a file; close it."""
+    """The run, stored in a file that the caller closes."""
     return told_run_at(f"sqlite:///{path}", ticks, raw_days)
 
 

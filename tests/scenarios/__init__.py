@@ -1,1 +1,1 @@
-"""Whole runs under trouble."""
+"""Tests of whole runs under stress."""

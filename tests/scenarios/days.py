@@ -1,4 +1,4 @@
-"""A day in five-minute ticks under rules: what every scenario here consists of."""
+"""A day in five-minute ticks, planned by rules: the base of each scenario here."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def hour_of(tick: int) -> float:
 def day(
     of: RunConfig, state: World, seen: Callable[[int], Observation], optimizer: Optimizer | None = None
 ) -> list[Step]:
-    """Every tick of a day, planned and advanced."""
+    """Plan and advance every tick of a day."""
     planner = optimizer or Rules()
     steps = []
     for tick in range(DAY_TICKS):

@@ -1,4 +1,7 @@
-"""A process that stores a run and dies at a named point, without a warning: by SIGKILL, or by SIGALRM untrapped."""
+"""A process that stores a run and is killed at a chosen point, without a warning.
+
+The signal is SIGKILL, or SIGALRM without a handler.
+"""
 
 import os
 import shutil
@@ -39,7 +42,10 @@ SLOWEST_CHILD_S = 60.0
 
 @dataclass(frozen=True)
 class Death:
-    """Time of a kill: in the transaction of tick `after_ticks`, or after `after_s` seconds."""
+    """Time of a kill: in the transaction of a tick, or after some seconds.
+
+    They are `after_ticks` and `after_s`.
+    """
 
     point: str
     after_ticks: int = 0
@@ -61,7 +67,10 @@ class Witness:
 
 
 def lived(database: Path, ticks: int, death: Death, *, torn: bool = False) -> Witness:
-    """Let a process store the run up to `ticks` and die; if `torn`, it commits rows apart from the sequence."""
+    """Let a process store the run up to `ticks` and die.
+
+    With `torn` it commits rows apart from the sequence, which is a fault on purpose.
+    """
     here, there = FORKS.Pipe(duplex=False)
     child = FORKS.Process(target=_life, args=(database, ticks, death, torn, there))
     child.start()
@@ -110,7 +119,7 @@ def _life(database: Path, ticks: int, death: Death, torn: bool, parent: Connecti
 
 
 def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
-    """Watch the store's own engine for tick `due`; production code knows nothing of it."""
+    """Watch the store's engine for tick `due`; production code has no part in it."""
     write, engine = store._write, store._engine
     writing, spoken = -1, 0
 
@@ -142,7 +151,7 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
 
 
 def _tear() -> None:
-    """The mutation: what comes before the world and the sequence gets a commit of its own."""
+    """Commit the rows before the world and the sequence on their own, on purpose."""
     write_parts = statements.write_parts
 
     def torn_write(connection: Any, tick_write: Any) -> None:
@@ -169,7 +178,7 @@ def _die_at_rename() -> None:
 
 
 def _deadly_migrations(database: Path) -> Path:
-    """Our migrations and one more, which changes and adds much, and does not live to tell."""
+    """Add a migration that changes much and kills its process before it ends."""
     folder = database.with_name("deadly_migrations")
     if not folder.exists():
         shutil.copytree(upgrade.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""`mara run` as a process of its own, on a run that has a past; and those who burden it."""
+"""`mara run` as a process of its own on a stored run, and clients that burden it."""
 
 import os
 import re
@@ -54,14 +54,14 @@ class LiveServer:
 
 
 def bound_of(before: dict[float, float], after: dict[float, float], share: float) -> float:
-    """The least bound that so large a share of what came in between stayed under."""
+    """The least upper bound that covers a share of the values between two readings."""
     came = {bound: after[bound] - before.get(bound, 0.0) for bound in after}
     return next(bound for bound, count in sorted(came.items()) if count >= share * came[float("inf")])
 
 
 @contextmanager
 def live_server(folder: Path, *, past_ticks: int, options: Sequence[str], **settings: str) -> Iterator[LiveServer]:
-    """A run that has so many ticks behind it, and the dashboard on it, from when it says where it is."""
+    """Start a dashboard on a run of so many ticks; yield it once it is reachable."""
     env = environment() | {"PYTHONPATH": str(ROOT)} | settings
     if past_ticks:
         own = {"database_url": f"sqlite:///{folder / 'mara.db'}", "log_file": str(folder / "app.log")}
@@ -82,7 +82,7 @@ def live_server(folder: Path, *, past_ticks: int, options: Sequence[str], **sett
 
 @contextmanager
 def stalled_viewer(server: LiveServer) -> Iterator[None]:
-    """Somebody who opened the overview and then reads nothing of what is sent, as a suspended laptop does."""
+    """Open the overview, then read nothing that is sent, as a suspended laptop does."""
     found = CLIENT_ID.search(server.asked("/").decode())
     assert found is not None
     query = f"EIO=4&transport=websocket&client_id={found[1]}&next_message_id=0&tab_id=t&document_id=d"
@@ -101,14 +101,14 @@ def stalled_viewer(server: LiveServer) -> Iterator[None]:
 
 @contextmanager
 def open_stream(server: LiveServer) -> Iterator[None]:
-    """Somebody who follows the server-sent events."""
+    """Connect a client that follows the server-sent events."""
     with urllib.request.urlopen(f"{server.address}/api/events", timeout=30) as stream:
         assert stream.readline()
         yield
 
 
 class Asking(threading.Thread):
-    """Asks for one thing again and again, until it is told to stop or the server goes."""
+    """Thread that repeats one request until it is stopped or the server is gone."""
 
     def __init__(self, server: LiveServer, path: str, pause_s: float) -> None:
         super().__init__(daemon=True)

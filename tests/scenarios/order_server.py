@@ -1,8 +1,7 @@
-"""A live run with its API on a socket, in a process of its own, that also orders as a page does: by the platform's
-methods. It says what it was told: an answer for each order, once it is confirmed.
+"""A live run with its API in a process of its own, which also orders as pages do.
 
-Its fault is ``none``, ``full`` (the disk is full after a second) or ``checkpoint`` (every few commits is followed by
-one).
+It calls the platform's methods, and reports the answer for each order once it is confirmed. Its fault is ``none``,
+``full`` (the disk is full after a second) or ``checkpoint`` (every few commits is followed by one).
 """
 
 import asyncio

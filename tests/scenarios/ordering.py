@@ -1,4 +1,4 @@
-"""Clients that order from a live run and record the answers, and restarts of the run."""
+"""Clients that order from a live run and record the answers, and restarts of it."""
 
 import json
 import os
@@ -28,7 +28,7 @@ PATIENCE_S = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A request that names itself, and its answer; status 0 where the connection broke off before one came."""
+    """A request with its own key, and its answer; status 0 if the connection broke."""
 
     path: str
     key: str
@@ -44,7 +44,7 @@ class Told:
 
 @dataclass
 class Life:
-    """A server process on a database."""
+    """A server process on a database, from its start to its end."""
 
     port: int
     process: ForkServerProcess
@@ -76,7 +76,7 @@ class Life:
         return Told(path=path, key=key, body=body, status=status, answer=answer, took_s=time.perf_counter() - began_s)
 
     def end(self, how: signal.Signals) -> int | None:
-        """Its exit code; None if it does not end."""
+        """Wait for the end of the process; return its exit code, or None if it stays."""
         assert self.process.pid is not None
         os.kill(self.process.pid, how)
         self.process.join(END_TIMEOUT_S)
@@ -85,7 +85,7 @@ class Life:
 
 @contextmanager
 def life(url: str, *, page_orders_per_s: float = 0.0, fault: str = "none") -> Iterator[Life]:
-    """From when it is ready; whatever is left of it at the end is killed."""
+    """Yield the process once it is ready; kill it at the end if it is left."""
     port = free_port()
     here, there = FORKS.Pipe(duplex=False)
     process = FORKS.Process(target=serve, args=(url, port, page_orders_per_s, fault, there))
@@ -111,7 +111,7 @@ def _read(lived: Life, here: Connection) -> None:
 
 
 def wait_until_ready(lived: Life) -> None:
-    """Until a tick has been stored and the next is not late."""
+    """Wait until a tick has been stored and the next is not late."""
     deadline_s, said = time.monotonic() + START_TIMEOUT_S, (0, b"nothing listens")
     while time.monotonic() < deadline_s:
         if not lived.process.is_alive():
@@ -127,7 +127,7 @@ def wait_until_ready(lived: Life) -> None:
 
 
 class Customers:
-    """Threads that quote and book, and take sites down and up, until they are told to stop."""
+    """Threads that quote, book, and take sites down and up, until they are stopped."""
 
     def __init__(self, lived: Life, orders_per_s: float) -> None:
         self._life = lived

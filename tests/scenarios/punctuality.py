@@ -1,4 +1,4 @@
-"""Lateness of ticks, without the time for which the machine kept the process waiting.
+"""Lateness of ticks, without the time for which the machine had no core free.
 
 A thread that could run and has no core is late through no fault of Mara's; Linux counts that time for each thread.
 """
@@ -16,7 +16,7 @@ NS_PER_S = 1e9
 
 
 def kept_waiting_s() -> float:
-    """How long all threads of this process together have waited for a core; 0 where nobody counts."""
+    """Time for which this process's threads have waited for a core, 0 if uncounted."""
     waited_ns = 0
     for thread in THREADS.glob("*") if THREADS.is_dir() else ():
         try:
@@ -28,7 +28,7 @@ def kept_waiting_s() -> float:
 
 @dataclass
 class Watch:
-    """The starts of a platform's ticks, and how long the process had waited for a core by then."""
+    """The starts of a platform's ticks, and the process's wait for a core by then."""
 
     started_s: list[float] = field(default_factory=list)
     waited_s: list[float] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Watch:
         platform.metrics.lateness.observe = watched  # type: ignore[method-assign,assignment]
 
     def lateness_s(self, tick_s: float) -> np.ndarray:
-        """Of each tick but the first, less what the process waited for a core since the tick before."""
+        """Lateness of each tick but the first, less the wait for a core since the last."""
         late, due = [], self.started_s[0]
         for n in range(1, len(self.started_s)):
             due += tick_s

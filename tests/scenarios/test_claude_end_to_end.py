@@ -1,4 +1,4 @@
-"""The whole program with an imitated service: what Claude says is what runs, is stored, and stands on the page.
+"""Claude's plan, in the whole program with an imitated service, runs and is shown.
 
 The answer carries a word and numbers that nothing in Mara could have made up; with nobody listening neither appears.
 """
@@ -34,7 +34,7 @@ DRAWN = np.random.default_rng(861_204_517)
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 NONCE = "".join(DRAWN.choice(LETTERS, 14))
 SHARES = DRAWN.uniform(0.97, 0.995, (10, 3))
-"""Of what the plan in force lets the miners of each site draw."""
+"""Shares of the plan in force that the miners of each site may draw."""
 MOST_STEPS = 20
 
 
@@ -42,7 +42,7 @@ MOST_CUT_MW = 0.5
 
 
 class Answer:
-    """Recommends miners a little down, by shares that nobody can guess, and calls that by a word nobody can know."""
+    """Script that recommends a little less mining, in unpredictable words and numbers."""
 
     def __init__(self) -> None:
         self.rows: list[JsonObject] = []
@@ -77,7 +77,7 @@ async def running(folder: Path, url: str, **env: str) -> AsyncIterator[Platform]
 
 
 async def stepped(platform: Platform) -> None:
-    """One tick more, after the advisor is done with the one before."""
+    """Run one more tick, after the advisor is done with the one before."""
     platform.step(1)
     await asyncio.sleep(0)
     await until(lambda: platform.publisher.read().state is EngineState.PAUSED)
@@ -87,7 +87,7 @@ async def stepped(platform: Platform) -> None:
 
 
 async def stepped_until(platform: Platform, optimizer: str, told: str = "") -> PlanSnapshot:
-    """Ticks until a plan of that optimizer runs, and the advisor has come to a message."""
+    """Run ticks until a plan of an optimizer runs and the advisor has a message."""
     for _ in range(MOST_STEPS):
         await stepped(platform)
         snapshot = platform.publisher.read().snapshot

@@ -1,4 +1,4 @@
-"""Whatever becomes of a conversation with Claude, ticks start on time: nothing of it is waited for."""
+"""Ticks start on time whatever happens in a conversation with Claude."""
 
 import asyncio
 import gc
@@ -27,12 +27,12 @@ from tests.scenarios.punctuality import Watch
 pytestmark = pytest.mark.usefixtures("solved_anew")
 
 TICK_S = 0.4
-"""A quarter of it is left when a tick has waited for the program as long as it may."""
+"""Length of a tick; a quarter is left after the longest wait for the program."""
 FIRST_TICKS = 2
 """They wait for the first plans, however fast time goes."""
 MOST_LATE_S = 0.05
 PATIENCE_S = 1.0
-"""Of the client, instead of half a minute."""
+"""Timeout of the client, instead of half a minute."""
 WITHIN_S = 60.0
 AS_PYTHON_DOES = (700, 10, 10)
 """Thresholds of the garbage collector, which tests else raise."""
@@ -61,7 +61,10 @@ SENSIBLE = Turn(calls=(Call("solve_what_if", {"site_id": "s05", "quantity": "dry
 
 
 class Troubles:
-    """A script in which each conversation fails in its own way; a tireless and a sensible one come last."""
+    """Script whose conversations fail in different ways.
+
+    The last two are one that never ends by itself and a sensible one.
+    """
 
     def __init__(self) -> None:
         self._left = iter((*FAULTS, *[Fault.hang()] * HANGS_MORE, TIRELESS, SENSIBLE))
@@ -81,7 +84,10 @@ class Troubles:
 
 @pytest.fixture
 def _as_in_a_live_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Threads take turns and garbage is looked for as in `mara run`; patience is short, no failure stops the next."""
+    """Switch threads and collect garbage as in `mara run`, with short timeouts.
+
+    No failure keeps the advisor from asking again.
+    """
     before, seldom = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*AS_PYTHON_DOES)
@@ -113,7 +119,7 @@ def settings_for(folder: Path, url: str) -> Settings:
 
 
 async def ask_on(platform: Platform, troubles: Troubles) -> None:
-    """Ask again as soon as it can be asked, until all was met and a sensible conversation came to its end."""
+    """Ask again as soon as possible, until all faults occurred and an answer came."""
     async with asyncio.timeout(WITHIN_S):
         while not troubles.are_over:
             try:

@@ -1,4 +1,7 @@
-"""A run that buys power day-ahead, from the history's folder to the ledger, through a stop in the middle of a day."""
+"""A run that buys power day-ahead, from the history to the ledger, with a restart.
+
+It is stopped in the middle of a day.
+"""
 
 import csv
 from dataclasses import dataclass
@@ -20,12 +23,15 @@ from tests.two_prices import FIRST, START_DAY, made_folder, run, settings_of
 
 TICKS = 50
 STOP = 40
-"""The tick at which the run stops: four in the afternoon of a day with a position, orders for the next are held."""
+"""Tick at which the run stops: 16:00 on a day with a position.
+
+Orders for the next day are held by then.
+"""
 
 
 QUARTERS = 4 * 34
 STOP_QUARTER = 4 * 32 + 2
-"""The tick of a quarter-hourly run at which it stops: in the middle of an hour with a position."""
+"""Tick at which a quarter-hourly run stops, within an hour with a position."""
 
 
 def exported(database: Path, table: str, folder: Path) -> list[dict[str, str]]:

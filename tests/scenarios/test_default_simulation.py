@@ -1,6 +1,6 @@
-"""Thirty days of the default simulation, seed 7, under the default optimizer: believable, and never degenerate.
+"""Thirty days of the default simulation have plausible figures in every respect.
 
-The whole month is run, without the worlds beside it: forty seconds of a processor.
+Seed 7, default optimizer. The whole month is run, without the worlds beside it: forty seconds of a processor.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ TICKS_AN_HOUR = 12
 
 @dataclass
 class Month:
-    """What a check needs of each tick."""
+    """The figures of each tick that the checks use."""
 
     curtailing: list[np.ndarray] = field(default_factory=list)
     served: list[np.ndarray] = field(default_factory=list)

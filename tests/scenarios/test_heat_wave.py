@@ -1,4 +1,7 @@
-"""A day that reaches 48 C at one site: machines slow down and stop, racks lose grid power, promises are kept."""
+"""A day of 48 C at a site: machines slow down or stop, and promises are kept.
+
+Racks lose grid power meanwhile.
+"""
 
 from math import cos, pi
 

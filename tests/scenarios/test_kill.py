@@ -1,6 +1,7 @@
-"""kill -9 at any moment: nothing acknowledged is lost, nothing is torn, and the run goes on as if it had not been.
+"""A run killed by SIGKILL at any moment loses no acknowledged tick, and goes on.
 
-KILLS=200 in the environment makes a soak of it.
+No tick is half stored, and the run continues as if it had not been killed. KILLS=200 in the environment makes a soak
+test of it.
 """
 
 import os
@@ -21,14 +22,20 @@ from tests.store.databases import contents, url_of
 KILL_COUNT = int(os.environ.get("KILLS", "25"))
 MOST_TICKS_ALIVE = 10
 TICKS_A_KILL = 12
-"""On average and with room: a life ends after ten ticks at most, or after 30 ms anywhere."""
+"""Number of ticks a kill, on average and with room.
+
+A life ends after ten ticks at most, or after 30 ms anywhere.
+"""
 ONCE_EACH = (killed.BEFORE_RENAME, killed.IN_MIGRATION, killed.AFTER_COMMIT, killed.ANYWHERE, killed.IN_CHECKPOINT)
 INSIDE = (killed.AFTER_BEGIN, killed.BETWEEN_GROUPS, killed.BEFORE_COMMIT)
 MOST_STATEMENTS = 9
 
 
 def deaths(count: int) -> Iterator[Death]:
-    """Named points in turn, those inside a transaction twice as often; a new database's first, while there is none."""
+    """Named points in turn, those inside a transaction twice as often.
+
+    While there is no database, only points of a new one's creation are used.
+    """
     rng = np.random.default_rng(count)
     around = (*INSIDE, *ONCE_EACH[1:], *INSIDE)
     points = [killed.BEFORE_RENAME] * max(2, count // 12)
@@ -43,7 +50,7 @@ def deaths(count: int) -> Iterator[Death]:
 
 
 def assert_nothing_lost(database: Path, witness: Witness) -> None:
-    """Open what a killed process left: every acknowledged tick is there, whole, and at most one more."""
+    """Check that every acknowledged tick is stored whole, and at most one more."""
     store = Store.open(url_of(database))
     try:
         if witness.acknowledged:

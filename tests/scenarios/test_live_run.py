@@ -1,6 +1,7 @@
-"""A live run earns what the simulation earns: it waits for its plans, goes on with them, and is fair to the rules.
+"""A live run earns what a simulation earns, because it waits for its plans.
 
-Its time is simulated: it stands still but for the pauses between ticks and what a solve is said to take.
+It goes on with plans where it must, and is fair to the rules. Its time is simulated: it stands still but for the pauses
+between ticks and what a solve is said to take.
 """
 
 from functools import cache
@@ -21,7 +22,7 @@ TICKS = 100
 PIECES = (1, 8, 5)
 """Ticks between two starts: within an hour, and across its end."""
 MOST_ADVANCED_USD = 60.0
-"""What a plan may pay at first, for machines that it starts and contracts that it places, and earns back later."""
+"""Largest cost of starts and placements at first, which is earned back later."""
 
 
 @cache
@@ -30,7 +31,7 @@ def earned(optimizer: str) -> float:
 
 
 def share_of(folder: Path, solve_s: float, speed: float) -> float:
-    """What a live run gains over the rules, of what the simulation does."""
+    """A live run's gain over the rules, as a share of the simulation's."""
     engine = lived(settings_for(SEED, folder, speed=speed), TICKS, solve_s)
     live_usd = engine.world.cash_micro_usd / MICRO_USD_PER_USD
     return (live_usd - earned("rules")) / (earned("lp") - earned("rules"))

@@ -1,4 +1,4 @@
-"""A whole server under load ends in time, and no chart or export delays it.
+"""A whole server under load stops in time, and no chart or export delays its stop.
 
 SOAK=1 in the environment takes the long form: a year of history, two minutes of charts.
 """

@@ -1,4 +1,4 @@
-"""The linear program, which looks a day ahead, sees nothing there but what was known."""
+"""The linear program, which looks a day ahead, uses only what was known then."""
 
 import pytest
 
@@ -12,7 +12,10 @@ LAST_KNOWN_HOUR = 20
 
 
 def changed_hours(kind: ForecastKind) -> list[int]:
-    """Hours up to the last known one whose decisions or ledger depend on what came after it."""
+    """Hours up to the last known one that depend on what came after it.
+
+    Decisions and the ledger of an hour are compared.
+    """
     history = history_of(1)
     other = noised(history, LAST_KNOWN_HOUR, known_until(LAST_KNOWN_HOUR, fleet(sites=SITES), kind))
     one, two = (run(given, Lp(), kind, LAST_KNOWN_HOUR + 1) for given in (history, other))

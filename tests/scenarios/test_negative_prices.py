@@ -1,4 +1,4 @@
-"""A windy day: from 10 to 16 UTC one site is paid to take power, and everything that can run there runs."""
+"""Negative prices at one site from 10 to 16 UTC: all that can run there runs."""
 
 import numpy as np
 import pytest

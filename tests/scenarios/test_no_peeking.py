@@ -27,7 +27,10 @@ from tests.sameness import differences
 START = datetime(2023, 3, 24, tzinfo=UTC)
 HOURS = 120
 LAST_KNOWN = (20, 37, 61, 66)
-"""Hours after which all is noise: before and after publication, and around the clock change in Berlin on 26 March."""
+"""Hours after which all is noise: before and after publication, and clock change.
+
+Berlin's clock changes on 26 March.
+"""
 SITES = (
     site("berlin", "Europe/Berlin", price_zone="DE-LU day-ahead"),
     site("kolkata", "Asia/Kolkata", price_zone="IEX DAM"),
@@ -37,7 +40,10 @@ SITES = (
 
 @dataclass(frozen=True)
 class Foresight:
-    """Mines only where the next half day is not dearer than the present: it uses its forecast, so that a leak shows."""
+    """A policy that uses its forecast, so that a leak of later data would show.
+
+    It mines only where the next half day is not dearer than the present.
+    """
 
     name: str = "foresight"
 
@@ -86,7 +92,10 @@ def known_until(hour: int, own: Fleet, kind: ForecastKind) -> list[int]:
 
 
 def noised(history: History, hour: int, price_from: list[int]) -> History:
-    """The same history up to the hour, and noise after it; prices from a row of their own."""
+    """The same history up to the hour, and noise after it.
+
+    Prices turn to noise from a row of their own on.
+    """
     noise = history_of(99)
 
     def after(name: str) -> Floats:
@@ -118,7 +127,10 @@ def run(history: History, optimizer: Optimizer, kind: ForecastKind, hours: int) 
 
 
 def changed_hours(optimizer: Optimizer, kind: ForecastKind) -> list[tuple[int, int]]:
-    """(last known hour, hour) whose decisions or ledger depend on what came after the last known hour."""
+    """Pairs (last known hour, hour) where the hour depends on later data.
+
+    Decisions and the ledger of the hour are compared.
+    """
     found = []
     for last in LAST_KNOWN:
         history = history_of(1)

@@ -1,6 +1,6 @@
 """Confirmed orders survive any end of the run or its database, with their answers.
 
-KILLS=200 in the environment makes a soak of it.
+KILLS=200 in the environment makes a soak test of it.
 """
 
 import json
@@ -51,13 +51,13 @@ class Ledger:
 
 
 def deaths(count: int, kinds: Sequence[str]) -> list[tuple[str, float]]:
-    """In turn how a life ends, and after how long."""
+    """Yield in turn the ways in which a process ends, and after how long."""
     rng = np.random.default_rng(count)
     return [(kinds[n % len(kinds)], float(rng.uniform(SHORTEST_S, LONGEST_S))) for n in range(count)]
 
 
 def assert_all_is_there(lived: Life, seen: Ledger, told: Sequence[Told], since: tuple[int, int]) -> None:
-    """What was confirmed in the life before stands in this one, and whoever asks again gets the first answer."""
+    """Check that confirmed orders are there, and repeated requests get their answers."""
     for contract in seen.contracts[since[0] :]:
         status, body = lived.asked(f"/api/commitments/{contract}")
         assert status == 200, (contract, body)
@@ -76,7 +76,7 @@ def assert_all_is_there(lived: Life, seen: Ledger, told: Sequence[Told], since: 
 
 
 def assert_sound(url: str, path: Path, seen: Ledger) -> None:
-    """The database is whole, ticks are computed again bit for bit, and nothing was ordered or obeyed twice."""
+    """Check the database, replay its ticks, and look for orders that applied twice."""
     assert maintenance.check(url).findings == ()
     reading = ReadModel.open(url)
     try:
@@ -102,7 +102,7 @@ _TWICE = "SELECT repeat_key, about, count(*) FROM orders WHERE repeat_key <> '' 
 
 
 def suffer(url: str, path: Path, kinds: Sequence[str], server: Server | None = None) -> Ledger:
-    """Live again and again, each time under orders, and each time to a bad end."""
+    """Run the server again and again under orders, and end it badly each time."""
     seen, told, since = Ledger(), list[Told](), (0, 0)
     for kind, after_s in deaths(LIFE_COUNT, kinds):
         fault = kind.partition(" ")[2] or "none"

@@ -1,4 +1,7 @@
-"""A fleet with all power terms over some days: planned, settled, stored, gone on with, checked and replayed."""
+"""A fleet with all power terms over days: planned, settled, stored, and replayed.
+
+It is also resumed and checked by `mara db check`.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,6 +111,19 @@ def test_a_run_with_all_terms_stops_goes_on_and_comes_out_the_same_again(tmp_pat
     reading.close()
     texts = [text for (text,) in asked(path, "SELECT text FROM events WHERE kind = 'called'")]
     assert any(text.startswith("drill called ") for text in texts)
+
+
+def test_plans_under_a_demand_charge_that_stop_in_mid_month_go_on_as_if_they_had_not(tmp_path: Path) -> None:
+    """The month's peak so far is remembered, so that the program pays for no peak twice."""
+    hashes = []
+    for name, parts in (("stopped", (5, 5)), ("straight", (10,))):
+        url = url_of(tmp_path / f"{name}.db")
+        for ticks in parts:
+            store, engine = open_run(settings_of(tmp_path, database_url=url, optimizer="lp"))
+            simulate(engine, store, ticks)
+            hashes.append(store.read_model.stored_tick(engine.world.tick - 1).tick_hash)
+            store.close()
+    assert hashes[-1] == hashes[1]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""Sites of the default world fail, and no Premium tick is lost that any packing of whole contracts could have kept.
+"""Failover of Premium in the default world loses no tick that could be kept.
 
-The short form lets every site and every pair of sites fail in a world that has run for some hours, under a plan that
-knows nothing of it and under one that does. With ``SOAK=1`` thirty days of seeds 1 to 7 are run, under rules and under
-the linear program: two minutes of a processor each.
+No packing of whole contracts would have served one of the lost ticks. The short form lets every site and every pair of
+sites fail in a world that has run for some hours, under a plan that knows nothing of it and under one that does. With
+``SOAK=1`` thirty days of seeds 1 to 7 are run, under rules and under the linear program: two minutes of a processor
+each.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A run under the linear program that is stopped, killed or cut in pieces is bit for bit the run that never was."""
+"""A run under the linear program that is stopped or killed resumes bit for bit."""
 
 import os
 import signal
@@ -62,7 +62,10 @@ def test_a_run_that_was_killed_goes_on_as_if_it_never_had_been(whole: Path, tmp_
 
 
 def _killed_at(folder: Path, tick: int) -> None:
-    """Dies after the tick was planned, beside worlds and all, and before anything of it is stored."""
+    """End the process after the tick was planned, and before any of it is stored.
+
+    Counterfactual worlds have planned it too.
+    """
     store, engine = open_run(settings_in(folder))
     append = store.append
 

@@ -1,4 +1,7 @@
-"""A secret that was handed in is found nowhere afterwards: not in logs, database, exports, metrics, pages or errors."""
+"""Secrets given to a server appear in none of its outputs afterwards.
+
+Outputs are logs, database, exports, metrics, pages and errors.
+"""
 
 import os
 import subprocess
@@ -26,7 +29,7 @@ PLACES = ("api/snapshot", "api/optimizations", "api/ready", "metrics", "api/expo
 
 @pytest.fixture
 def left(tmp_path: Path) -> Path:
-    """A folder in which a server was run with secrets, asked with them, and with wrong ones."""
+    """A folder in which a server ran with secrets and got right and wrong ones."""
     url = f"sqlite:///{tmp_path / 'mara.db'}"
     people = people_of(Settings(database_url=url))
     people.add(User(name="ada", role="admin"), hash_of(PASSWORD), by=BY)

@@ -1,4 +1,7 @@
-"""A day of the default simulation: what error budgets earn is the difference of two runs, and the panel shows it."""
+"""The worth of error budgets is the difference of two runs, shown on the panel.
+
+The runs are a day of the default simulation.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +21,7 @@ TICKS = DAY_TICKS + 24
 
 @dataclass(frozen=True)
 class Ran:
-    """A run without a database, its gains when the first day was over, and its last snapshot."""
+    """A run without a database, its gains after the first day, and its last snapshot."""
 
     engine: TickEngine
     first_day: ShadowGains

@@ -1,4 +1,4 @@
-"""A site fails from 9:00 to 11:00 with contracts of every tier on it, and nobody is told before."""
+"""An unannounced outage of a site from 9:00 to 11:00, with contracts of all tiers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Dispatch documents for tests: of the first ticks of a small run."""
+"""Dispatch documents for tests, of the first ticks of a small run."""
 
 from functools import cache
 
@@ -11,7 +11,7 @@ RUN = "r-1"
 
 @cache
 def document_at(tick: int, *modes: tuple[str, Mode]) -> DispatchDocument:
-    """Make the document of a tick of the small run; sites have the modes that are given."""
+    """Make the document of a tick of the small run, with sites in the given modes."""
     config = small_charter()
     *_, (step, plan, _) = steps(config, first_world(config), tick + 1)
     return document_of(step, plan, config, RUN, dict(modes))

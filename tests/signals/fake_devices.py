@@ -1,4 +1,4 @@
-"""Devices on loopback that refuse what real ones refuse, with faults on demand."""
+"""Imitated devices on loopback that refuse what real ones refuse, with faults."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ SECRET = "a secret of the two of us"
 
 @contextmanager
 def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve connections on loopback, each in a thread; yields the port."""
+    """Serve connections on loopback, each in a thread; yield the port."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -36,9 +36,10 @@ def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 class FakeLuxos:
-    """A miner with LuxOS: one command a connection, one session at a time, and `curtail` for who holds it.
+    """A miner with LuxOS: one command a connection, and one session at a time.
 
-    `fault` is one of silent, refuse, ignore (says yes and does nothing), or empty.
+    Only the session's holder may `curtail`. `fault` is one of silent, refuse, ignore (says yes and does nothing), or
+    empty.
     """
 
     def __init__(self) -> None:
@@ -99,7 +100,10 @@ def _status(kind: str, message: str) -> dict[str, Any]:
 
 
 class FakeController:
-    """A Modbus controller: unit 1, one holding register with bounds, functions 3 and 6, and nothing else."""
+    """A Modbus controller: unit 1, and one holding register with bounds.
+
+    It has functions 3 and 6, and nothing else.
+    """
 
     def __init__(self, value: int = 0xFFFF, register: int = 100, most: int = 60) -> None:
         self.value = value

@@ -1,4 +1,7 @@
-"""Documents as JSON: valid by the schema that is published, and under the names that it has."""
+"""Dispatch documents as JSON are valid by the published schema.
+
+They stand under the names that the schema has.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The driver of a site: what it writes, when, and what it leaves alone."""
+"""The driver of a site's devices: its writes, their times, and skipped writes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +14,11 @@ OWNERS: DeviceState = (("limit", None),)
 
 
 class Killed(BaseException):
-    """The end of the process at this point."""
+    """Exception that stands for the end of the process at this point."""
 
 
 class Register:
-    """A device with one limit; what it goes through is recorded."""
+    """A device with one limit, which records its history."""
 
     kind = "register"
 
@@ -45,7 +45,7 @@ class Register:
 
 
 class Site:
-    """A driver over a register, with a clock and a log that a test steers."""
+    """A driver over a register, with a clock and a log that a test controls."""
 
     def __init__(self, folder: Path, pace: WritePace | None = None) -> None:
         self.register = Register()

@@ -1,4 +1,4 @@
-"""Executors against devices on loopback that refuse what real ones refuse."""
+"""Executors against imitated devices, which refuse what real ones refuse."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

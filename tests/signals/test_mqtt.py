@@ -1,4 +1,4 @@
-"""Targets over MQTT: retained, a message a site, on a real broker."""
+"""Targets over MQTT: one retained message a site, on a real broker."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 @pytest.fixture
 async def broker_port(tmp_path: Path) -> AsyncIterator[int]:
-    """Start an MQTT broker as a program of its own, and give the port on which it listens."""
+    """Start an MQTT broker in a process of its own; yield the port."""
     if not (BROKER / "amqtt").is_dir():
         pytest.skip("no MQTT broker for tests: bash .ci/mqtt installs one")
     port = free_port()

@@ -1,4 +1,7 @@
-"""Outlets: a file that is whole at any moment, and posts that are signed, repeated and overtaken."""
+"""Outlets: a file that is always whole, and webhooks that are signed and repeated.
+
+A newer document replaces one that is still to be sent.
+"""
 
 import hashlib
 import hmac
@@ -28,7 +31,7 @@ PATIENCE_S = 10.0
 
 
 class Receiver:
-    """A server that checks each post as a careful receiver does, and answers as it is told."""
+    """A server that verifies each webhook and gives the answers that a test sets."""
 
     def __init__(self) -> None:
         self.answers: list[int] = []
@@ -99,7 +102,7 @@ def test_a_refused_post_is_repeated_until_it_is_taken(receiver: Receiver) -> Non
 
 
 def test_a_newer_document_overtakes_one_that_could_not_be_delivered() -> None:
-    """An outlet that fails is offered the newest document the next time, and each caller goes on at once."""
+    """A failing outlet gets the newest document at its next try, and blocks no caller."""
     offered: list[int] = []
     second_came, is_done = threading.Event(), threading.Event()
 
@@ -115,7 +118,7 @@ def test_a_newer_document_overtakes_one_that_could_not_be_delivered() -> None:
             return ""
 
         def close(self) -> None:
-            """Nothing is open."""
+            """Do nothing, because nothing is open."""
 
     box = Mailbox(Failing(), first_wait_s=0.001)
     box.put(document_at(3))

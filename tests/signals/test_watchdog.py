@@ -1,4 +1,4 @@
-"""The watchdog brings devices back when Mara dies or hangs, and does nothing when Mara is done."""
+"""The watchdog releases devices when Mara dies or hangs, not when Mara has ended."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def test_silence_for_a_lease_is_a_hang(pipe: tuple[int, int]) -> None:
 
 
 def held(folder: Path, host: str) -> None:
-    """Put a miner to sleep and hold it, as a Mara does that then dies."""
+    """Put a miner to sleep and hold it, as a Mara does that dies afterwards."""
     spec = {"site": "oslo", "kind": "luxos", "hosts": [host], "unit_power_mw": 0.0035}
     executor = LuxosMiners([host], 0.0035)
     owners = executor.read()
@@ -55,7 +55,7 @@ def held(folder: Path, host: str) -> None:
 
 
 def test_a_killed_mara_leaves_its_miners_in_their_owners_state(tmp_path: Path) -> None:
-    """The watchdog is a process of its own; the end of its input is what kill -9 leaves behind."""
+    """The watchdog is a separate process, which sees its input end after a kill -9."""
     fake = FakeLuxos()
     with serving(fake.answer) as port:
         held(tmp_path, f"127.0.0.1:{port}")

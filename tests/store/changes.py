@@ -1,4 +1,4 @@
-"""Changes that nobody should make, drawn at random: values, rows and single bits of a stored run."""
+"""Random tampering with a stored run: changed values, rows and single bits."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +22,10 @@ Row = tuple[Any, ...]
 
 
 def full_run(path: Path, ticks: int) -> Path:
-    """A stored run with everything in it: users, tokens, sessions, Claude, contracts, closed windows, outages."""
+    """A stored run with rows in every table.
+
+    It has users, tokens, sessions, Claude, contracts, closed windows and outages.
+    """
     config = small_charter()
     store = Store.open(url_of(path))
     store.begin(record(config), first_world(config))
@@ -69,7 +72,7 @@ class Change:
 
 
 def drawn(path: Path, random: Random, count: int) -> Iterator[Change]:
-    """Changes over all tables in turn, those of values twice as often as those of rows."""
+    """Draw changes over all tables in turn, values twice as often as rows."""
     tables = [table for table in tables_of(path) if table != "alembic_version"]
     for number in range(count):
         table = tables[number % len(tables)]
@@ -78,13 +81,13 @@ def drawn(path: Path, random: Random, count: int) -> Iterator[Change]:
 
 
 def make(path: Path, change: Change, random: Random) -> bool:
-    """Make a change past every guard, and leave the guards as they were; whether there was anything to change."""
+    """Make a change past every guard, and restore the guards; True if a row changed."""
     with unguarded(path) as connection:
         return make_in(connection, columns_of(path, change.table), change, random)
 
 
 def make_in(connection: Any, columns: list[str], change: Change, random: Random) -> bool:
-    """The same, in a connection that no guard holds."""
+    """Make a change in a connection without guards; True if a row changed."""
     is_file = isinstance(connection, sqlite3.Connection)
     mark, same = ("?", " IS ") if is_file else ("%s", " IS NOT DISTINCT FROM ")
     rows = [tuple(row) for row in connection.execute(f"SELECT * FROM {change.table}").fetchall()]
@@ -105,8 +108,9 @@ def make_in(connection: Any, columns: list[str], change: Change, random: Random)
 
 
 def _tried(connection: Any, statement: str, values: Row) -> bool:
-    """Whether the database took it: a key that is there already, or nothing for a column that needs something, it does
-    not.
+    """Execute a change; False if the database refuses it.
+
+    It refuses a key that is there already, and NULL where a value is required.
     """
     try:
         return bool(connection.execute(statement, values).rowcount)
@@ -117,7 +121,7 @@ def _tried(connection: Any, statement: str, values: Row) -> bool:
 
 
 def _other(value: Any, kind: type, random: Random) -> Any:
-    """Another value of the same kind."""
+    """Choose another value of the same type."""
     if value is None:
         return {int: 7, float: 7.5, str: "seven"}.get(kind, b"seven")
     if isinstance(value, bytes):
@@ -131,7 +135,7 @@ def _other(value: Any, kind: type, random: Random) -> Any:
 
 @contextmanager
 def unguarded(path: Path) -> Iterator[Any]:
-    """A connection that triggers and checks do not hold; they are there again afterwards."""
+    """Yield a connection without triggers and checks, and restore them afterwards."""
     with connected(path) as connection:
         if path.suffix == ON_A_SERVER:
             connection.execute("SET session_replication_role = replica")
@@ -150,7 +154,7 @@ def unguarded(path: Path) -> Iterator[Any]:
 
 
 def dump(path: Path) -> dict[str, Any] | None:
-    """All that a file says, as bytes where it is text; None where it cannot be read."""
+    """Read all contents of a file, text as bytes; None if it cannot be read."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.text_factory = bytes
@@ -168,7 +172,7 @@ def dump(path: Path) -> dict[str, Any] | None:
 
 
 def flip(path: Path, random: Random) -> tuple[int, int]:
-    """Turn one bit of a file over; which."""
+    """Invert one bit of a file; return its position."""
     place, bit = random.randrange(path.stat().st_size), random.randrange(8)
     with path.open("r+b") as file:
         file.seek(place)

@@ -1,4 +1,4 @@
-"""Both kinds of databases under one roof: a path that ends in ``.pg`` stands for one on a PostgreSQL server."""
+"""Databases of both kinds by path: ``.pg`` stands for a PostgreSQL server's."""
 
 import shutil
 import sqlite3
@@ -61,7 +61,7 @@ def records(path: Path, query: str) -> list[dict[str, Any]]:
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Everything stored, but for columns that may differ between equal runs."""
+    """All stored rows, without columns that may differ between equal runs."""
     found = {}
     for table in tables_of(path):
         same = [name for name in columns_of(path, table) if not any(word in name for word in DIFFERS)]
@@ -85,7 +85,7 @@ def columns_of(path: Path, table: str) -> list[str]:
 
 
 def copied(source: Path, target: Path) -> Path:
-    """Another database with the same contents; nobody may be connected to the first."""
+    """Copy a database; nobody may be connected to the original."""
     if source.suffix == ON_A_SERVER:
         copy_of_file(source, target)
     else:
@@ -94,7 +94,7 @@ def copied(source: Path, target: Path) -> Path:
 
 
 def tamper(path: Path, statements: Sequence[str]) -> None:
-    """Change rows as somebody would who knows how: past the triggers and the checks."""
+    """Change rows past the triggers and the checks, as an informed attacker would."""
     with connected(path) as connection:
         if path.suffix == ON_A_SERVER:
             connection.execute("SET session_replication_role = replica")

@@ -1,4 +1,4 @@
-"""A proxy to a PostgreSQL server that a test can cut or let swallow all data."""
+"""A proxy to a PostgreSQL server, which a test can cut or make drop all data."""
 
 import socket
 import threading
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Line:
-    """Forwards connections of a loopback port to a server's socket until it is told to swallow."""
+    """Relay from a loopback port to a server's socket, which a test can interrupt."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -20,11 +20,11 @@ class Line:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow(self) -> None:
-        """Say nothing more in either direction, and keep every connection open."""
+        """Stop forwarding in either direction, with every connection kept open."""
         self._flows.clear()
 
     def flow(self) -> None:
-        """Forward again; what was swallowed comes late."""
+        """Forward again; data held back comes late."""
         self._flows.set()
 
     def close(self) -> None:

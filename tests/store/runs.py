@@ -1,4 +1,7 @@
-"""Small runs to store: a seeded world outside, a plan that follows it roughly, contracts that come, fail and end."""
+"""Small runs to store: seeded observations, simple plans, and varied contracts.
+
+A plan follows the world roughly; contracts come, fail and end.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -102,7 +105,10 @@ def observation_at(tick: int, config: RunConfig, seed: int = 7, *, arrivals_ever
 
 
 def plan_at(world: World, config: RunConfig) -> Plan:
-    """Contracts by rack share, some merchant load, miners on in turns; a function of the world before the tick."""
+    """Plan a tick, as a function of the world before it.
+
+    Contracts get their share of the racks, there is some merchant load, and miners run in turns.
+    """
     fleet = config.fleet
     s = fleet.site_count
     made_tick = world.tick - world.tick % TICKS_A_PLAN
@@ -118,7 +124,10 @@ def plan_at(world: World, config: RunConfig) -> Plan:
 
 
 def with_two_prices(seen: Observation, step: PlanStep, config: RunConfig, seed: int) -> tuple[Observation, PlanStep]:
-    """The tick with a day-ahead price at all sites but the first, and in every third hour orders for three more."""
+    """Add day-ahead prices to a tick, for all sites but the first, and orders.
+
+    In every third hour there are orders for three more hours.
+    """
     hour = config.grid.epoch_s(seen.tick) // 3_600
     price = np.random.default_rng([seed, hour]).normal(40.0, 30.0, config.fleet.site_count)
     price[0] = np.nan
@@ -135,7 +144,7 @@ def with_two_prices(seen: Observation, step: PlanStep, config: RunConfig, seed: 
 
 
 def commands_at(tick: int, world: World) -> tuple[Command, ...]:
-    """An order now and then."""
+    """Return an operator's order in some ticks."""
     if tick % 41 == 40:
         return (Outage(site_id="site1", duration_ticks=3),)
     if tick % 43 == 42 and world.book.contracts:
@@ -178,7 +187,7 @@ def stored_run(path: Path, ticks: int, config: RunConfig | None = None, raw_days
 
 
 def go_on(store: Store, ticks: int) -> None:
-    """Advance and store, from wherever the store stands."""
+    """Advance and store from the newest stored tick on."""
     loaded = store.load()
     assert loaded
     run, world, _ = loaded
@@ -187,6 +196,6 @@ def go_on(store: Store, ticks: int) -> None:
 
 
 def ordered(store: Store, step: Step) -> tuple[Outcome, ...]:
-    """Have a step's commands written down as orders, and obeyed with it."""
+    """Store a step's commands as orders, which are carried out with the step."""
     orders = (NewOrder(command=command, ordered_tick=step.tick) for command in step.commands)
     return tuple(Outcome(number=order.number) for order in store.orders.add(*orders)) if step.commands else ()

@@ -1,4 +1,4 @@
-"""Append-only tables refuse changes, deletions, replacements and unbalanced entries."""
+"""Append-only tables refuse updates, deletions, replacements and unbalanced rows."""
 
 import sqlite3
 from collections.abc import Iterator

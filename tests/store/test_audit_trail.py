@@ -1,4 +1,4 @@
-"""`mara db check` finds what was changed behind Mara's back, and finds nothing where nothing was."""
+"""`mara db check` finds every change made without Mara, and reports no others."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def database(pristine: Path, tmp_path: Path) -> Path:
 
 
 def tampered(database: Path, *statements: str) -> tuple[str, ...]:
-    """What the check says after somebody who knows how has been at the database."""
+    """The result of the check after an informed attacker changed the database."""
     tamper(database, statements)
     return maintenance.check(url_of(database)).findings
 

@@ -1,4 +1,4 @@
-"""The ledger over any span adds up exactly, line by line, and its trial balance is zero."""
+"""The ledger over any period adds up exactly, and its trial balance is zero."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

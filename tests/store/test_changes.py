@@ -1,4 +1,4 @@
-"""Whatever is changed in a stored run, `mara db check` names it, or says beforehand that it would not see it.
+"""`mara db check` names any change in a stored run, or declares it not covered.
 
 SOAK=1 in the environment takes the long form: each column of each table, 100 changes, and 400 bits, of which some 160
 mean something.
@@ -36,7 +36,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def told(path: Path) -> tuple[str, ...]:
-    """What the check says, or why it refuses to look; anything but an error of ours ends the test."""
+    """The findings of the check, or its refusal to open; other errors fail the test."""
     try:
         return maintenance.check(url_of(path)).findings
     except MaraError as error:
@@ -44,7 +44,7 @@ def told(path: Path) -> tuple[str, ...]:
 
 
 def unseen(source: Path, target: Path, changes: list[tuple[Change, int]]) -> list[str]:
-    """The changes that were neither told with their table nor declared as not covered."""
+    """Changes whose table was neither reported nor declared as not covered."""
     left: list[str] = []
     for change, seed in changes:
         path = copied(source, target)

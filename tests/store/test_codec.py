@@ -1,4 +1,4 @@
-"""Worlds, observations, plans and orders come back from bytes exactly as they went in."""
+"""Worlds, observations, plans and orders decode from bytes exactly as encoded."""
 
 import dataclasses
 import struct
@@ -30,7 +30,7 @@ SITES = 2
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equal to the last bit: types, dtypes, shapes, signs of zero."""
+    """True if two values are equal bit for bit: types, dtypes, shapes, signs of zero."""
     if type(a) is not type(b):
         return False
     if isinstance(a, np.ndarray):

@@ -1,4 +1,4 @@
-"""What `mara db check` says that it covers is complete: no table and no column without a word."""
+"""The declared coverage of `mara db check` names every table and column."""
 
 from mara.store.check import coverage
 from mara.store.check.coverage import COVERAGE

@@ -1,4 +1,4 @@
-"""Exports: the columns others rely on, exact sums, nothing that a spreadsheet would run, and never half a file."""
+"""Exports: documented columns, exact sums, no spreadsheet formulas, whole files."""
 
 import csv
 from collections import defaultdict

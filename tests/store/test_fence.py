@@ -1,4 +1,4 @@
-"""One database has one writer, by whatever name it is opened and whatever became of the lock file beside it."""
+"""A database has one writer, whichever name and lock file it is opened with."""
 
 import errno
 import fcntl
@@ -47,7 +47,7 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def another_mara(path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A process that writes the database until this is left; a line to it makes it go on by two ticks."""
+    """Run a process that writes the database; a line sent to it adds two ticks."""
     with subprocess.Popen(
         [sys.executable, "-c", _HOLDING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:

@@ -1,4 +1,4 @@
-"""Files of a database and beside it: for their owner alone, swept when left over, read where nothing can be written."""
+"""Files of a database and beside it: permissions, leftovers, read-only folders."""
 
 import os
 import signal
@@ -101,7 +101,7 @@ def test_a_backup_that_is_not_sound_is_not_kept(path: Path, monkeypatch: pytest.
     sound = backup.sync
 
     def spoil(copy: Path) -> str | None:
-        """What a failing disk does between the writing of a copy and the look at it."""
+        """Damage a copy between its writing and its verification, as a failing disk does."""
         with copy.open("r+b") as file:
             file.seek(3 * 4_096)
             file.write(os.urandom(8 * 4_096))
@@ -134,7 +134,7 @@ def test_a_backup_is_on_the_disk_before_it_has_its_name(path: Path, monkeypatch:
 
 @contextmanager
 def powerless(*, log: bool = False) -> Iterator[Path]:
-    """A run in a folder that cannot be written: root, who may everything, becomes nobody for a while."""
+    """A run in a folder that cannot be written; root becomes `nobody` for a while."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = stored_run(folder / "mara.db", 12)

@@ -23,14 +23,14 @@ from tests.store.runs import go_on, stored_run
 pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
 NORMAL, FULL = 1, 2
-"""Of SQLite's own setting, which a booking raises for its tick."""
+"""Values of SQLite's setting `synchronous`; a booking raises it for its tick."""
 ENOUGH_FOR_ONE_WITHOUT_A_BOOKING = 12
 SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT sum(i) FROM n"
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """With a log that nothing shortens but Mara's own look at it, and that is too long early."""
+    """A store whose write-ahead log only Mara itself shortens, with a low limit."""
     monkeypatch.setattr(writer_lease, "JOURNAL_LIMIT_BYTES", 300_000)
     store = stored_run(tmp_path / "mara.db", 1)
     pragma(store._connection, "wal_autocheckpoint = 0")

@@ -12,7 +12,7 @@ from tests.store.runs import go_on, stored_run
 
 BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 LOOK = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM ticks'); c.close()"
-"""Another program that looks: the last connection to close takes the write-ahead log along."""
+"""Program that only reads; the last connection to close deletes the log."""
 
 
 def test_another_program_that_looks_takes_nothing_from_a_store_opened_beside_users(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""A database that is taken away, replaced or cut short is noticed at once, and what is missing afterwards is said."""
+"""A database that is removed, replaced or cut short is noticed at once.
+
+Ticks that are missing afterwards are reported.
+"""
 
 import os
 import shutil
@@ -97,7 +100,7 @@ def test_a_database_that_went_while_it_ran_is_missed_at_the_next_start(path: Pat
 
 
 def killed_copy(path: Path, folder: Path) -> Path:
-    """What a kill would leave now of an open database."""
+    """Copy an open database as a kill would leave it now."""
     folder.mkdir()
     for file in path.parent.glob(f"{path.name}*"):
         if not file.name.endswith("-shm"):

@@ -1,4 +1,4 @@
-"""Rows of the database are read by the names of their columns, and digests do not depend on those names."""
+"""Rows of the database are read by column names, on which no digest depends."""
 
 import ast
 from pathlib import Path
@@ -23,7 +23,7 @@ def is_number(node: ast.AST) -> bool:
 
 
 def reads_by_position(node: ast.AST) -> bool:
-    """``rows[0][3]``, or ``connection.execute(...).one()[3]``."""
+    """Find reads such as ``rows[0][3]``, or ``connection.execute(...).one()[3]``."""
     if not isinstance(node, ast.Subscript) or not is_number(node.slice):
         return False
     value = node.value

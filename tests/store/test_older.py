@@ -1,4 +1,4 @@
-"""Databases of every older schema, written by the Mara that had it: upgraded they are sound, replay and go on.
+"""Databases of every older schema upgrade, pass the check, replay and go on.
 
 `older/NNNN.db.gz` were made by the last commit of each schema, with the small run of `tests/store/runs.py` as it was.
 """

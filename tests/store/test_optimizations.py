@@ -1,4 +1,4 @@
-"""Past plans and what was told of a site come back as they were stored, newest first."""
+"""Past plans and events of a site are read as they were stored, newest first."""
 
 from collections.abc import Iterator
 from dataclasses import replace

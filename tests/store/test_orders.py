@@ -1,4 +1,7 @@
-"""Orders in the store: they wait for the disk, are written once for each request, and nobody changes them unseen."""
+"""Orders in the store wait for the disk, and are written once for each request.
+
+Nobody changes them unnoticed.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +41,7 @@ def new(command: Command, **more: Any) -> NewOrder:
 
 
 def setting(store: Store) -> tuple[object, object]:
-    """Whether a commit waits for the disk now, and what it says when it does."""
+    """Setting by which a commit waits for the disk: the one in force and the full one."""
     query, full = SEES_FULL["pg" if "postgresql" in store.database.name else "db"]
     connection = store._connection
     if connection.in_transaction():

@@ -1,4 +1,4 @@
-"""Outages counted from the stored rows: each tick once, however often one asks."""
+"""Outages are counted from the stored rows, each tick once."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -11,7 +11,7 @@ from mara.store.read.read_model import ReadModel
 
 
 class Rows:
-    """A database with the one table that is asked."""
+    """A database of the one table that is read."""
 
     def __init__(self) -> None:
         self.connection = create_engine("sqlite://").connect()

@@ -49,7 +49,7 @@ def test_a_tick_that_is_not_stored_leaves_the_parts_as_they_were(path: Path, mon
 
 
 class DiskFullError(Exception):
-    """As both databases say it."""
+    """The error that both databases raise when the disk is full."""
 
     sqlstate = "53100"
 

@@ -1,4 +1,4 @@
-"""A plan that comes into force is written down with what it gave and why; one that only repeats itself is not."""
+"""A plan that comes into force is stored with result and reasons; repeats are not."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -61,7 +61,7 @@ def kept(path: Path) -> list[dict[str, Any]]:
 
 
 def repeated(count: int, *, start: int = 0, **changes: Any) -> list[tuple[Step, Plan]]:
-    """Steps whose plans are made anew every tick, as rules do it: without an objective."""
+    """Steps with a new plan every tick and no objective, as rules make them."""
     taken = list(steps(CHARTER, first_world(CHARTER), start + count))[start:]
     return [(s, replace(p, made_tick=s.tick, objective_usd=None, **changes)) for s, p, _ in taken]
 

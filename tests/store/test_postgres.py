@@ -1,4 +1,7 @@
-"""A run on a PostgreSQL server is the run that a file would hold, and is as hard to lose, to tear or to take over."""
+"""A run on a PostgreSQL server equals the run in a file, and is as safe.
+
+It is as hard to lose, to tear or to take over.
+"""
 
 import os
 import subprocess
@@ -23,9 +26,9 @@ from tests.store.runs import go_on, parts_at, small_charter, steps, stored_run
 from tests.store.test_append_only import KEPT
 
 SAME_ON_BOTH = ("ledger", "ticks", "plans", "sla_windows", "sla_intervals", "engine_parts", "checkpoints")
-"""All but what holds a -0.0, which a file gives back as 0.0, and averages, whose last digit each rounds its own way.
+"""Tables that are equal in both kinds of databases.
 
-Seals know of averages; no seal is compared.
+Others hold a -0.0, which a file gives back as 0.0, or averages, whose last digit each rounds its own way.
 """
 
 
@@ -42,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def empty(server: Server, tmp_path: Path) -> str:
-    """A database without anything in it, as an operator makes it."""
+    """An empty database, as an operator creates it."""
     return server.fresh(f"empty{abs(hash(str(tmp_path)))}", template="template0")
 
 
@@ -263,7 +266,7 @@ def test_both_spellings_of_the_url_name_the_same_server() -> None:
 
 
 def _killed_after(ticks: int, url: str) -> int:
-    """A writer's life of some ticks and a bit; the last tick that it heard was stored."""
+    """Kill a writer after some ticks; return the last tick that it knew as stored."""
     arguments = [sys.executable, "-c", _ENDLESS, url]
     child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     assert child.stdout
@@ -275,7 +278,7 @@ def _killed_after(ticks: int, url: str) -> int:
 
 
 def _opened_when_the_lock_is_free(url: str) -> Store:
-    """The server needs a moment to notice that a writer was killed."""
+    """Open the database once the server has noticed that its writer was killed."""
     for _ in range(200):
         with suppress(StoreRefused):
             return Store.open(url)

@@ -1,4 +1,4 @@
-"""A contract's past: what is told of it is what was judged, tick for tick."""
+"""A contract's stored past equals how it was judged, tick by tick."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,7 +21,10 @@ from tests.store.runs import small_charter, steps, stored_run
 
 CHARTER = small_charter()
 TICKS = 150
-"""With orders in ticks 42, 85 and 128: each cancels the oldest contract and excludes three ticks of all others."""
+"""Number of ticks, with orders in ticks 42, 85 and 128.
+
+Each cancels the oldest contract and excludes three ticks of all others.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def reading(store: Store) -> ReadModel:
 
 
 def judged(taken: list[Step]) -> dict[str, list[tuple[int, str]]]:
-    """How each contract fared in each tick, from the steps themselves."""
+    """State of each contract in each tick, from the steps themselves."""
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for step in taken:
         for i, booked in enumerate(step.before.book.contracts):

@@ -29,8 +29,9 @@ PAGE_BYTES = 4_096
 
 
 def interrupted_checkpoint(folder: Path) -> Path:
-    """A database as a kill in the middle of a checkpoint leaves it: page 1 is new, and counts pages that only the log
-    has.
+    """A database as a kill in the middle of a checkpoint leaves it.
+
+    Page 1 is new, and counts pages that only the log has.
     """
     live = folder / "live.db"
     store = stored_run(live, 150)
@@ -108,7 +109,10 @@ DAMAGES = (noise, cut_short, emptied, removed, overwritten)
 
 @pytest.fixture
 def backed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run of 30 ticks with a backup of 20, and the log of the last ten beside it, as a kill leaves it."""
+    """A run of 30 ticks with a backup of 20, and the log of the last ten beside it.
+
+    A kill leaves a database like this.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MARA_DATABASE_URL", "sqlite:///mara.db")
     path = tmp_path / "mara.db"

@@ -1,4 +1,7 @@
-"""A database that cannot be trusted is refused in one line that names the way back, and is never written over."""
+"""A damaged or unknown database is refused in one line with the remedy.
+
+It is never written over.
+"""
 
 import os
 import sqlite3
@@ -137,7 +140,7 @@ def test_the_message_names_the_newest_backup_that_is_good(database: Path) -> Non
 
 @contextmanager
 def powerless() -> Iterator[Path]:
-    """A folder, and no right to write into it: root, who may everything, becomes nobody for a while."""
+    """A folder without the right to write into it; root becomes `nobody` for a while."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stored_run(folder / "mara.db", 3).close()

@@ -15,7 +15,7 @@ def raw_rows(path: Path) -> int:
 
 
 def pages(path: Path) -> tuple[int, int]:
-    """All of the file, and those that hold nothing."""
+    """Number of pages of the file, and of those that are free."""
     return int(asked(path, "PRAGMA page_count")[0][0]), int(asked(path, "PRAGMA freelist_count")[0][0])
 
 

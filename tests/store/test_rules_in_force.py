@@ -1,4 +1,7 @@
-"""A run that changes its rules says from which tick each version holds, and nobody calls the older ticks broken."""
+"""A run under several versions of the rules states the first tick of each.
+
+Ticks under older rules are not reported as faulty.
+"""
 
 from pathlib import Path
 
@@ -24,7 +27,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def older(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that knows only the rules before ours."""
+    """A run that knows only the rules before the present ones."""
     with monkeypatch.context() as before:
         before.setattr(rules_in_force, "RULES_VERSION", RULES_VERSION - 1)
         stored_run(path, OLDER).close()

@@ -1,4 +1,4 @@
-"""A change of the rules is not made in passing: whoever makes one says so, and older ticks are not called broken."""
+"""A change of the rules needs a new version, so that older ticks stay valid."""
 
 import numpy as np
 
@@ -9,8 +9,10 @@ from tests.store.runs import small_charter, steps
 
 TICKS = 400
 KNOWN = {2: (138_910, 407, 73, 7)}
-"""What a fixed run comes to under a version: cash in whole USD, contract-ticks unserved, windows closed at its end, and
-contracts left."""
+"""Results of a fixed run by version of the rules.
+
+They are cash in whole USD, contract-ticks unserved, windows closed at its end, and contracts left.
+"""
 
 
 def test_a_change_of_the_rules_raises_their_version() -> None:

@@ -1,4 +1,4 @@
-"""Time series agree with the ticks, in whatever buckets."""
+"""Time series agree with the ticks, whatever the size of their buckets."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One transaction a tick: all of it or nothing, resumed exactly, refused out of turn, tried again after trouble."""
+"""One transaction a tick: atomic, resumed exactly, in order, retried on errors."""
 
 import sqlite3
 from pathlib import Path

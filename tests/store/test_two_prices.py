@@ -1,4 +1,7 @@
-"""Positions bought day-ahead, in both kinds of databases: stored, replayed bit for bit, gone on with after a stop."""
+"""Positions bought day-ahead in both kinds of databases: stored and replayed.
+
+They are kept across a restart.
+"""
 
 from pathlib import Path
 

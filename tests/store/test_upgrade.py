@@ -1,4 +1,4 @@
-"""The schema is what the tables say, grows only after a backup, and never half."""
+"""The schema equals the declared tables; an upgrade makes a backup and is atomic."""
 
 import shutil
 import sqlite3

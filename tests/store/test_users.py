@@ -1,4 +1,4 @@
-"""The log of who came is one chain, however many processes write it at once."""
+"""The access log is one hash chain, however many processes write it at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_log_that_is_written_from_everywhere_has_every_line_once(tmp_path: Pat
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Four lines: two users made, one refused, one removed."""
+    """Four log entries: two users created, one refused, one removed."""
     path = tmp_path / "m.db"
     maintenance.make_ready(url_of(path))
     people = UserStore.open(url_of(path))

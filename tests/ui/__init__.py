@@ -1,1 +1,1 @@
-"""The screens, seen by a simulated user."""
+"""Tests of the dashboard with a simulated user."""

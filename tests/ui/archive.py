@@ -1,4 +1,4 @@
-"""An archive of the made-up snapshots: what the store would say of their past."""
+"""An archive of the made-up snapshots, in the place of the store's."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -147,7 +147,7 @@ class FakeArchive:
 
 
 def explanation(question: str, tick: int) -> Explanation:
-    """An answer about Texas."""
+    """An explanation about the site Texas."""
     return Explanation(
         question=question,
         is_answered=True,
@@ -173,7 +173,7 @@ def unanswered(question: str) -> Explanation:
 
 
 def optimization(tick: int) -> OptimizationSnapshot:
-    """A plan an hour: mostly solved, one in five by Claude, one in seven a fallback."""
+    """One plan an hour: mostly solved, one in five by Claude, one in seven a fallback."""
     kind = "fallback" if tick // 12 % 7 == 3 else "claude" if tick // 12 % 5 == 2 else "lp"
     is_fallback, by_claude = kind == "fallback", kind == "claude"
     return OptimizationSnapshot(

@@ -22,7 +22,10 @@ UNDO_S = 0.2
 
 @dataclass
 class Screen:
-    """A user before the overview, the platform behind it, and the publisher, which looks only when it is told."""
+    """A user before the overview, with the platform behind it and the publisher.
+
+    The publisher looks for changes only when a test says so.
+    """
 
     user: User
     platform: FakePlatform
@@ -44,11 +47,11 @@ class Screen:
         return client
 
     def give_time_to_undo(self) -> None:
-        """Longer than a busy machine takes for anything."""
+        """Extend the time for undoing an order beyond what a busy machine needs."""
         self.desk.undo._span_s = 30.0
 
     async def delivery(self) -> None:
-        """Wait until the outbox has sent what is in it."""
+        """Wait until the outbox has sent all its messages."""
         await asyncio.sleep(0.15)
 
     async def after_a_look(self) -> ViewModel:

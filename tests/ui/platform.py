@@ -1,4 +1,4 @@
-"""A platform that plays made-up snapshots, judged by its state."""
+"""A platform that shows made-up snapshots, and is checked by its state."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -25,7 +25,7 @@ GRID = TimeGrid(start=snapshot_at(0).at, tick_minutes=5)
 
 
 class AlertMemory:
-    """Keeps the changes of alerts in a list."""
+    """A store of alerts that keeps their changes in a list."""
 
     def __init__(self) -> None:
         self.changes: list[AlertChange] = []

@@ -1,4 +1,4 @@
-"""Quotes and contracts' lives to look at: offered, refused, booked."""
+"""Made-up quotes and histories of contracts: offered, refused, booked."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ EXCLUDED_TICKS = range(100, 124)
 
 
 def quote_for(ask: QuoteRequest, tick: int, number: int = 1) -> Quote:
-    """Offered up to what the largest site holds."""
+    """Quote a request, which is offered up to what the largest site holds."""
     ticks = max(1, round(ask.duration_h * 60 / TICK_MINUTES))
     cost = 209.0 + 7.6 * ask.power_mw
     price = max(RATES_USD_PER_MWH[ask.tier], 1.1 * cost) if ask.tier != "spot" else 60.0
@@ -117,7 +117,7 @@ def _refused(quote: Quote) -> Quote:
 
 
 def contract_row(number: int, tick: int, *, is_live: bool) -> ContractRow:
-    """A contract of the snapshots (`c000` on) as the store has it, or one that has ended (`e000` on)."""
+    """A stored contract: one of the snapshots (`c000` on), or ended (`e000` on)."""
     contracts = snapshot_at(tick).contracts
     now = contracts[number % len(contracts)]
     bad = now.bad_ticks
@@ -144,7 +144,7 @@ def contract_row(number: int, tick: int, *, is_live: bool) -> ContractRow:
 
 
 def contract_life(row: ContractRow) -> ContractLife:
-    """Some bad ticks, one exclusion of two hours."""
+    """The history of a contract with some bad ticks and one exclusion of two hours."""
     states = [_state(tick) for tick in range(LIFE_TICKS)]
     firsts = [tick for tick in range(LIFE_TICKS) if not tick or states[tick] != states[tick - 1]]
     strip = tuple(
@@ -174,7 +174,7 @@ def contract_life(row: ContractRow) -> ContractLife:
 
 
 def evidence_of(row: ContractRow) -> tuple[EvidenceTick, ...]:
-    """Each judged tick."""
+    """State of each judged tick of a contract."""
     return tuple(
         EvidenceTick(tick=tick, at=_at(tick), state=_state(tick), power_mw=row.power_mw) for tick in range(LIFE_TICKS)
     )

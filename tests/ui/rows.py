@@ -6,7 +6,7 @@ from components.shared.view_model import Channel
 
 
 def row_of(value: object) -> dict[str, Any]:
-    """A row, a cell with a state, or any other record."""
+    """A row of the view model, found by its key, with cells by name."""
     assert isinstance(value, dict)
     return value
 

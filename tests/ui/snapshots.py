@@ -1,4 +1,4 @@
-"""Snapshots to look at: ten sites and a few contracts, believable, and moving a little with the tick."""
+"""Made-up plausible snapshots: ten sites and a few contracts, varying by tick."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -42,12 +42,18 @@ SWING = {"texas": 0.25}
 TIERS = (("premium", 0.999, 9), ("standard", 0.95, 14), ("flexible", 0.9, 12), ("spot", 0.0, 6))
 CUSTOMERS = ("Aurora Labs", "Basalt", "Cedar & Sons", "Delta Health", "Elm AI", "Fjord", "<b>Granite</b>", "Harbour")
 KEPT_TICKS = 1_000
-"""More than three days of five minutes: points of the past, which every page asks for, are made once."""
+"""Number of cached snapshots: more than three days of five minutes.
+
+Every page asks for points of the past, which are thus made once.
+"""
 
 
 @lru_cache(maxsize=8)
 def snapshot_at(tick: int = 288) -> Snapshot:
-    """The fleet at `tick`; two calls with one tick are equal, and the same object if they are close together."""
+    """The fleet at `tick`; equal for equal ticks.
+
+    It is the same object if two calls are close together.
+    """
     sites = sites_at(tick)
     contracts = tuple(_contract(tick, i) for i in range(41))
     power_mw = sum(site.site_power_mw for site in sites)
@@ -127,7 +133,7 @@ def stale_snapshot() -> Snapshot:
 
 
 def forecast_at(tick: int) -> ForecastSnapshot:
-    """A day ahead of the plan in force at `tick`, which is made anew every hour."""
+    """Forecast of a day by the plan in force at `tick`, which is made every hour."""
     made = tick - tick % 12
     ahead = range(made, made + 288, 12)
     return ForecastSnapshot(
@@ -143,7 +149,7 @@ def sites_at(tick: int) -> tuple[SiteSnapshot, ...]:
 
 
 def series_until(tick: int, hours: int) -> tuple[SeriesPoint, ...]:
-    """The money line of the last `hours`, as the store would give it."""
+    """Series of profit over the last `hours`, as the store would give it."""
     first = max(0, tick - hours * 60 // TICK_MINUTES)
     return tuple(_point_at(past) for past in range(first, tick + 1))
 

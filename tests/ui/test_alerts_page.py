@@ -1,4 +1,7 @@
-"""The page of alerts and the strip of every page: what is wrong, since when, and who has seen it."""
+"""The page of alerts and the strip of every page: what stands, and since when.
+
+Users acknowledge alerts there.
+"""
 
 import json
 from datetime import timedelta
@@ -15,7 +18,7 @@ from tests.ui.test_rights import act
 
 
 def send(screen: Screen, client: Client, kind: str, given: dict[str, Any]) -> None:
-    """Send an event of the list, as its script does."""
+    """Send an event of the alert list, as its script does."""
     listed = element_of(screen.user, "alert-list")
     (listener,) = [one for one in listed._event_listeners.values() if one.type == kind]
     client.handle_event(
@@ -24,7 +27,7 @@ def send(screen: Screen, client: Client, kind: str, given: dict[str, Any]) -> No
 
 
 async def alerts_of(screen: Screen) -> tuple[Alert, ...]:
-    """Let the fake fleet's troubles be found, and list them."""
+    """Evaluate the alert rules on the fake fleet, and list the alerts."""
     await screen.platform.start()
     screen.platform.advance()
     return screen.platform.publisher.read().alerts

@@ -42,14 +42,14 @@ def entered(history: Path, **changes: object) -> dict[str, Any]:
 
 
 async def send(screen: Screen, values: Mapping[str, Any]) -> str:
-    """Order as the browser does; returns what is refused."""
+    """Order a backtest as the browser does; return the refusal."""
     screen.user.find(marker="backtest-form").trigger("submit", pairs_of(values))
     await screen.delivery()
     return refusal_on(screen)
 
 
 def refusal_on(screen: Screen) -> str:
-    """What stands under the form."""
+    """The message under the form."""
     return str(cast(ui.label, element_of(screen.user, "backtest-form-refusal")).text)
 
 
@@ -59,7 +59,7 @@ def pairs_of(values: Mapping[str, Any]) -> list[list[str]]:
 
 
 async def state_after(screen: Screen) -> str:
-    """The state in which the backtest ends, as this user was told it."""
+    """The last state of the backtest as this user's page was told."""
     for _ in range(PATIENCE_LOOKS):
         screen.publisher.look()
         await screen.delivery()
@@ -92,7 +92,10 @@ async def test_before_the_first_backtest_the_page_says_how_to_begin(screen: Scre
 
 
 def built_quarters(imports: Path) -> Path:
-    """Put a day of quarters into the import folder, with a day-ahead price beside the real-time one at a site."""
+    """Build a history of a day of quarters in the import folder.
+
+    One site has a day-ahead price beside the real-time one.
+    """
     folder = imports / "histories" / "quarters"
     folder.parent.mkdir(parents=True)
     write_steps(folder)

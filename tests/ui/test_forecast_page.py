@@ -1,4 +1,4 @@
-"""The Forecast page tells published prices from guesses, and how old each live source is."""
+"""The Forecast page tells published prices from estimates, and the age of sources."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

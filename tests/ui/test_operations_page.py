@@ -1,4 +1,4 @@
-"""The operations page: modes, meters beside the plan, and who may change what."""
+"""The operations page: modes, meters beside the plan, and rights to change them."""
 
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ async def test_a_site_is_disarmed_by_a_form_and_a_refusal_is_said_beside_it(scre
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
 async def test_nobody_but_an_admin_arms_a_site_whichever_page_sends_it(screen: Screen, role: str) -> None:
-    """The page was served to an admin; the message comes by the connection of somebody else."""
+    """The page was served to an admin; another user's connection sends the message."""
     await screen.open("/operations")
     CALLER.set({"type": "websocket", "headers": [], SCOPE_KEY: Identity(name="vic", role=role)})
     for mode in ("act", "dry-run"):

@@ -1,4 +1,4 @@
-"""The question box answers each browser its own question, and shows texts as texts."""
+"""The question box answers each browser its own question, and escapes texts."""
 
 from types import SimpleNamespace
 from typing import cast
@@ -76,7 +76,7 @@ async def test_claude_is_not_offered_where_nobody_can_be_asked(screen: Screen) -
 
 
 class Busy:
-    """An advisor who can be asked, and has no time."""
+    """An advisor that is available but busy."""
 
     state = SimpleNamespace(state="ready", model="claude-sonnet-5-5")
 

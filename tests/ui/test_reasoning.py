@@ -1,4 +1,7 @@
-"""The reasoning panel: complete without Claude, honest with it, and nothing that it says is more than text."""
+"""The reasoning panel: complete without Claude, and its texts are only text.
+
+It says which claims are Claude's.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime

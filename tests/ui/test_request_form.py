@@ -1,4 +1,4 @@
-"""The request form prices what is typed, says why not and what would fit, and books once."""
+"""The request form prices a contract while typing, explains refusals, books once."""
 
 import asyncio
 from dataclasses import replace
@@ -16,7 +16,7 @@ TYPED = {"tier": "premium", "power": "5", "hours": "48", "customer": "Acme", "re
 
 
 async def send(user: User, event: str, given: object) -> None:
-    """As a browser would, and what comes of it."""
+    """Send the form as a browser does; return the result."""
     user.find(marker="request-form").trigger(event, given)
     await asyncio.sleep(0.02)
 

@@ -1,7 +1,7 @@
-"""Every control of every page, tried by somebody who may only look: none goes through, whichever page names it.
+"""Every control of every page, used by a viewer, changes nothing.
 
-Controls are found, not listed: all elements of all pages with their listeners. A new one is tried too, and fails until
-it is said here what a browser sends with it.
+Controls are found, not listed: all elements of all pages with their listeners. A new one is tried too, and fails
+until this file says what a browser sends with it.
 """
 
 import asyncio
@@ -42,7 +42,10 @@ PAGES = (
     "/sites/oslo",
 )
 DESK_CALLS = {"files", "inspect", "spec_of", "build", "cancel", "remove_file", "delete_history", "restore"}
-"""Calls of the import desk that need a right, also those that only look: they read files of the server."""
+"""Calls of the import desk that need a right.
+
+Those that only read need it too, because they read files of the server.
+"""
 DRAFT = draft()
 ABOUT_ALERTS = {"acknowledge", "reopen", "silence", "unsilence"}
 READS = {"series", "start", "stop", "latest", "archive", "advisor"}
@@ -136,7 +139,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePlatform:
 
 @pytest.fixture
 def reached(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The changing calls that got through, whatever they lead to."""
+    """The changing calls that were carried out, whatever their result."""
     watched = cast(Watched, screen.platform)
     workbench = type(screen.desk._jobs)  # of this screen: its modules are loaded anew
     monkeypatch.setattr(workbench, "start", lambda self, task: watched.reached.append("start_work"))
@@ -148,12 +151,15 @@ def reached(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def act(role: str) -> None:
-    """From here on, messages of this test come by the connection of somebody in that role."""
+    """Send further messages of this test as a user in that role."""
     CALLER.set({"type": "websocket", "headers": [], SCOPE_KEY: Identity(name="vic", role=role)})
 
 
 def listeners_of(client: Client) -> list[tuple[int, str, str]]:
-    """Element, listener and type of all that a browser can send to the server from a page, in a useful order."""
+    """Element, listener and type of all events that a page can send to the server.
+
+    Types in `FIRST` come first.
+    """
     found = [
         (element.id, listener.id, listener.type)
         for element in client.elements.values()
@@ -178,14 +184,14 @@ async def try_everything(screen: Screen) -> None:
 async def test_whoever_may_only_look_changes_nothing_by_any_control_of_any_page(
     screen: Screen, reached: list[str]
 ) -> None:
-    """The pages were served to somebody who may everything; the messages come from a viewer."""
+    """The pages were served to an admin; the messages come from a viewer."""
     act("viewer")
     await try_everything(screen)
     assert reached == []
 
 
 async def test_an_operator_reaches_every_changing_call_by_some_control(screen: Screen, reached: list[str]) -> None:
-    """So that the test above tries all there is, with what would have gone through."""
+    """It shows that the test above really tries every changing call."""
     act("operator")
     await try_everything(screen)
     expected = (
@@ -219,7 +225,7 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
 async def test_every_call_of_the_wrapper_is_judged_and_needs_what_the_table_says(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also those that no control leads to yet."""
+    """Calls that no control leads to yet are included."""
     judged: list[Permission] = []
 
     async def judge(_: object, deed: Permission) -> Identity:

@@ -1,4 +1,7 @@
-"""The page of promises: every contract, live and ended, opened to its ticks, excluded, cancelled and proved."""
+"""The page of service levels: every contract, live and ended, with its ticks.
+
+Contracts are excluded, cancelled and proved there.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -193,7 +196,10 @@ async def test_a_refused_cancel_is_told_as_a_refusal_and_never_as_ordered(screen
 
 
 async def test_no_event_of_the_browser_itself_orders_anything(screen: Screen) -> None:
-    """Esc closes a native dialog with an event named `cancel`, which once reached a listener of that name."""
+    """Esc closes a native dialog with an event `cancel`.
+
+    That event once reached the listener of this name, which cancels contracts.
+    """
     sheet = await opened(screen)
     heard = {listener.type for listener in sheet._event_listeners.values()}
     assert heard == {"orderCancel", "orderExclude", "showEvidence"}

@@ -1,4 +1,7 @@
-"""Orders of the last seconds: taken back by their inverse, or let go before they went out; only by who gave them."""
+"""Undo of recent orders: by the inverse order, or by withholding one not yet sent.
+
+Only the user who gave an order may undo it.
+"""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""A contract that is booked and waits for its tick stands in the table of contracts, before all others."""
+"""A booked contract that waits for its tick comes first in the table of contracts."""
 
 from dataclasses import replace
 from typing import Any

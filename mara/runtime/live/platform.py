@@ -254,7 +254,7 @@ class Platform:
         self._closing.callback(self.signals.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
-        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s)
+        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=last)
         self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()

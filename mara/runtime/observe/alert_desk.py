@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from mara.core.alert import Alert, AlertChange, ChangeKind, is_worse
+from mara.core.snapshot import Snapshot
 from mara.core.timegrid import TimeGrid
 from mara.errors import EngineStopped, StoreError
 from mara.runtime.actor import ACTOR
@@ -80,7 +81,7 @@ class AlertDesk:
         self._inbox = AlertInbox()
         self._signs = EngineSigns()
         self._record: AlertRecord | None = None
-        self._grid: TimeGrid | None = None
+        self._opened: tuple[int, datetime] | None = None
         self._overdue_s: Callable[[], float] = float
         self._told: dict[int, str] = {}
         self._unrecorded: deque[AlertChange] = deque(maxlen=MOST_UNRECORDED)
@@ -88,10 +89,18 @@ class AlertDesk:
         self._tasks: set[asyncio.Task[Any]] = set()
         publisher.follow(self._follow)
 
-    async def open(self, record: AlertRecord, grid: TimeGrid, overdue_s: Callable[[], float] = float) -> None:
+    async def open(
+        self,
+        record: AlertRecord,
+        grid: TimeGrid,
+        overdue_s: Callable[[], float] = float,
+        *,
+        last: Snapshot | None = None,
+    ) -> None:
         """Read what stood when the run was closed, and start to look.
 
         Args:
+            last: the last stored tick, from whose time on things change before another is shown.
             overdue_s: returns the time since the tick under way should have begun.
 
         Raises:
@@ -100,9 +109,11 @@ class AlertDesk:
         standing, silences, last_number = await record.standing()
         self._rules, self._inbox = AlertRules(), AlertInbox(standing, silences, last_number)
         self._rules.carry_on(standing)
-        self._told = {alert.number: alert.severity for alert in standing}
+        tick, at = (0, grid.start) if last is None else (last.tick, last.at)
+        unheard = self._inbox.unheard(at)
+        self._told = {alert.number: alert.severity for alert in standing if alert.number not in unheard}
         self._signs = EngineSigns(overdue_s=overdue_s(), free_bytes=await record.free_bytes())
-        self._record, self._grid, self._overdue_s = record, grid, overdue_s
+        self._record, self._opened, self._overdue_s = record, (tick, at), overdue_s
         self._keep(asyncio.create_task(self._watch(), name="mara-alerts"))
 
     async def close(self) -> None:
@@ -207,9 +218,9 @@ class AlertDesk:
 
     def _moment(self, current: PublishedState) -> tuple[int, datetime]:
         """Return the tick and time of the fleet's clock that a state belongs to."""
-        assert self._grid is not None
+        assert self._opened is not None
         snapshot = current.snapshot
-        return (snapshot.tick, snapshot.at) if snapshot is not None else (0, self._grid.start)
+        return (snapshot.tick, snapshot.at) if snapshot is not None else self._opened
 
     async def _write_soon(self) -> None:
         try:

@@ -112,6 +112,14 @@ class AlertInbox:
         """List the alerts that stand, the worst first, with silences as of a time."""
         return ranked(self._with_silence(alert, at) for alert in self._standing.values())
 
+    def unheard(self, at: datetime) -> frozenset[int]:
+        """Number the alerts that began in a silence which holds: nobody was told of them."""
+        return frozenset(
+            alert.number
+            for alert in self.shown(at)
+            if alert.silenced_until is not None and self._silences[alert.trouble.key].number != alert.number
+        )
+
     def _with_silence(self, alert: Alert, at: datetime) -> Alert:
         """Return an alert with the silence of its kind and subject, if it holds."""
         silence = self._silences.get(alert.trouble.key)

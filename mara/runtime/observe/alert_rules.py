@@ -13,6 +13,7 @@ from typing import Final
 from mara.core.alert import CRITICAL, WARNING, Alert, Trouble
 from mara.core.contract import TARGET_PPM, TIER_KEYS
 from mara.core.snapshot import ContractSnapshot, Snapshot
+from mara.core.telemetry import STALE_TICKS
 from mara.core.units import MINUTES_PER_HOUR, PPM, SECONDS_PER_MINUTE
 from mara.runtime.published_state import EngineState, PublishedState
 from mara.store.store import LEAST_FREE_BYTES, MB
@@ -209,7 +210,13 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
         )
         severity = CRITICAL if danger else WARNING
         if site.metered.site_power_mw is None:
-            text = f"{site.name}: no good telemetry for {site.metered.age_s / SECONDS_PER_MINUTE:.0f} min{danger}"
+            age_minutes = site.metered.age_s / SECONDS_PER_MINUTE
+            why = (
+                f"no good telemetry for {age_minutes:.0f} min"
+                if age_minutes > STALE_TICKS * snapshot.tick_minutes
+                else "its newest telemetry is marked bad, or does not cover all of its machines"
+            )
+            text = f"{site.name}: {why}{danger}"
             yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text)
         elif site.metered.is_deviating:
             text = (

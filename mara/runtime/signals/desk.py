@@ -32,6 +32,7 @@ MOST_OVER_LIMIT_RATIO: Final = 1.2
 """Power over a site's grid limit from which on a reading cannot be true."""
 FALL_BACK: Final[Mode] = "shadow"
 """Mode that an armed site falls back to."""
+MOST_REASON_CHARACTERS: Final = 200
 MARA: Final = Actor(name="mara")
 """Author of what Mara does by itself."""
 
@@ -140,21 +141,27 @@ class SignalsDesk:
         Arming is stored before it counts, disarming counts before it is stored.
 
         Raises:
-            CommandError: there is no such site, no reason is given, or it cannot be armed now.
+            CommandError: there is no such site, no fit reason is given, or it cannot be armed now.
             StoreError: the change is not stored; a site that was to be disarmed is disarmed all the same.
         """
         fleet = self._opened.config.fleet
         site_id = fleet.site_ids[site_index(fleet.sites, site_name)]
-        if mode in UNARMED:
-            return await self._change(site_id, mode, reason.strip() or "none given", ACTOR.get(), store_first=False)
-        if not reason.strip():
+        kept = _one_line(reason)
+        if mode in UNARMED:  # a site is given back whatever the reason looks like
+            return await self._change(site_id, mode, kept or "none given", ACTOR.get(), store_first=False)
+        if not kept:
             raise CommandError(
                 f"{mode} needs a reason, which is kept with the change: say why {site_id} is to be in it"
+            )
+        if kept != " ".join(reason.split()):
+            raise CommandError(
+                f"a reason is one line of 1 to {MOST_REASON_CHARACTERS} printable characters, got {len(reason)}: "
+                "shorten it, or leave out what cannot be printed"
             )
         refusal = self._why_not_armed(site_id, mode)
         if refusal:
             raise CommandError(refusal)
-        return await self._change(site_id, mode, reason.strip(), ACTOR.get(), store_first=True)
+        return await self._change(site_id, mode, kept, ACTOR.get(), store_first=True)
 
     async def disarm(self, site_id: str, reason: str, actor: Actor = MARA) -> None:
         """Take an armed site back to shadow, for a reason that no person gave.
@@ -232,6 +239,12 @@ def with_modes(document: DispatchDocument, modes: Mapping[str, Mode]) -> Dispatc
     """Set the modes of a document."""
     sites = tuple(replace(site, mode=modes.get(site.site_id, site.mode)) for site in document.sites)
     return replace(document, sites=sites, mode=max((site.mode for site in sites), key=MODES.index))
+
+
+def _one_line(reason: str) -> str:
+    """Keep of a reason what every database can store and every screen can show."""
+    printable = "".join(character if character.isprintable() else " " for character in reason)
+    return " ".join(printable.split())[:MOST_REASON_CHARACTERS]
 
 
 def _no_executor(site_id: str, mode: Mode) -> str:

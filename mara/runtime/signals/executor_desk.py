@@ -20,7 +20,7 @@ from mara.errors import MaraError, StoreError
 from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
 from mara.runtime.signals.desk import MARA, SignalsDesk
-from mara.signals.executors.driver import RELEASE, Driver
+from mara.signals.executors.driver import RELEASE, WRITE, Driver
 from mara.signals.executors.hold import HoldFile, releases_in
 from mara.signals.executors.registry import executor_of, specs_in
 from mara.signals.executors.watchdog import BEAT, DONE, release_all
@@ -32,6 +32,8 @@ BEATS_A_LEASE: Final = 4
 CLOSE_S: Final = 10.0
 """Longest wait for the watchdog's end."""
 WATCHDOG: Final = "mara.runtime.signals.watchdog_process"
+REAL_WORLD: Final = "live"
+"""World whose plans may reach devices: prices that are drawn, or of another time, are nobody's orders."""
 REAL_TIME: Final = 1.0
 """Speed at which a plan may reach devices: a second of the run is a second."""
 
@@ -129,6 +131,11 @@ class ExecutorDesk:
         shown = self._publisher.read()
         if shown.state is not EngineState.RUNNING or shown.snapshot is None:
             return f"the engine is {shown.state}: {site_id} can be armed when it runs"
+        if mode == MODES[-1] and shown.world != REAL_WORLD:
+            return (
+                f"{site_id} can only act on live prices, those of this run are {shown.world}: set MARA_FEED=live, "
+                "or choose dry-run"
+            )
         if shown.speed_factor != REAL_TIME:
             return f"time runs {shown.speed_factor:g} times too fast for machines: set the speed to 1 first"
         return ""
@@ -264,7 +271,7 @@ class ExecutorDesk:
         """Release what an earlier Mara held, and log what its watchdog did."""
         release_all(setup.holds, setup.secret, self._clock.now, lambda _: None, tries=1)
         for path, site_id, said in releases_in(setup.holds):
-            self._log(site_id, RELEASE, f"by the watchdog: {said}", "", said)
+            self._write(site_id, RELEASE, f"by the watchdog: {said}", "", said)
             path.unlink()
 
     def _executor(self, site_id: str, spec: Any, setup: ExecutorSetup) -> _SiteExecutor:
@@ -283,6 +290,20 @@ class ExecutorDesk:
         )
 
     def _log(self, site_id: str, kind: str, reason: str, before: str, after: str) -> None:
+        """Write a line of the signal log; only a write to a device depends on it.
+
+        Raises:
+            StoreError: a write to a device is not logged, and must not leave.
+        """
+        try:
+            self._write(site_id, kind, reason, before, after)
+        except StoreError as error:
+            if kind == WRITE:
+                raise
+            fields = {"site": site_id, "kind": kind, "what": reason, "reason": str(error)}
+            log.warning("signal not logged", extra=fields)
+
+    def _write(self, site_id: str, kind: str, reason: str, before: str, after: str) -> None:
         """Write a line of the signal log, and wait until it is stored. Called in threads."""
         assert self._store is not None
         snapshot = self._publisher.read().snapshot

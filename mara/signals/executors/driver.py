@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mara.core.metering import ExecutorStatus
 from mara.core.units import SECONDS_PER_MINUTE
-from mara.errors import DeviceError
+from mara.errors import ConfigError, DeviceError
 from mara.signals.executors.base import Capabilities, DeviceState, Executor, state_text
 from mara.signals.executors.hold import Hold, HoldFile
 
@@ -91,7 +91,7 @@ class Driver:
             if began_s - self._wrote_s < self._pace.least_interval_s:
                 return self._status("ready", f"{state_text(before)}: waits for its pace")
             self._write(capabilities, before, wanted, held, reason)
-        except DeviceError as error:
+        except (ConfigError, DeviceError) as error:  # a damaged hold, or a device
             return self._failed(str(error))
         self._limit_mw = wanted_mw
         return self._status("written", f"{state_text(wanted)}, read back", began_s)
@@ -107,7 +107,7 @@ class Driver:
                 self._hold.forget()
             else:
                 said = "nothing was held"
-        except DeviceError as error:
+        except (ConfigError, DeviceError) as error:  # a damaged hold, or a device
             return self._failed(str(error))
         self._hold.unlock()
         self._limit_mw, self.is_overridden, self._wrote_s = None, False, float("-inf")

@@ -79,8 +79,18 @@ class HoldFile:
         return hold_in(self._path) if self._path.exists() else None
 
     def write(self, hold: Hold) -> None:
-        """Store what is held; on disk when this returns."""
-        _written(self._path, _plain(hold))
+        """Store what is held; on disk when this returns.
+
+        Raises:
+            DeviceError: it is not on disk, so that nothing may be written to the device.
+        """
+        try:
+            _written(self._path, _plain(hold))
+        except OSError as error:
+            raise DeviceError(
+                f"what {self.site_id} had set cannot be kept in {self._path} ({error.strerror}): make room there, "
+                "nothing more is written before"
+            ) from error
 
     def forget_as(self, said: str) -> None:
         """Replace the hold by a note of how its device was brought back."""

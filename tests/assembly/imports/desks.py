@@ -1,4 +1,4 @@
-"""An import desk over a folder of its own, with hourly prices of two months in it."""
+"""An import desk over a folder of its own, with a file of two months of prices."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class SetClock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.at = NOW
@@ -40,7 +40,7 @@ def prices(days: int = DAYS) -> list[Row]:
 
 
 def price_bytes(days: int = DAYS) -> bytes:
-    """A file of SMARD with prices of whole days, through a change of the clock."""
+    """A price file in the layout of SMARD: whole days, across a change of the clock."""
     return eu.smard_english(prices(days))[PRICES]
 
 
@@ -50,7 +50,7 @@ def desk_in(root: Path, clock: SetClock | None = None, most_bytes: int = 1_000_0
 
 
 class InThisProcess:
-    """Does a piece of work where it is begun, with the messages of a process of its own."""
+    """Job of the import desk that runs in the test's process, with the same messages."""
 
     def __init__(self, _: str, target: Any, args: tuple[Any, ...], *, hear: Any, **__: Any) -> None:
         self._target, self._args, self._hear = target, args, hear
@@ -62,14 +62,14 @@ class InThisProcess:
         self._hear(self, *message)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
     def end(self) -> None:
-        """It has ended."""
+        """Do nothing, because the work has ended already."""
 
 
 def build_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have histories built in this process, before the call that orders them returns."""
+    """Build histories in this process, before the call that orders them returns."""
     monkeypatch.setattr(builder, "SpawnedWork", InThisProcess)
     monkeypatch.setattr(builder, "step_back", lambda: None)
 
@@ -80,7 +80,7 @@ async def chunks(content: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
 
 
 def draft(**changes: object) -> dict[str, object]:
-    """A form that was filled in, for the file of prices, with changes of its one site."""
+    """A filled-in form for the file of prices; the changes apply to its one site."""
     site = {
         "id": "berlin",
         "name": "Berlin",

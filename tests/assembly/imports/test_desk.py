@@ -1,4 +1,7 @@
-"""Market files on the server become histories: inspected, drafted as a SPEC, built, run, deleted and brought back."""
+"""Market files on the server become histories: inspected, built, run, restored.
+
+Each is drafted as a SPEC before it is built.
+"""
 
 import asyncio
 import threading
@@ -37,7 +40,7 @@ def desk(root: Path) -> ImportDesk:
 
 
 def files_in(root: Path) -> list[str]:
-    """Files of the folder itself."""
+    """List the files directly in a folder."""
     return [path.name for path in root.iterdir() if path.is_file()]
 
 
@@ -243,7 +246,7 @@ async def test_a_build_that_fails_says_why_and_leaves_nothing(
 
 
 async def test_a_cancelled_build_leaves_nothing_and_frees_its_name(desk: ImportDesk, root: Path) -> None:
-    """In a process of its own, which is ended."""
+    """The build runs in a process of its own, which is ended."""
     await desk.build(await request(desk))
     with pytest.raises(CommandError, match="berlin_spring is being built, one at a time: wait or cancel it"):
         await desk.build(await request(desk, "another"))

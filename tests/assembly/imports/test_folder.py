@@ -1,4 +1,4 @@
-"""The import folder: nothing outside of it is read or written, and files are kept whole or not at all."""
+"""The import folder: no access outside of it, and files are stored whole or not."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ def desk(root: Path, clock: SetClock) -> ImportDesk:
 
 
 def kept(root: Path) -> list[str]:
-    """All files below the folder."""
+    """List all files below the folder."""
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
 
 

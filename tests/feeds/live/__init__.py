@@ -1,1 +1,1 @@
-"""Live feeds: what was known at a tick is what the tick sees, whatever providers do."""
+"""Tests of live feeds: a tick sees exactly the values known when it begins."""

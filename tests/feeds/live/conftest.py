@@ -1,4 +1,4 @@
-"""Live worlds that are closed when their test is over."""
+"""Fixture of live worlds, which are closed when their test is over."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing

@@ -1,4 +1,7 @@
-"""Strict stand-ins for providers: they refuse what the real ones refuse, and follow a script of faults."""
+"""Imitations of providers that refuse what the real ones refuse, faults included.
+
+The faults follow a script.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -74,7 +77,7 @@ class FakeInterface:
 
 
 class FakeWeb(httpx.BaseTransport):
-    """All interfaces by host and path; any other address cannot be reached."""
+    """All interfaces by host and path; any other address is unreachable."""
 
     def __init__(self, interfaces: Mapping[str, FakeInterface]) -> None:
         self.interfaces = interfaces
@@ -97,7 +100,7 @@ def price_of(epoch_s: float, level: float = 50.0) -> float:
 
 
 def denmark(query: Mapping[str, str], now: datetime, level: float = 50.0) -> Any:
-    """Prices of Energi Data Service: today, and from 13:00 local time tomorrow."""
+    """Prices of Energi Data Service: today's, and tomorrow's from 13:00 local time on."""
     zone = ZoneInfo("Europe/Copenhagen")
     begin, end = (datetime.fromisoformat(query[name]).replace(tzinfo=zone) for name in ("start", "end"))
     area = json.loads(query["filter"])["PriceArea"]
@@ -121,7 +124,7 @@ def denmark(query: Mapping[str, str], now: datetime, level: float = 50.0) -> Any
 
 
 def published_until(now: datetime, zone: str) -> datetime:
-    """The local midnight up to which a day-ahead auction's results are out."""
+    """The local midnight up to which a day-ahead auction's results are published."""
     local = now.astimezone(ZoneInfo(zone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     return (midnight + timedelta(days=2 if local.hour >= 13 else 1)).astimezone(UTC)
@@ -146,7 +149,7 @@ def energy_charts(query: Mapping[str, str], now: datetime) -> Any:
 
 
 def ercot(query: Mapping[str, str], now: datetime) -> Any:
-    """The dashboard: quarters of today that are over, and all hours of the day-ahead market."""
+    """ERCOT's dashboard: past quarters of today, all hours of the day-ahead market."""
     del query
     zone = ZoneInfo("America/Chicago")
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -191,7 +194,7 @@ def aemo(query: Mapping[str, str], now: datetime) -> Any:
 
 
 def omie(query: Mapping[str, str], now: datetime) -> Any:
-    """The file of a day, once it is published; else nothing is found."""
+    """The file of a day, once it is published, else the status for a missing one."""
     zone = ZoneInfo("Europe/Madrid")
     day = datetime.strptime(query["filename"], "marginalpdbc_%Y%m%d.1").replace(tzinfo=zone)
     if day.astimezone(UTC) >= published_until(now, "Europe/Madrid"):
@@ -206,7 +209,10 @@ def omie(query: Mapping[str, str], now: datetime) -> Any:
 
 
 def open_meteo(query: Mapping[str, str], now: datetime) -> Any:
-    """Hours of yesterday, today and two days more; each run of the model tells other temperatures to come."""
+    """Hours of yesterday, today and two days more, as Open-Meteo sends them.
+
+    Each run of the weather model forecasts other temperatures.
+    """
     past, ahead = int(query["past_days"]), int(query["forecast_days"])
     first = (now - timedelta(days=past)).replace(hour=0, minute=0, second=0, microsecond=0)
     hours = [first + timedelta(hours=n) for n in range(24 * (past + ahead))]

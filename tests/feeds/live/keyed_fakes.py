@@ -1,4 +1,4 @@
-"""Strict stand-ins for providers that want a key, a login or send archives."""
+"""Imitations of providers that require a key or a login, or that send archives."""
 
 import base64
 import io
@@ -19,7 +19,10 @@ CALIFORNIA_STEP_S = 300
 
 
 def entsoe(query: Mapping[str, str], now: datetime) -> Any:
-    """Prices of the bidding zone from one midnight to another, as far as they are published, in a curve A03."""
+    """Prices of a bidding zone between two midnights, as far as published.
+
+    They come in a curve A03, which leaves repeated values out.
+    """
     begin, end = (
         datetime.strptime(query[name], "%Y%m%d%H%M").replace(tzinfo=UTC) for name in ("periodStart", "periodEnd")
     )
@@ -87,7 +90,7 @@ def basic_login(query: Mapping[str, str], now: datetime) -> Any:
 
 
 def ecb(query: Mapping[str, str], now: datetime) -> Any:
-    """All rates in a zip: the newest first, of working days alone."""
+    """All exchange rates in a zip: the newest first, of working days alone."""
     del query
     days = [now.date() - timedelta(days=n) for n in range(1, 60)]
     lines = [f"{day:%Y-%m-%d},1.{100 + day.day},10.9,7.46," for day in days if day.weekday() < 5]
@@ -110,7 +113,7 @@ class FormLogin(FakeInterface):
 
 
 def keyed_web_of(now: SimulatedTime) -> FakeWeb:
-    """The interfaces by their real addresses."""
+    """All interfaces of this module by their real addresses."""
 
     def interface(names: str, body: Any, **more: Any) -> FakeInterface:
         return FakeInterface(now=now, query=frozenset(names.split()), body=body, **more)

@@ -1,4 +1,4 @@
-"""The stand-ins for providers behind one address of this machine."""
+"""A server on this machine that passes requests on to the imitated providers."""
 
 import threading
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ BASES = {
 
 @contextmanager
 def on_loopback(web: FakeWeb) -> Iterator[int]:
-    """Serve stand-ins under `/HOST/PATH`; yields the port."""
+    """Serve imitated providers under `/HOST/PATH`; yield the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -58,7 +58,7 @@ def on_loopback(web: FakeWeb) -> Iterator[int]:
 
 
 def moved(text: str, port: int) -> str:
-    """Return a SPEC whose providers are asked on this machine."""
+    """Copy a SPEC with the addresses of its providers moved to this machine."""
     for provider, host in BASES.items():
         url = f'provider = "{provider}", url = "http://127.0.0.1:{port}/{host}"'
         text = text.replace(f'provider = "{provider}"', url)

@@ -1,4 +1,4 @@
-"""A tick sees what was known when it began, and a journal gives it back bit for bit."""
+"""A tick sees the values known at its begin, and a journal repeats them exactly."""
 
 import errno
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""A live run over loopback: ticks that were missed are caught up, and everything can be repeated."""
+"""A live run on imitated providers catches up missed ticks and can be repeated."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def begun(tmp_path: Path) -> datetime:
-    """An hour of listening up to now, in the journal; returns when it began."""
+    """Record an hour of live values up to now in the journal; return when it began."""
     start = datetime.fromtimestamp((time.time() // TICK_S - TICKS) * TICK_S, UTC)
     with closing(live_world(tmp_path / "feed", start=start)) as world:
         world.until(TICKS - 1)

@@ -1,4 +1,4 @@
-"""Each declared provider is asked as its publisher wants it, and its answer read to the interval and the unit."""
+"""Requests to each provider, and its answers read with right interval and unit."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""A live world in simulated time: a SPEC of three sites, the fakes that it asks, and a journal."""
+"""A live world in simulated time: a SPEC of three sites, providers, and a journal."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ fees_btc_per_block = 0.05
 
 @dataclass
 class LiveWorld:
-    """A live feed and all that it stands on."""
+    """A live feed with its clock, its imitated providers and its journal."""
 
     time: SimulatedTime
     web: FakeWeb
@@ -77,7 +77,10 @@ class LiveWorld:
     feed: LiveFeed
 
     def until(self, tick: int, look_s: float = 60.0) -> None:
-        """Let time pass up to the begin of a tick, asking what is due each minute or as often as said."""
+        """Let time pass up to the begin of a tick, polling what is due each minute.
+
+        Another interval can be given.
+        """
         end_s = self.config.grid.epoch_s(tick)
         while self.time.at_s < end_s:
             self.time.at_s = min(self.time.at_s + look_s, end_s)
@@ -93,7 +96,7 @@ def config_of(start: datetime = START, tick_minutes: int = 5) -> RunConfig:
 
 
 def live_world(journal: Path, *, start: datetime = START, text: str = SPEC, asks: bool = True) -> LiveWorld:
-    """Begin a live world a minute before its first tick; all sources have been asked once."""
+    """Begin a live world a minute before its first tick, with all sources polled once."""
     time = SimulatedTime(start.timestamp() - 60.0)
     web, spec, config = web_of(time), spec_of(text.encode(), "live.toml"), config_of(start)
     memory = Memory.of_journal(journal, writer=JournalWriter(journal))
@@ -107,6 +110,6 @@ def live_world(journal: Path, *, start: datetime = START, text: str = SPEC, asks
 
 
 def recalled_feed(journal: Path, config: RunConfig, text: str = SPEC) -> LiveFeed:
-    """The feed of the same SPEC over what the journal holds, with nobody to ask."""
+    """A feed of the same SPEC from the journal alone, without any provider."""
     spec = spec_of(text.encode(), "live.toml")
     return LiveFeed(config, spec, Memory.of_journal(journal), lambda: 0.0)

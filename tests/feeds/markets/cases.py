@@ -1,4 +1,7 @@
-"""Every layout with the days that break readers: both clock changes, month ends, and the switch of grain in Europe."""
+"""Test cases of every layout on days that break readers.
+
+They are both clock changes, month ends, and Europe's switch from hours to quarters.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +43,10 @@ class Case:
 
 
 def european(layout: str, writer: Writer, zone: str, *, quarters: bool = True, **more: object) -> list[Case]:
-    """Spring in hours, the switch to quarters, autumn in quarters; a layout of hours alone has hours in autumn."""
+    """Cases of a European layout: spring in hours, the switch, autumn in quarters.
+
+    A layout of hours alone has hours in autumn.
+    """
     make: Callable[..., Case] = partial(Case, layout, **more)  # type: ignore[arg-type]
     found = [
         make("spring", writer, rows_of(zone, EU_SPRING, 1, 60)),

@@ -1,4 +1,6 @@
-"""Write the golden miniatures: `python -m tests.feeds.markets.golden_files`, after a layout was added or corrected.
+"""Writer of the golden files, run after a layout was added or corrected.
+
+Usage: `python -m tests.feeds.markets.golden_files`.
 
 The expected rows come from plain stepping through UTC, never from the readers.
 """

@@ -1,4 +1,4 @@
-"""Readers for tests: by the header alone, all files of a case together."""
+"""Readers for tests: the layout is found by the header, all files read together."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,14 +29,14 @@ def written(folder: Path, files: Files) -> list[Path]:
 
 
 def of_case(series: Iterable[MarketSeries], case: Case) -> MarketSeries:
-    """The one series of a case."""
+    """Read the one series of a case."""
     found = [one for one in series if _fits(one, case.point, case.parts, case.currency)]
     assert len(found) == 1, [one.key for one in found]
     return found[0]
 
 
 def read_whole(paths: Iterable[Path], case: Case, fill: Fill = Fill.NONE) -> MarketSeries:
-    """The series of a case, every local day whole."""
+    """Read the series of a case, in which every local day must be complete."""
     readings = [reading for reading in readings_of(paths) if reading.layout.id == case.layout]
     return whole(of_case(series_of(readings), case), Window(), fill)
 

@@ -31,7 +31,7 @@ def midnight(day: date, zone: str) -> datetime:
 
 
 def value_of(number: int) -> float:
-    """Prices with negative ones and zeros among them."""
+    """The price of an interval; some are negative and some zero."""
     return round((number * 37) % 200 - 37 + 0.25 * (number % 3), 2) if number % 37 else 0.0
 
 
@@ -49,6 +49,6 @@ def _stepped(at: datetime, end: datetime, minutes: int, number: int) -> Iterator
 
 
 def switched(zone: str, change: date, before: int, after: int) -> list[Row]:
-    """The day before a change of grain, and the day of it."""
+    """The day before a change from hours to quarters, and the day of the change."""
     first = rows_of(zone, change - DAY, 1, before)
     return [*first, *rows_of(zone, change, 1, after, start=len(first) + 1)]

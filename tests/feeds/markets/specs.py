@@ -1,4 +1,4 @@
-"""Small SPECs in a folder, and what is built from them."""
+"""Small SPECs in a folder, and the histories built from them."""
 
 import csv
 import gzip
@@ -46,7 +46,7 @@ def built(
     from_s: int | None = None,
     to_s: int | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """What the build reports, and the rows of the history."""
+    """Build a SPEC; return the report and the rows of the history."""
     spec = folder / "spec.toml"
     spec.write_text(text, encoding="utf-8")
     order = BuildOrder(spec_file=spec, out=folder / "out", from_s=from_s, to_s=to_s, fill=Fill(fill))

@@ -1,4 +1,4 @@
-"""From a SPEC to a history folder: every kind of source, what is refused, and what stays on disk."""
+"""Build of a history folder from a SPEC: sources, refusals, files left."""
 
 import csv
 import json
@@ -90,7 +90,7 @@ def test_the_mix_of_a_balancing_authority_makes_its_carbon(tmp_path: Path) -> No
 
 
 def test_a_station_without_humidity_has_its_wet_bulb_from_the_dew_point(tmp_path: Path) -> None:
-    """Magnus: at 20 C and a dew point of 10 C the air holds 52.5 % of the moisture it could."""
+    """At 20 C and a dew point of 10 C relative humidity is 52.5 % (Magnus formula)."""
     assert float(humidity_of_dew_point(np.array(20.0), np.array(10.0))) == pytest.approx(0.525, abs=0.002)
     rows = [Row(row.begin, row.end, 200.0, row.number) for row in rows_of("UTC", SUMMER, 1, 60)]
     written(tmp_path, eu.entsoe_gui_utc(rows))

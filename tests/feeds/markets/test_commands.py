@@ -1,4 +1,4 @@
-"""The commands `mara import inspect`, `layouts` and `build` as people and scripts use them."""
+"""The commands `mara import inspect`, `layouts` and `build`, in text and JSON."""
 
 import json
 from datetime import date

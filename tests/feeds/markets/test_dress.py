@@ -1,4 +1,4 @@
-"""Variants of a file that are read alike: Parquet, gzip, zips, marks, separators."""
+"""Files in other wrappings are read alike: Parquet, gzip, zip, marks, separators."""
 
 import gzip
 import io

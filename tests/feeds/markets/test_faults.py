@@ -1,6 +1,6 @@
-"""Faults that public readers of such files have had, each with its thread: none of them passes here.
+"""Faults of public readers in stamps, zones and steps, none of which passes here.
 
-The table of threads and tests stands in docs/import.md.
+Each test names the public thread that reported the fault; the table of them stands in docs/import.md.
 """
 
 from datetime import UTC, date, datetime
@@ -24,7 +24,7 @@ SUMMER = date(2024, 7, 1)
 
 
 def test_a_stamp_that_ends_its_interval_is_not_read_as_its_beginning(tmp_path: Path) -> None:
-    """electricitymaps-contrib PR#8834: all of Australia one step late for years."""
+    """electricitymaps-contrib PR#8834: Australia was one step late for years."""
     rows = rows_of("UTC+10", date(2026, 8, 1), 1, 5)
     series = read_whole(
         written(tmp_path, other.aemo(rows)), Case("aemo-price-and-demand", "", other.aemo, rows, "NSW1")
@@ -33,14 +33,14 @@ def test_a_stamp_that_ends_its_interval_is_not_read_as_its_beginning(tmp_path: P
 
 
 def test_a_file_that_starts_an_interval_after_midnight_is_refused(tmp_path: Path) -> None:
-    """gridstatus PR#946: whoever takes the other side of the interval sees the day begin late."""
+    """gridstatus PR#946: with stamps at interval ends, a day seems to begin late."""
     rows = am.shifted(rows_of("America/Chicago", SUMMER, 1, 60), 60)[:-1]
     with pytest.raises(FeedInvalid, match=r"local day 2024-07-01 .* stamps of the other side"):
         read_whole(written(tmp_path, am.ercot_dam(rows)), Case("ercot-dam-spp", "", am.ercot_dam, rows, "HB_NORTH"))
 
 
 def test_market_time_knows_no_daylight_time(tmp_path: Path) -> None:
-    """opennem#559: market time put through Sydney's zone shifted the first weeks of each October."""
+    """opennem#559: market time read in Sydney's zone shifted weeks of each October."""
     rows = rows_of("UTC+10", date(2021, 10, 3), 1, 5)  # the day on which Sydney's clock goes on
     series = read_whole(
         written(tmp_path, other.aemo(rows)), Case("aemo-price-and-demand", "", other.aemo, rows, "NSW1")
@@ -70,7 +70,7 @@ def test_prevailing_time_beside_utc_must_be_the_same_instant(tmp_path: Path, wri
 
 
 def test_an_hour_25_counts_the_day_through(tmp_path: Path) -> None:
-    """gridstatus#473: HourEnding 25."""
+    """gridstatus#473: the column HourEnding has a value 25."""
     rows = rows_of(am.CENTRAL, US_AUTUMN, 1, 60)
     name, lines = lines_of(am.ercot_dam(rows))
     counted = [f"11/03/2024,{hour:02d}:00,HB_NORTH,{row.value},N" for hour, row in enumerate(rows, start=1)]
@@ -82,7 +82,10 @@ def test_an_hour_25_counts_the_day_through(tmp_path: Path) -> None:
 
 
 def test_the_repeated_hour_is_an_hour_of_its_own_though_its_ends_look_equal(tmp_path: Path) -> None:
-    """custom-components/nordpool#427: dropped, because start and end are the same."""
+    """The reader dropped the repeated hour, because its start and end look the same.
+
+    custom-components/nordpool#427.
+    """
     rows = rows_of("Europe/Oslo", EU_AUTUMN, 1, 60)
     assert b"26.10.2025 02:00:00;26.10.2025 02:00:00;" in next(iter(eu.nordpool(rows).values()))
     series = read_whole(written(tmp_path, eu.nordpool(rows)), Case("nordpool-portal", "", eu.nordpool, rows, "SE3"))
@@ -90,7 +93,7 @@ def test_the_repeated_hour_is_an_hour_of_its_own_though_its_ends_look_equal(tmp_
 
 
 def test_a_repeated_hour_that_is_there_once_is_missed(tmp_path: Path) -> None:
-    """HiDiHo01/home_assistant_frank_energie#108: the autumn hour dropped by the source itself."""
+    """HiDiHo01/home_assistant_frank_energie#108: the source drops the repeated hour."""
     rows = rows_of(am.EASTERN, US_AUTUMN, 1, 60)
     short = [row for row in rows if row.begin != datetime(2024, 11, 3, 6, tzinfo=UTC)]
     with pytest.raises(
@@ -110,7 +113,7 @@ def test_two_auctions_of_one_area_are_two_series(tmp_path: Path) -> None:
 
 
 def test_a_name_of_two_types_is_not_averaged(tmp_path: Path) -> None:
-    """ERCOT's LZ and LZEW, two rows a quarter."""
+    """ERCOT lists a name as LZ and as LZEW, in two rows a quarter."""
     rows = rows_of(am.CENTRAL, SUMMER, 1, 15)
     written(tmp_path, am.ercot_rtm(rows))
     asked = 'files = "*.csv"\npoint = "LZ_WEST"'
@@ -123,7 +126,10 @@ def test_a_name_of_two_types_is_not_averaged(tmp_path: Path) -> None:
 
 
 def test_the_grain_is_read_and_not_looked_up_in_the_calendar(tmp_path: Path) -> None:
-    """entsoe-py#378: Italy sent quarters before their day. ha_epex_spot#200, #223: the switch itself."""
+    """Steps follow from the file: some areas sent quarters before the official day.
+
+    entsoe-py#378: Italy did so. ha_epex_spot#200, #223: the switch itself.
+    """
     early, late = rows_of(BERLIN, date(2025, 9, 20), 1, 15), rows_of(BERLIN, date(2025, 10, 2), 1, 60)
     for rows, count in ((early, 96), (late, 24)):
         folder = tmp_path / str(count)
@@ -133,7 +139,11 @@ def test_the_grain_is_read_and_not_looked_up_in_the_calendar(tmp_path: Path) -> 
 
 
 def test_a_curve_a03_repeats_and_a01_misses(tmp_path: Path) -> None:
-    """evcc#16519, krose/entsoeapi#39: A03 taken as missing; entsoe-py#520: repeated where it does not say so."""
+    """Curve A03 repeats a value until the next one, curve A01 has a gap there.
+
+    evcc#16519, krose/entsoeapi#39: A03 read as missing; entsoe-py#520: values repeated in a curve that does not say
+    so.
+    """
     rows = [Row(row.begin, row.end, float(row.number // 4), row.number) for row in rows_of(BERLIN, EU_AUTUMN, 1, 15)]
     case = Case("entsoe-xml", "", eu.a44, rows, "10Y1001A1001A82H")
     paths = written(tmp_path, eu.a44(rows))
@@ -169,7 +179,7 @@ def test_an_empty_cell_is_a_gap_and_a_zero_is_a_price(tmp_path: Path) -> None:
 
 
 def test_filling_is_asked_for_and_every_filled_stretch_is_listed(tmp_path: Path) -> None:
-    """Fills are named: nothing is carried unless `--fill carry` says so, and the provenance lists it."""
+    """Gaps are filled only with `--fill carry`, and the provenance lists each fill."""
     rows = rows_of(BERLIN, SUMMER, 1, 60)
     written(tmp_path, eu.entsoe_gui_old(rows[:5] + rows[7:]))
     text = spec_text('files = "*.csv"', step=15)
@@ -190,7 +200,10 @@ def test_a_carried_value_does_not_last_for_ever(tmp_path: Path) -> None:
 
 
 def test_dispatch_at_irregular_times_is_weighted_and_a_missing_mark_is_still_missed(tmp_path: Path) -> None:
-    """NYISO posts an extra interval when the system is in trouble; the next mark ends the rest of the five minutes."""
+    """NYISO posts an extra interval when the power system is in trouble.
+
+    The next regular mark ends the rest of the five minutes.
+    """
     rows = rows_of(am.EASTERN, SUMMER, 1, 5)
     name, lines = lines_of(am.nyiso_real_time(rows))
     extra = lines[4].replace("00:10:00", "00:07:31").replace(f"{rows[1].value}", "999.0")

@@ -1,4 +1,7 @@
-"""Every layout around both clock changes, month ends and switches of grain, against expected UTC rows in files."""
+"""Every layout on critical days, against the expected UTC rows in golden files.
+
+They are both clock changes, month ends, and switches from hours to quarters.
+"""
 
 import csv
 from collections import Counter

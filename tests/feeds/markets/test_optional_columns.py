@@ -1,4 +1,4 @@
-"""System demand, its forecast and reserve prices: from market files to the optional columns of a history."""
+"""System demand, its forecast and reserve prices become columns of a history."""
 
 import json
 from datetime import date

@@ -1,4 +1,4 @@
-"""The README's SPEC builds what it says, and the page of layouts is the program's own table."""
+"""The README's SPEC builds as described, and docs/import.md lists all layouts."""
 
 import re
 import shutil

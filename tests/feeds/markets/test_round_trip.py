@@ -1,4 +1,4 @@
-"""Properties: what is written in a layout is read as it was meant, and a row that is wrong never passes."""
+"""Properties of layouts: written rows are read back, and wrong rows are refused."""
 
 import re
 from collections.abc import Sequence
@@ -39,11 +39,14 @@ EUROPEAN = {"entsoe-gui", "entsoe-gui-old", "nordpool-portal", "energi-data-serv
 ENUMERATED = {"omie"}
 """The writer counts a day's rows through, so that a shift cannot be written."""
 OTHERS_OF_UNEVEN_ROWS = {"miso-lmp"}
-"""A wide row of 23 or 25 hours is refused as a row, whose day stands in the line itself."""
+"""Layouts with a row per day, in which a row of 23 or 25 hours is refused.
+
+The line itself states the day, so that the message does not.
+"""
 FREE_AT_THE_ENDS = {"gridstatus-frame", "eia-930", "open-meteo", "meteostat-bulk", "hashrate-index", "mempool"}
 """Files that may start and end anywhere: a row that is missing there is no gap."""
 TOLD_BY_ORDER = {layout.id for layout in LAYOUTS if layout.clock.repeat is Repeat.ORDER}
-"""Files that show the two equal hours of autumn by the same stamps, the earlier first."""
+"""Layouts that show the two equal hours of autumn by the same stamps, in order."""
 SINGLE = {case.layout: case for case in CASES}
 """One case of each layout, with its last writer."""
 OF_ANOTHERS_STAMPS = {"aemo-demand", "aemo-fcas", "emc-demand", "eia-930-demand", "ercot-load-forecast"}
@@ -79,7 +82,7 @@ def zone_of_case(case: Case) -> str:
 
 @st.composite
 def truths(draw: st.DrawFn, case: Case) -> list[Row]:
-    """A day or two of any values, in the grain of the case."""
+    """Draw a day or two of any values, in the step of the case."""
     minutes = case.rows[-1].minutes
     days = 5 if minutes == 1440 else 1
     rows = rows_of(zone_of_case(case), draw(st.sampled_from(DAYS)), days, minutes)
@@ -92,10 +95,10 @@ def truths(draw: st.DrawFn, case: Case) -> list[Row]:
 
 
 def is_one_of_two_equal_hours(case: Case, row: Row) -> bool:
-    """Tell whether a row and the next begin by the same stamp, and the order alone tells them apart.
+    """True if a row and the next begin by the same stamp, told apart by order alone.
 
-    Shifted to the next, it is the row that it was, written as some publishers do: with an end as if the clock did not
-    change. So it is valid.
+    Such a row stays valid when its end is shifted to the next: some publishers write an end as if the clock did not
+    change.
     """
     zone = zone_of(zone_of_case(case))
     here, there = (moment.astimezone(zone).replace(tzinfo=None) for moment in (row.begin, row.end))

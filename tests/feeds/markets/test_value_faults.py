@@ -1,6 +1,6 @@
-"""Faults of values, keys and periods that public readers have had, each with its thread: none passes here.
+"""Faults of public readers in values, keys and periods; none of them passes here.
 
-The table of threads and tests stands in docs/import.md.
+Each test names the public thread that reported the fault; the table of them stands in docs/import.md.
 """
 
 import io
@@ -29,7 +29,7 @@ SUMMER = date(2024, 7, 1)
 
 
 def test_a_foreign_price_without_a_rate_is_refused(tmp_path: Path) -> None:
-    """evcc#31540, PR#7437: kronor shown from euros without a rate."""
+    """evcc#31540, PR#7437: euros were shown as kronor without an exchange rate."""
     rows = rows_of("Europe/Copenhagen", SUMMER, 1, 60)
     written(tmp_path, eu.elspotprices(rows))
     text = spec_text('files = "*.csv"\npoint = "DK1"\ncurrency = "DKK"', zone="Europe/Copenhagen", fx="")
@@ -40,7 +40,10 @@ def test_a_foreign_price_without_a_rate_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_price_by_the_kilowatt_hour_is_seen_before_it_is_converted(tmp_path: Path) -> None:
-    """nordpool#225, #228, electricitymaps PR#1591: a thousand times, and a hundred."""
+    """Prices per kWh would be wrong by a factor of a thousand, or of a hundred.
+
+    nordpool#225, #228, electricitymaps PR#1591.
+    """
     small = [Row(row.begin, row.end, row.value / 1000.0, row.number) for row in rows_of(BERLIN, SUMMER, 1, 60)]
     written(tmp_path, eu.entsoe_gui_old(small))
     with pytest.raises(FeedInvalid, match=r"line \d+: the dearest interval should cost at least 2 EUR/MWh.*EUR/kWh"):
@@ -61,7 +64,7 @@ def test_yen_by_the_kilowatt_hour_become_yen_by_the_megawatt_hour(tmp_path: Path
 
 
 def test_quarters_make_their_hour_only_where_hours_are_asked_for(tmp_path: Path) -> None:
-    """nordpool#524, hsem#720: billed by the mean of four quarters, collapsed by keys of hours."""
+    """nordpool#524, hsem#720: bills follow the mean of four quarters, keys were hours."""
     rows = rows_of(BERLIN, EU_AUTUMN, 1, 15)
     written(tmp_path, eu.entsoe_gui_utc(rows))
     _, quarters = built(tmp_path, spec_text('files = "*.csv"\npoint = "DE-LU"', step=15))
@@ -71,7 +74,10 @@ def test_quarters_make_their_hour_only_where_hours_are_asked_for(tmp_path: Path)
 
 
 def test_the_last_edition_wins_within_the_cut_off(tmp_path: Path) -> None:
-    """gridstatus#368, PR#276, #900, #923, #548: versions, corrections, preliminary and final prices."""
+    """Corrected and final prices replace earlier ones, up to the cut-off.
+
+    gridstatus#368, PR#276, #900, #923, #548: versions, corrections, preliminary and final prices.
+    """
     rows = rows_of("UTC", SUMMER, 1, 60)
     case = Case("entsoe-file-library", "", eu.file_library, rows, "DE-LU", {"sequence": "1"})
     series = read_whole(written(tmp_path, eu.file_library(rows)), case)
@@ -98,7 +104,7 @@ def test_pjm_rows_that_are_not_current_are_not_read(tmp_path: Path) -> None:
     ("writer", "zone", "last"), [(eu.omie, "Europe/Madrid", "*"), (other.nemweb, "UTC+10", "END OF REPORT")]
 )
 def test_a_file_that_was_cut_short_does_not_look_whole(tmp_path: Path, writer: object, zone: str, last: str) -> None:
-    """electricitymaps-contrib PR#8765: an incomplete page looks complete unless its own count is checked."""
+    """electricitymaps-contrib PR#8765: only a page's own count shows that rows lack."""
     name, lines = lines_of(writer(rows_of(zone, date(2024, 7, 1), 1, 60 if writer is eu.omie else 5)))  # type: ignore[operator]
     with pytest.raises(FeedInvalid, match="the file was cut short, fetch it again"):
         readings_of([put(tmp_path, name, lines[:-1])])
@@ -127,7 +133,10 @@ def test_a_start_between_two_steps_is_refused_with_what_to_do(tmp_path: Path) ->
 
 
 def test_periods_asked_for_are_half_open_and_utc(tmp_path: Path) -> None:
-    """amber public-api#16, #68: whether a range includes its end, and whose time it is."""
+    """A range excludes its end, and its times are UTC.
+
+    amber public-api#16, #68: both were unclear there.
+    """
     written(tmp_path, eu.entsoe_gui_old(rows_of(BERLIN, SUMMER, 1, 60)))
     noon, four = (int(datetime(2024, 7, 1, hour, tzinfo=UTC).timestamp()) for hour in (12, 16))
     _, found = built(tmp_path, spec_text('files = "*.csv"'), from_s=noon, to_s=four)
@@ -135,14 +144,20 @@ def test_periods_asked_for_are_half_open_and_utc(tmp_path: Path) -> None:
 
 
 def test_negative_prices_are_never_clamped(tmp_path: Path) -> None:
-    """emhass#282, cheapest-energy-windows#18, sem-community#871, #523: max(0, price) and abs()."""
+    """Other programs took max(0, price) or abs(price).
+
+    emhass#282, cheapest-energy-windows#18, sem-community#871, #523.
+    """
     rows = [Row(row.begin, row.end, -50.0 - row.number, row.number) for row in rows_of(BERLIN, SUMMER, 1, 60)]
     written(tmp_path, eu.entsoe_gui_old(rows))
     assert prices(built(tmp_path, spec_text('files = "*.csv"'))[1]) == [row.value for row in rows]
 
 
 def test_a_spike_above_the_cap_is_kept_and_told_by_the_cap_of_its_day(tmp_path: Path) -> None:
-    """HomeAssistant-OctopusEnergy#595: a user's cap hides the real spike; ERCOT's own went from 9,000 to 5,000."""
+    """ERCOT's price cap was lowered from 9,000 to 5,000 USD/MWh.
+
+    HomeAssistant-OctopusEnergy#595: a user's cap hides the real spike.
+    """
     day = rows_of(am.CENTRAL, date(2021, 12, 31), 2, 60)
     rows = [Row(row.begin, row.end, 5_000.0 if row.number % 24 == 12 else 30.0 + row.number, row.number) for row in day]
     series = read_whole(
@@ -153,7 +168,10 @@ def test_a_spike_above_the_cap_is_kept_and_told_by_the_cap_of_its_day(tmp_path: 
 
 
 def test_periods_count_from_one(tmp_path: Path) -> None:
-    """homeassistant_cz_energy_spot_prices#54: read from 0, all prices were an hour late."""
+    """Read as if they counted from 0, all prices were an hour late.
+
+    homeassistant_cz_energy_spot_prices#54.
+    """
     name, lines = lines_of(other.emc(rows_of("UTC+8", date(2026, 1, 1), 1, 30)))
     zero = [
         lines[0],
@@ -164,7 +182,10 @@ def test_periods_count_from_one(tmp_path: Path) -> None:
 
 
 def test_days_do_not_have_24_prices(tmp_path: Path) -> None:
-    """spotprices2ha#12, hass-peaq#156, #230, homeassistant_cz_energy_spot_prices#19."""
+    """Days of 23 and 25 hours broke several readers.
+
+    spotprices2ha#12, hass-peaq#156, #230, homeassistant_cz_energy_spot_prices#19.
+    """
     for day, count in ((EU_SPRING, 23), (EU_AUTUMN, 25)):
         rows = rows_of("Europe/Madrid", day, 1, 60)
         folder = tmp_path / str(count)
@@ -173,7 +194,10 @@ def test_days_do_not_have_24_prices(tmp_path: Path) -> None:
 
 
 def test_an_hour_that_the_clock_skips_is_refused(tmp_path: Path) -> None:
-    """home-assistant/core#155210, JaccoR/hass-entso-e#212: values at times that do not exist."""
+    """Local times that do not exist had values.
+
+    home-assistant/core#155210, JaccoR/hass-entso-e#212.
+    """
     rows = rows_of(am.EASTERN, US_SPRING, 1, 60)
     name, lines = lines_of(am.nyiso_dam(rows))
     shifted = [line.replace("03/10/2024 03:00", "03/10/2024 02:00") for line in lines]
@@ -184,7 +208,7 @@ def test_an_hour_that_the_clock_skips_is_refused(tmp_path: Path) -> None:
 
 
 def test_four_quarters_of_nothing_are_told(tmp_path: Path) -> None:
-    """entsoe-py#468: the server itself served 0.00 for four quarters on 2025-10-26."""
+    """entsoe-py#468: the server sent 0.00 for four quarters on 2025-10-26."""
     rows = [
         Row(row.begin, row.end, 0.0 if 9 <= row.number <= 12 else 40.0 + row.number, row.number)
         for row in rows_of(BERLIN, EU_AUTUMN, 1, 15)
@@ -195,7 +219,10 @@ def test_four_quarters_of_nothing_are_told(tmp_path: Path) -> None:
 
 
 def test_a_convention_has_its_dates(tmp_path: Path) -> None:
-    """open-grid-emissions PR#300, #301, PR#328: CAISO's rows began their hour until 2022-06-16, TEPC's are late."""
+    """The meaning of stamps changes over the years.
+
+    open-grid-emissions PR#300, #301, PR#328: CAISO's rows began their hour until 2022-06-16, TEPC's are late.
+    """
     rows = rows_of("America/Chicago", date(2022, 6, 10), 1, 60)
     name, lines = lines_of(other.eia_930(rows))
     case = Case("eia-930", "", other.eia_930, rows, "CISO")
@@ -207,7 +234,10 @@ def test_a_convention_has_its_dates(tmp_path: Path) -> None:
 
 
 def test_each_place_has_its_own_clock_change(tmp_path: Path) -> None:
-    """WattTime/pyiso#111, PR#116, PR#182: rows of many nodes localised at once, "29 dst switches"."""
+    """Rows of places in several zones must not be localised together.
+
+    WattTime/pyiso#111, PR#116, PR#182: "29 dst switches".
+    """
     rows = rows_of(am.EASTERN, US_AUTUMN, 1, 5)
     found = series_of(readings_of(written(tmp_path, am.nyiso_real_time(rows))))
     assert [one.key.point for one in found] == ["CAPITL", "WEST"]
@@ -215,7 +245,10 @@ def test_each_place_has_its_own_clock_change(tmp_path: Path) -> None:
 
 
 def test_the_mark_of_the_repeated_hour_is_not_the_mark_of_daylight_time(tmp_path: Path) -> None:
-    """A public audit note reads DSTFlag Y as "is CDT", and shifts the whole summer."""
+    """ERCOT's DSTFlag marks the repeated hour of autumn, not daylight saving time.
+
+    A public audit note reads DSTFlag Y as "is CDT", and shifts the whole summer.
+    """
     name, lines = lines_of(am.ercot_dam(rows_of(am.CENTRAL, SUMMER, 1, 60)))
     with pytest.raises(
         FeedInvalid, match=r"line 2: local day 2024-07-01 .* mark of the repeated hour outside that hour"
@@ -224,7 +257,7 @@ def test_the_mark_of_the_repeated_hour_is_not_the_mark_of_daylight_time(tmp_path
 
 
 def test_the_parts_of_a_price_are_not_the_price(tmp_path: Path) -> None:
-    """CAISO: the price stands in a column MW, and LMP_TYPE tells it from its parts."""
+    """CAISO has the price in a column MW, and LMP_TYPE tells it from its components."""
     rows = rows_of(am.PACIFIC, SUMMER, 1, 60)
     case = Case("caiso-lmp", "", am.caiso_dam, rows, "TH_NP15_GEN-APND")
     assert read_whole(written(tmp_path, am.caiso_dam(rows)), case).values["price"].tolist() == [

@@ -30,7 +30,7 @@ Cell = str | float
 
 
 def workbook(sheets: Sequence[Sequence[Sequence[Cell]]]) -> bytes:
-    """The least that is a workbook: a sheet a month, texts inline."""
+    """A minimal workbook: one sheet a month, with texts inline."""
     packed = io.BytesIO()
     names = [f"sheet{number}" for number in range(1, len(sheets) + 1)]
     main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'

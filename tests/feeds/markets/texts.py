@@ -1,4 +1,4 @@
-"""Files of tests as lines, to be changed and written again."""
+"""Text files of tests as lists of lines, which can be changed and written again."""
 
 from pathlib import Path
 

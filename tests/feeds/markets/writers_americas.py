@@ -1,4 +1,4 @@
-"""American layouts, written from the truth."""
+"""Writers of American layouts from expected rows."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ CENTRAL, EASTERN, PACIFIC = "America/Chicago", "America/New_York", "America/Los_
 
 
 def is_second(at: datetime) -> bool:
-    """Whether this wall time has been shown before on the same day."""
+    """True if this wall time has been shown before on the same day."""
     return at.fold == 1
 
 
@@ -138,7 +138,7 @@ def nyiso_real_time(rows: Sequence[Row]) -> Files:
 
 
 def miso(rows: Sequence[Row], title: str = "Day Ahead Market ExPost LMPs", name: str = "da_expost_lmp") -> Files:
-    """A file for each day of Eastern Standard Time."""
+    """One file for each day of Eastern Standard Time."""
     days: dict[str, list[Row]] = {}
     for row in rows:
         days.setdefault(f"{local(row.begin, 'UTC-5'):%m/%d/%Y}", []).append(row)
@@ -170,7 +170,7 @@ def spp(rows: Sequence[Row]) -> Files:
 
 
 def spp_with_areas(rows: Sequence[Row]) -> Files:
-    """The form since the expansion to the west, in five minutes."""
+    """SPP's form since its expansion to the west, in five-minute steps."""
     lines = ["Interval,GMTIntervalEnd,Settlement Location,Pnode,LMP,MLC,MCC,MEC,BAA"]
     for row in rows:
         end = local(row.end, CENTRAL)

@@ -1,4 +1,4 @@
-"""Layouts of system demand and of reserves in Australia, written from the truth."""
+"""Writers of layouts of system demand, and of Australian reserve prices."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 
 def mw(row: Row) -> float:
-    """Demand of tens of thousands of MW, in the cents in which ERCOT writes it."""
+    """Format a demand of tens of thousands of MW with ERCOT's two decimals."""
     return round(50_000.0 + row.value, 2)
 
 
@@ -31,7 +31,10 @@ def ercot_load(rows: Sequence[Row]) -> Files:
 
 
 def ercot_forecast(rows: Sequence[Row]) -> Files:
-    """Three editions: two of the day before, and one of the day itself, which knows more than a planner would."""
+    """Three editions of a forecast: two of the day before, and one of the day itself.
+
+    The last knows more than a planner would.
+    """
     day = local(rows[0].begin, CENTRAL).date()
     editions = {
         f"{day - DAY:%Y%m%d}.093000123": 900.0,
@@ -104,7 +107,7 @@ def aemo_demand(rows: Sequence[Row]) -> Files:
 
 
 def aemo_fcas(rows: Sequence[Row]) -> Files:
-    """An archive whose second half has a product more."""
+    """An archive of reserve prices whose second half has one product more."""
     half = len(rows) // 2
     lines = ["C,NEMP.WORLD,TRADINGIS,AEMO,PUBLIC,2021/10/01,00:05:06,0000000350543226,TRADINGIS,0000000350543219"]
     head = "SETTLEMENTDATE,RUNNO,REGIONID,PERIODID,RRP,EEP,INVALIDFLAG,LASTCHANGED,ROP,RAISE6SECRRP,RAISE6SECROP"

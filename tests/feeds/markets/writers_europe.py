@@ -1,4 +1,4 @@
-"""European layouts, written from the truth."""
+"""Writers of European layouts from expected rows."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -79,7 +79,10 @@ def file_library_old(rows: Sequence[Row]) -> Files:
 
 
 def a44(rows: Sequence[Row], curve: str = "A03") -> Files:
-    """A document of one period for each stretch of one resolution; in A03 equal neighbours are left out."""
+    """An A44 document with one period for each stretch of one resolution.
+
+    In curve A03 equal neighbours are left out.
+    """
     periods, start = [], 0
     for place in range(1, len(rows) + 1):
         if place == len(rows) or rows[place].minutes != rows[start].minutes:
@@ -161,7 +164,7 @@ def smard_english(rows: Sequence[Row]) -> Files:
 
 
 def omie(rows: Sequence[Row]) -> Files:
-    """A file for each day, as they come."""
+    """One file for each day, as OMIE publishes them."""
     days: dict[str, list[Row]] = {}
     for row in rows:
         days.setdefault(f"{local(row.begin, 'Europe/Madrid'):%Y;%m;%d}", []).append(row)

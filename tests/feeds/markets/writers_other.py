@@ -1,4 +1,7 @@
-"""Layouts of Asia and Australia, of carbon, weather, bitcoin and exchange rates, written from the truth."""
+"""Writers of other layouts from expected rows.
+
+They are those of Asia and Australia, of carbon, weather, bitcoin and exchange rates.
+"""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ def aemo(rows: Sequence[Row]) -> Files:
 
 
 def nemweb(rows: Sequence[Row]) -> Files:
-    """One archive in which the schema changes half-way, as it may."""
+    """One archive of AEMO whose schema changes half-way, as it may."""
     half = len(rows) // 2
     lines = ["C,NEMP.WORLD,TRADINGIS,AEMO,PUBLIC,2021/10/01,00:05:06,0000000350543226,TRADINGIS,0000000350543219"]
     lines.append("I,TRADING,INTERCONNECTORRES,2,SETTLEMENTDATE,RUNNO,INTERCONNECTORID,PERIODID,METEREDMWFLOW")

@@ -1,0 +1,107 @@
+"""`python -m bench.power_worth`: what planning with the power contract is worth, without knowing what will come.
+
+Prints each figure as soon as it is found. `--only` chooses parts; all of them take about half an hour of CPU time, the
+first three about five minutes.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+
+from bench import grain
+from bench.battery_referee import days_of
+from bench.power_worth import battery, demand_charge, instruments, peaks
+from bench.power_worth.demand import demand_by_hour, drawn_demand_mw
+from mara.core.units import HOURS_PER_DAY
+
+SECOND_HALF: Final = 182
+"""Day of 2024 on which the second half begins: 1 July."""
+SUMMER_DAYS: Final = 153
+"""Days from May to September: the risk of June looks back on May."""
+DRAWN_SUMMERS: Final = 200
+WORTHS_USD_PER_MWH: Final = (35.0, 45.0, 80.0)
+
+
+def main() -> None:
+    """Print the parts that were asked for."""
+    options = _options()
+    with TemporaryDirectory() as folder:
+        for part in options.only or PARTS:
+            for line in PARTS[part](options.prices, Path(folder)):
+                print(line, flush=True)
+
+
+def _battery(prices: Path, folder: Path) -> Iterator[str]:
+    earned = battery.auction_usd(prices)[SECOND_HALF - battery.FIRST_DAY :]
+    yield _shared("battery, scheduled before the auction", earned[:, 0].sum(), earned[:, 1].sum())
+    days = list(days_of(prices, "real-time").values())
+    earned = battery.real_time_usd(grain.history_of(prices, folder), days, SECOND_HALF)
+    yield _shared("battery, planned each quarter in real time", earned[:, 0].sum(), earned[:, 1].sum())
+
+
+def _peaks(prices: Path, _: Path) -> Iterator[str]:
+    begin = datetime(2024, 5, 1, tzinfo=grain.ZONE)
+    forecast_mw = demand_by_hour(prices, begin, SUMMER_DAYS * HOURS_PER_DAY)
+    local = [begin + timedelta(hours=hour) for hour in range(len(forecast_mw))]  # of the wall: no clock changes
+    days = [local[hour : hour + HOURS_PER_DAY] for hour in range(0, len(local), HOURS_PER_DAY)]
+    forecast = list(forecast_mw.reshape(-1, HOURS_PER_DAY))
+    for recall in peaks.recalls(days, peaks.risks(days, forecast, forecast), forecast):
+        yield (
+            f"peaks, demand as forecast, risk of {recall.threshold_share:.0%}: {recall.caught_count} of 4 caught, "
+            f"{recall.curtailed_hours} hours curtailed"
+        )
+    drawn = [list(drawn_demand_mw(forecast_mw, seed).reshape(-1, HOURS_PER_DAY)) for seed in range(DRAWN_SUMMERS)]
+    found = [peaks.recalls(days, peaks.risks(days, forecast, demand), demand) for demand in drawn]
+    for at, threshold in enumerate(peaks.THRESHOLDS):
+        caught = np.mean([recalls[at].caught_count for recalls in found])
+        hours = np.mean([recalls[at].curtailed_hours for recalls in found])
+        yield (
+            f"peaks, {DRAWN_SUMMERS} drawn summers, risk of {threshold:.0%}: {caught:.2f} of 4 caught, "
+            f"{hours:.0f} hours curtailed"
+        )
+
+
+def _demand_charge(prices: Path, folder: Path) -> Iterator[str]:
+    history = grain.history_of(prices, folder, grain.DAY_AHEAD_SPEC)
+    months = demand_charge.months_of(history)
+    for worth in WORTHS_USD_PER_MWH:
+        year = demand_charge.rolled(demand_charge.history_worth(history, worth))
+        bound = demand_charge.bound_usd(history.energy_price_usd_per_mwh[:, 0], months, worth)
+        yield _shared(f"demand charge, miners worth {worth:.0f} USD/MWh", year.profit_usd, bound)
+        yield f"demand charge, most that was drawn and not paid for: {year.unpaid_usd:.6f} USD"
+
+
+def _instruments(prices: Path, folder: Path) -> Iterator[str]:
+    cases = {"default fleet, 30 days": instruments.default_fleet_case()}
+    cases["ERCOT 2024, 1 MW"] = instruments.ercot_case(prices, folder)
+    for title, case in cases.items():
+        for name, usd in instruments.worths_usd(case):
+            yield f"{title}, {name}: {usd:,.0f} USD"
+
+
+def _shared(what: str, earned_usd: float, best_usd: float) -> str:
+    return f"{what}: {earned_usd:,.0f} of {best_usd:,.0f} USD, {earned_usd / best_usd:.1%}"
+
+
+PARTS: Final[dict[str, Callable[[Path, Path], Iterator[str]]]] = {
+    "battery": _battery,
+    "peaks": _peaks,
+    "demand-charge": _demand_charge,
+    "instruments": _instruments,
+}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.power_worth", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), help="these parts alone")
+    parser.add_argument("--prices", type=Path, default=grain.PRICES, help="folder of ERCOT's files")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
