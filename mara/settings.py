@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         "",
         max_length=MAX_TEXT_LENGTH,
         description="grid products that the fleet may sell: a shipped file's name, or a TOML file; unset: "
-        "`products.toml` beside a fleet file, else none",
+        "`products.toml` beside a fleet file, those of a shipped fleet's name, else none",
     )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
     feed: Literal["auto", "live"] = Field(

@@ -11,6 +11,7 @@ from nicegui import ui
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import address, element
 from components.shared.view_model import Channel, ViewModel
+from components.site.ledger_search import ledger_search
 from components.site.site_lines import (
     forecast_channel,
     load_now,
@@ -151,8 +152,15 @@ def register(platform: Authorized, publisher: Publisher) -> None:
         picture = publisher.open(client, screen.picture)
         known = _site_in(snapshot, site_id)
         ui.page_title(f"Mara: {known.name if known else site_id}")
-        with frame(platform, publisher, picture["cells"]):
-            _draw(picture, site_id, shown, refusal)
+        with frame(platform, publisher, picture["cells"]), _draw(picture, site_id, shown, refusal):
+            if snapshot is not None and known is not None:
+                ledger_search(
+                    site_id=site_id,
+                    site_name=known.name,
+                    today=snapshot.at.date(),
+                    search=platform.archive.daily_ledgers,
+                    csv_path=paths.LEDGER_CSV,
+                )
 
 
 def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
@@ -170,9 +178,10 @@ def _screen(
     return screens.setdefault((site_id, shown), SiteScreen(site_id, platform, shown))
 
 
-def _draw(picture: ViewModel, site_id: str, shown: ChartRange, refusal: str) -> None:
+def _draw(picture: ViewModel, site_id: str, shown: ChartRange, refusal: str) -> ui.element:
+    """Draw the page, and return the element that further panels go into."""
     cells = picture["cells"]
-    with element("div", "leaf"):
+    with element("div", "leaf") as leaf:
         site_head(cells, site_id, can_order=not missing_right(Permission.OUTAGE))
         site_figures(cells)
         RangePicker(shown, refusal)
@@ -186,6 +195,7 @@ def _draw(picture: ViewModel, site_id: str, shown: ChartRange, refusal: str) -> 
         with element("div", "lane wide-left"):
             decisions_panel(picture.get("decisions", {}))
             others_panel(picture.get("others", {}))
+    return leaf
 
 
 def _draw_unknown(site_id: str, snapshot: Snapshot) -> None:

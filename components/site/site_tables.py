@@ -136,9 +136,9 @@ def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
     posted = [line for line in sums if line.amount_micro_usd]
     if not posted:
         return {}
-    cents = _cents_that_add_up([line.amount_micro_usd for line in posted])
+    cents = cents_that_add_up([line.amount_micro_usd for line in posted])
     rows: Channel = {
-        line.kind: {"rank": -i, "line": _line_label(line.kind), "usd": text.number(cent / 100, 2)}
+        line.kind: {"rank": -i, "line": line_label(line.kind), "usd": text.number(cent / 100, 2)}
         for i, (line, cent) in enumerate(zip(posted, cents, strict=True))
     }
     total = sum(cents)
@@ -218,14 +218,14 @@ def _teller(one: Decision | EventSnapshot) -> str:
     return maker_of(optimizer) if optimizer else "Event"
 
 
-def _line_label(kind: str) -> str:
+def line_label(kind: str) -> str:
     """Label a ledger line: `contract_premium` becomes `Contracts, Premium`."""
     first, _, tier = kind.partition("_")
     label = LINE_LABELS.get(first, kind.replace("_", " ").capitalize())
     return f"{label}, {tier.capitalize()}" if tier in TIER_KEYS and first in LINE_LABELS else label
 
 
-def _cents_that_add_up(amounts_micro_usd: list[int]) -> list[int]:
+def cents_that_add_up(amounts_micro_usd: list[int]) -> list[int]:
     """Return whole cents that add up to the rounded total.
 
     The largest remainders are rounded up.

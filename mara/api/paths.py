@@ -20,6 +20,7 @@ TELEMETRY: Final = "/api/telemetry"
 """The one path that tokens of the scope telemetry may use."""
 SITES_CSV: Final = "/api/sites.csv"
 CONTRACTS_CSV: Final = "/api/contracts.csv"
+LEDGER_CSV: Final = "/api/ledger.csv"
 METRICS: Final = "/metrics"
 
 OVERVIEW: Final = "/"

@@ -56,6 +56,11 @@ class MoneyLine:
     tier: str
     amount_micro_usd: int
 
+    @property
+    def name(self) -> str:
+        """Name of the line in the ledger, such as energy or contract_premium."""
+        return f"{self.kind}_{self.tier}" if self.tier else self.kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyFlow:

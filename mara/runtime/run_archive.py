@@ -125,6 +125,12 @@ class RunArchive:
         """
         return await self._ask(balance.ledger, from_, to, site_id)
 
+    async def daily_ledgers(
+        self, from_: datetime | None = None, to: datetime | None = None, site_id: str | None = None
+    ) -> tuple[Ledger, ...]:
+        """Read the ledger of each UTC day in ``[from_, to)``, oldest first."""
+        return await self._ask(balance.daily_ledgers, from_, to, site_id)
+
     async def profit_between(self, from_tick: int, to_tick: int) -> float:
         """Read the fleet's profit over ``[from_tick, to_tick)`` [USD]."""
         return await self._ask(balance.profit_between, from_tick, to_tick)

@@ -13,6 +13,7 @@ from mara.core.power_signals import PowerForecast, PowerObservation
 from mara.core.power_terms import CoincidentPeakCharge, DemandCharge, PowerTerms, ReserveProduct, SiteBattery
 from mara.core.step import advance
 from mara.core.world import RunConfig, first_world
+from mara.optimizers.flexibility.expected_terms import risk_of_next_day
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
 from mara.optimizers.lp.optimizer import Lp
@@ -163,3 +164,12 @@ def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_t
     idle = replace(asked(of), world=replace(first_world(of)))
     assert START.tzinfo is not None
     assert not advance(idle.world, idle.observation, step(of), of).allocation.power.award_mw.any()  # type: ignore[union-attr]
+
+
+def test_the_risk_of_the_next_day_is_told_by_the_clock_hour() -> None:
+    """At half past midnight the first hour is the half that is left; the highest demand comes at 04:00."""
+    half_past = replace(run_of(peaks=(CHARGE,)).grid, start=START + timedelta(minutes=30), tick_minutes=30)
+    of = replace(run_of(peaks=(CHARGE,)), grid=half_past)
+    told = risk_of_next_day(asked(of, demand=[40_000.0] * 4 + [50_000.0] + [40_000.0] * 19))
+    assert told.shape == (24, 3)
+    assert told[:, WEST].argmax() == 4

@@ -11,7 +11,7 @@ from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
 from mara.store.read import balance
-from mara.store.read.balance import ledger, profit_between, site_ledger
+from mara.store.read.balance import daily_ledgers, ledger, profit_between, site_ledger
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
@@ -67,6 +67,23 @@ def test_the_sites_of_a_day_add_up_to_the_fleet(reading: ReadModel) -> None:
         assert line.amount_micro_usd == sum(site.money[i].amount_micro_usd for site in sites)
     assert all(site.balance_micro_usd == site.balance_wh == 0 for site in sites)
     assert sites[1].site_id == "site1"
+
+
+def test_the_days_of_a_span_add_up_to_it_and_each_begins_at_midnight(reading: ReadModel) -> None:
+    begins = START + timedelta(minutes=30)
+    for site_id in (None, "site1"):
+        days, whole = daily_ledgers(reading, begins, None, site_id), ledger(reading, begins, None, site_id)
+        assert [day.starts_at.hour for day in days[1:]] == [0] * (len(days) - 1)
+        assert (len(days), days[0].starts_at, days[-1].ends_at) == (2, whole.starts_at, whole.ends_at)
+        for i, line in enumerate(whole.money):
+            assert line.amount_micro_usd == sum(day.money[i].amount_micro_usd for day in days)
+    assert daily_ledgers(reading, START + timedelta(days=9)) == ()
+
+
+def test_more_days_than_one_answer_has_are_refused(reading: ReadModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(balance, "MOST_DAYS", 1)
+    with pytest.raises(CommandError, match="at most 1 days: ask for a shorter time"):
+        daily_ledgers(reading)
 
 
 def test_a_site_s_lines_between_two_ticks_are_those_of_its_settlements(reading: ReadModel, taken: list[Step]) -> None:

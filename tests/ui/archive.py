@@ -11,7 +11,9 @@ from mara.core.history import (
     ContractRow,
     Decision,
     EvidenceTick,
+    Ledger,
     LedgerSum,
+    MoneyLine,
     Optimization,
     OptimizationSnapshot,
     SignalEntry,
@@ -77,6 +79,13 @@ class FakeArchive:
             LedgerSum(kind=kind, amount_micro_usd=amount * (to_tick - from_tick))
             for kind, amount in zip(LEDGER_KINDS, MICRO_USD, strict=True)
         )
+
+    async def daily_ledgers(
+        self, from_: datetime | None = None, to: datetime | None = None, site_id: str | None = None
+    ) -> tuple[Ledger, ...]:
+        self._ask(f"daily_ledgers {from_} {to} {site_id}")
+        first = START if from_ is None else from_
+        return tuple(_ledger_of(first + timedelta(days=day), site_id or "", day + 1) for day in range(2))
 
     async def decisions(self, site_id: str, limit: int = 50) -> tuple[Decision, ...]:
         self._ask(f"decisions {site_id} {limit}")
@@ -247,4 +256,18 @@ def _point_of(tick: int, site_id: str) -> SitePoint:
         gpu_mw=site.gpu_mw,
         asic_mw=site.asic_mw,
         contracts_mw=site.contracts_mw,
+    )
+
+
+def _ledger_of(day: datetime, site_id: str, factor: int) -> Ledger:
+    amounts = {kind: amount * factor for kind, amount in zip(LEDGER_KINDS, MICRO_USD, strict=True)}
+    money = tuple(MoneyLine(kind=kind, tier="", amount_micro_usd=amount) for kind, amount in amounts.items())
+    return Ledger(
+        site_id=site_id,
+        starts_at=day,
+        ends_at=day + timedelta(days=1),
+        ticks_count=288,
+        money=money,
+        cash_micro_usd=-sum(amounts.values()),
+        energy=(),
     )

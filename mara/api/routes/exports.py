@@ -15,11 +15,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from mara.api.routes.inputs import AskedRange, AskedText
+from mara.api.routes.inputs import AskedRange, AskedText, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
-from mara.api.routes.problems import NotThereError, documented, or_not_there
+from mara.api.routes.problems import InconsistentQueryError, NotThereError, documented, or_not_there
 from mara.api.tables.contract_table import contracts_csv, contracts_csv_name
+from mara.api.tables.ledger_table import ledger_csv, ledger_csv_name
 from mara.core.contract import TierKey
+from mara.core.finance import Line
 from mara.core.standing import ContractSearch, Standing
 from mara.store.read.export import EXPORT_TABLES
 from mara.store.read.table_file import EXPORT_FORMATS
@@ -53,6 +55,30 @@ def add_tables(router: APIRouter, platform: PlatformApi) -> None:
         stored = await or_not_there(platform.archive.contracts("all"))
         found = contracts_csv(now, stored, ContractSearch(standing=standing, tier=tier, text=text))
         return csv_answer(found, contracts_csv_name(now))
+
+    @router.get("/ledger.csv", response_class=Response, responses=CSV | documented(404))
+    async def ledger_table(span: AskedRange, site: Named | None = None, line: Named | None = None) -> Response:
+        """Return the ledger's lines of each UTC day as a CSV file, of a site or the fleet.
+
+        Amounts are exact; income is positive, cost negative. `line` is one of them, such as energy.
+        """
+        if line is not None:
+            refuse_unknown_line(line)
+        days = await or_not_there(platform.archive.daily_ledgers(span.first, span.end, site))
+        return csv_answer(ledger_csv(days, line), ledger_csv_name(days))
+
+
+def refuse_unknown_line(line: str) -> None:
+    """Refuse a line that no ledger has.
+
+    Raises:
+        InconsistentQueryError: there is no such line.
+    """
+    known = [one.name.lower() for one in Line]
+    if line not in known:
+        raise InconsistentQueryError(
+            f"a line of the ledger is one of {', '.join(known)}; {line[:80]!r} came: choose one"
+        )
 
 
 def csv_answer(content: bytes, name: str) -> Response:

@@ -9,13 +9,15 @@ from mara.core.contract import TIER_KEYS
 from mara.core.history import EnergyFlow, Ledger, LedgerSum, MoneyLine
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import CommandError
-from mara.store.read.query_scope import site_number, sites_of, tick_range_of
+from mara.store.read.query_scope import first_tick_of_next_day, site_number, sites_of, tick_range_of
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
 from mara.store.schema.tables import NamedRow, Tick, table_of
 
 ROWS_A_QUERY: Final = 100_000
 """Entries summed in one query, few enough not to hold back the write-ahead log."""
+MOST_DAYS: Final = 366
+"""Most days that are summed one by one for one answer."""
 _LEGS: Final = (CASH, *MONEY_LEGS, *ENERGY_LEGS)
 
 
@@ -39,6 +41,28 @@ def ledger(
         cash_micro_usd=sums[CASH],
         energy=tuple(EnergyFlow(kind=leg.removesuffix("_wh"), amount_wh=sums[leg]) for leg in ENERGY_LEGS),
     )
+
+
+def daily_ledgers(
+    read_model: ReadModel, from_: datetime | None = None, to: datetime | None = None, site_id: str | None = None
+) -> tuple[Ledger, ...]:
+    """Sum all lines of each UTC day in ``[from_, to)``, oldest first; None is no bound.
+
+    Raises:
+        CommandError: there is no such site, a time has no time zone, or the range has more than `MOST_DAYS` days.
+    """
+    grid = read_model.run().config.grid
+    first, end = tick_range_of(read_model, grid, from_, to)
+    days: list[tuple[int, int]] = []
+    while first < end:
+        following = min(first_tick_of_next_day(first, grid), end)
+        days.append((first, following))
+        first = following
+        if len(days) > MOST_DAYS:
+            raise CommandError(
+                f"a ledger by day has at most {MOST_DAYS} days: ask for a shorter time, with from and to"
+            )
+    return tuple(ledger(read_model, grid.at(begin), grid.at(finish), site_id) for begin, finish in days)
 
 
 def site_ledger(read_model: ReadModel, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]:

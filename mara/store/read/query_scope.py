@@ -1,6 +1,6 @@
 """Resolve the site and time range of a query to a site index and ticks."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mara.core.fleet import site_index
 from mara.core.timegrid import TimeGrid
@@ -42,3 +42,9 @@ def tick_range_of(
     first = 0 if from_ is None else max(0, tick_from(from_, grid))
     last = end if to is None else min(end, tick_from(to, grid))
     return first, max(first, last)
+
+
+def first_tick_of_next_day(tick: int, grid: TimeGrid) -> int:
+    """The first tick that starts in a later UTC day than a tick."""
+    midnight = grid.at(tick).replace(hour=0, minute=0, second=0, microsecond=0)
+    return tick_from(midnight + timedelta(days=1), grid)
