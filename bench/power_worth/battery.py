@@ -108,8 +108,8 @@ def auction_usd(prices: Path) -> Floats:
 def real_time_usd(history: History, price_of_days: Sequence[Sequence[float]], first: int, stride: int = 1) -> Floats:
     """Earn days in real time, planned anew each quarter, and at best (D, 2) [USD].
 
-    Days begin at `first`. The prices of the day to come are those that a replay expects: day-ahead prices are known, and
-    of real time the quarters that are over.
+    Days begin at `first`. The prices of the day to come are those that a replay expects: day-ahead prices are known,
+    and of real time the quarters that are over.
     """
     config = RunConfig(
         fleet=grain.fleet_of(history), grid=TimeGrid(start=history.start, tick_minutes=history.step_minutes)

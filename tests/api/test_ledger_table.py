@@ -1,4 +1,7 @@
-"""The ledger by day and line as a CSV file: exact amounts, of a site or the fleet, of one line or all."""
+"""The ledger by day and line as a CSV file, in exact amounts.
+
+It is of a site or the fleet, and of one line or all.
+"""
 
 import csv
 from decimal import Decimal

@@ -167,7 +167,7 @@ def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_t
 
 
 def test_the_risk_of_the_next_day_is_told_by_the_clock_hour() -> None:
-    """At half past midnight the first hour is the half that is left; the highest demand comes at 04:00."""
+    """At 00:30 the first hour is a half one; the highest demand comes at 04:00."""
     half_past = replace(run_of(peaks=(CHARGE,)).grid, start=START + timedelta(minutes=30), tick_minutes=30)
     of = replace(run_of(peaks=(CHARGE,)), grid=half_past)
     told = risk_of_next_day(asked(of, demand=[40_000.0] * 4 + [50_000.0] + [40_000.0] * 19))

@@ -1,4 +1,4 @@
-"""The search of the ledger on a site's page: totals by line and by day with one sum, to the cent."""
+"""Search of the ledger on a site's page: totals by line and day, to the cent."""
 
 import asyncio
 from datetime import UTC, datetime
