@@ -77,10 +77,11 @@ def test_a_line_runs_forward_in_utc_through_the_hour_that_local_clocks_have_twic
 
 def test_nothing_is_drawn_across_a_gap(page: Page, zone: str) -> None:
     found = drawn(page, points(AUTUMN[zone], 0, 5, 10, 15, 600, 605, 610))
-    revenue, profit, ground = found["y"]
+    revenue, profit, ground, *bands = found["y"]
     assert revenue == [1000, 1005, 1010, 1015, None, None, 1600, 1605, 1610]
     assert ground == revenue
     assert profit[4:6] == [None, None]
+    assert bands == [[], []]
 
 
 def test_a_sparkline_breaks_where_nothing_was_recorded(page: Page) -> None:
