@@ -1,8 +1,8 @@
-"""Worth of each instrument of the power contract, by runs with and without it.
+"""Worth of each instrument of the power contract: a run with plans that know it, and with plans that do not.
 
-Plans know the instrument or not. Two runs: the default fleet for thirty days of July in the synthetic world, and one
-megawatt of miners worth 80 USD/MWh for 2024 at ERCOT's day-ahead prices. Both are planned by `lp` in ticks of an hour,
-anew every three hours. Terms are round figures, chosen.
+Two runs: the default fleet for thirty days of July in the synthetic world, and one megawatt of miners worth 80 USD/MWh
+for thirty days of August 2024 at ERCOT's day-ahead prices. Both are planned by `lp` in ticks of an hour, anew every
+three hours. Terms are round figures, chosen.
 """
 
 from collections.abc import Iterator
@@ -38,12 +38,11 @@ from mara.settings import read_settings
 DAYS: Final = 30
 SEED: Final = 7
 START: Final = datetime(2025, 7, 1, tzinfo=UTC)
+ERCOT_START: Final = datetime(2024, 8, 1, 5, tzinfo=UTC)
+"""Midnight in Texas: the month of the year's highest demand."""
 HORIZON_HOURS: Final = 24
 HELD_TICKS: Final = 3
-"""Ticks for which a plan stands, so that a year costs a third of the time.
-
-Day-ahead prices do not change meanwhile.
-"""
+"""Ticks for which a plan stands: a run costs a third of the time, and day-ahead prices do not change meanwhile."""
 SUMMER: Final = (6, 7, 8, 9)
 EVENING: Final = TermTimes(weekday_numbers=(1, 2, 3, 4, 5), hour_numbers=(16, 17, 18, 19))
 SUMMER_PEAKS: Final = CoincidentPeakCharge(
@@ -65,7 +64,7 @@ FLEET_BATTERY_MW: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case:
+class InstrumentCase:
     """A run to measure instruments on."""
 
     config: RunConfig
@@ -73,15 +72,14 @@ class Case:
     ticks: int
 
 
-def default_fleet_case(days: int = DAYS) -> Case:
-    """The default fleet in the synthetic world, with all instruments in Texas.
+def default_fleet_case(days: int = DAYS) -> InstrumentCase:
+    """The shipped fleet in the synthetic world, with charges at every site and the rest in Texas.
 
-    Other sites have a demand charge and an adder. Coincident peaks, the battery and ERCOT's products are those of
-    Texas.
+    Coincident peaks, the battery and ERCOT's products are those of the site in Texas.
     """
     config = RunConfig(fleet=with_terms(read_fleet("global_ten")), grid=TimeGrid(start=START, tick_minutes=60))
     feed = seeded_feed(read_settings({}, {}), config, SEED, None)
-    return Case(config=config, feed=feed, ticks=days * HOURS_PER_DAY)
+    return InstrumentCase(config=config, feed=feed, ticks=days * HOURS_PER_DAY)
 
 
 def with_terms(fleet: Fleet) -> Fleet:
@@ -99,11 +97,10 @@ def with_terms(fleet: Fleet) -> Fleet:
     return with_products(replace(fleet, power=terms), products)
 
 
-def ercot_case(prices: Path, folder: Path, hours: int | None = None) -> Case:
-    """One megawatt of miners and a battery, with all instruments, for a year.
+def ercot_case(prices: Path, folder: Path, days: int = DAYS) -> InstrumentCase:
+    """One megawatt of miners and a battery on ERCOT's day-ahead prices from August 2024 on, with all instruments.
 
-    Prices are ERCOT's day-ahead ones. The system's demand is its day-ahead forecast with a drawn error: the files
-    have no measured one.
+    The system's demand is its day-ahead forecast with a drawn error: the files have no measured one.
     """
     history = grain.history_of(prices, folder, spec=grain.DAY_AHEAD_SPEC)
     forecast = demand_by_hour(prices, history.start, history.step_count)
@@ -120,10 +117,10 @@ def ercot_case(prices: Path, folder: Path, hours: int | None = None) -> Case:
     )
     fleet = with_products(replace(fleet, power=terms), read_products(PRODUCTS, fleet))
     config = RunConfig(
-        fleet=fleet, grid=TimeGrid(start=history.start, tick_minutes=60), terms=Terms(carbon_price_usd_per_t=0.0)
+        fleet=fleet, grid=TimeGrid(start=ERCOT_START, tick_minutes=60), terms=Terms(carbon_price_usd_per_t=0.0)
     )
     feed = with_power(ReplayFeed(config, history, forecast="day-ahead"), config, SEED, history)
-    return Case(config=config, feed=feed, ticks=hours or history.step_count)
+    return InstrumentCase(config=config, feed=feed, ticks=days * HOURS_PER_DAY)
 
 
 @dataclass(slots=True)
@@ -149,8 +146,8 @@ class Held:
         return self._plan
 
 
-def worths_usd(case: Case, policy: str = "lp") -> Iterator[tuple[str, float]]:
-    """Measure the profit with all instruments, and the loss without each one [USD]."""
+def worths_usd(case: InstrumentCase, policy: str = "lp") -> Iterator[tuple[str, float]]:
+    """Measure the profit with all instruments, and then how much less it is without each [USD]."""
     optimizer = optimizer_of(policy)
     profit = profit_usd(case, Held(optimizer))
     yield "all", profit
@@ -158,7 +155,7 @@ def worths_usd(case: Case, policy: str = "lp") -> Iterator[tuple[str, float]]:
         yield name, profit - profit_usd(case, Held(Blind(optimizer, name)))
 
 
-def profit_usd(case: Case, optimizer: Optimizer) -> float:
+def profit_usd(case: InstrumentCase, optimizer: Optimizer) -> float:
     """Run a case; what coincident peaks will cost in the next year counts [USD]."""
     totals, _ = backtest(
         case.config, case.feed, optimizer, first_world(case.config), case.ticks, horizon_hours=HORIZON_HOURS
