@@ -1,13 +1,14 @@
 """Alerts of a live run are recorded, acknowledged by users, and survive restarts."""
 
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mara.core.alert import Alert
 from mara.core.commands import Outage
+from mara.core.metering import Reading
 from mara.errors import CommandError, EngineStopped, StoreError
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.live.platform import Platform
@@ -124,6 +125,28 @@ async def test_an_alert_that_began_in_a_silence_is_told_after_it_across_a_restar
         await on(run, 4)
         await until(lambda: bool(heard.messages))
         assert [(message.alert, message.severity) for message in heard.messages] == [(2, "warning")]
+
+
+async def test_modes_and_an_alert_about_a_meter_stand_after_a_restart_before_the_next_tick(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    async with paused(path, 1) as run:
+        snapshot = run.publisher.read().snapshot
+        assert snapshot is not None
+        site_id = snapshot.sites[0].id
+        await run.set_mode(site_id, "shadow", "to see it first")
+        await run.signals.receive([Reading(site_id=site_id, at=datetime.now(UTC), power_mw=1.0, quality="bad")])
+        await on(run, 1)
+        await until(lambda: bool(standing(run)))
+        (alert,) = standing(run)
+        (alert,) = await run.alerts.acknowledge(alert.number)
+    async with paused(path) as run:
+        await until(lambda: run.publisher.read().snapshot is not None)
+        shown = run.publisher.read()
+        assert shown.snapshot is not None
+        assert shown.dispatch is not None
+        assert (shown.snapshot.sites[0].mode, shown.dispatch.mode) == ("shadow", "shadow")
+        assert shown.snapshot.sites[0].metered is not None
+        assert standing(run) == (alert,)
 
 
 async def test_a_failure_that_a_restart_ends_is_over_at_the_last_stored_tick(tmp_path: Path) -> None:

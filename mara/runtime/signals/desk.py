@@ -107,6 +107,11 @@ class SignalsDesk:
         """Modes of the sites that were ever given one."""
         return MappingProxyType(self._modes)
 
+    @property
+    def is_used(self) -> bool:
+        """Return whether there are modes or telemetry to show beside the plan."""
+        return bool(self._modes or self._readings)
+
     def mode_of(self, site_id: str) -> Mode:
         """Return the mode of a site: advise where it was never given another."""
         return self._modes.get(site_id, MODES[0])

@@ -33,7 +33,7 @@ CLOSE_S: Final = 10.0
 """Longest wait for the watchdog's end."""
 WATCHDOG: Final = "mara.runtime.signals.watchdog_process"
 REAL_WORLD: Final = "live"
-"""World whose plans may reach devices; drawn or past prices give nobody orders."""
+"""World whose plans may reach devices; drawn and past prices command nobody."""
 REAL_TIME: Final = 1.0
 """Speed at which a plan may reach devices: a second of the run is a second."""
 
