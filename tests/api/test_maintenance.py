@@ -8,13 +8,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from mara.api.routes.app import api_of
-from mara.api.routes.changes import span_of
 from mara.api.routes.inputs import MaintenanceInput
 from mara.api.routes.platform_api import PlatformApi
 from mara.core.commands import Receipt
 from mara.core.snapshot import Snapshot
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
+from mara.runtime.tick.site_maintenance import maintenance_at, span_of
 from tests.ui.snapshots import snapshot_at
 
 
@@ -37,7 +37,7 @@ def test_a_tick_is_excused_only_where_all_of_it_was_announced(
         for name, minutes in (("from", from_minutes), ("to", to_minutes))
     }
     asked = MaintenanceInput.model_validate({"action": "maintenance", "site_id": "oslo", **times})
-    assert span_of(asked, snapshot) == span
+    assert span_of(asked.from_, asked.to, snapshot) == span
 
 
 @dataclass
@@ -91,3 +91,15 @@ def test_maintenance_that_concerns_nobody_is_refused_with_the_reason() -> None:
     assert "no contract runs there" in announced(engine, "texas").json()["detail"]
     assert "no site 'atlantis'" in announced(engine, "atlantis").json()["detail"]
     assert engine.orders == []
+
+
+def test_maintenance_costs_at_most_what_the_contracts_there_are_billed_for_its_ticks() -> None:
+    snapshot, first = snapshot_at(288), datetime(2025, 7, 5, 14, tzinfo=UTC)
+    ends = {"half": first + timedelta(minutes=30), "long": first + timedelta(days=9)}
+    there = tuple(
+        replace(snapshot.contracts[0], id=name, site_id="oslo", power_mw=2.0, rate_usd_per_mwh=300.0, ends_at=end)
+        for name, end in ends.items()
+    )
+    shown = replace(snapshot, contracts=there)
+    maintenance = maintenance_at("oslo", first, first + timedelta(hours=1), "x", shown)
+    assert maintenance.unbilled_usd == pytest.approx(300.0 + 600.0)

@@ -63,6 +63,9 @@ SENT: dict[str, Any] = {
     "orderBook": {"id": "q-0001", "customer": "Acme"},
     "orderCancel": {},
     "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
+    "orderLook": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
+    "orderAnnounce": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
+    "searchLedger": {"site": "oslo", "line": "", "from": "2025-07-01", "to": "2025-07-02"},
     "orderDown": {"sites": ["oslo"], "minutes": 60},
     "orderRestore": {"sites": ["oslo"]},
     "submit": pairs_of(
@@ -212,7 +215,15 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     for path in PAGES:
         client = await screen.open(path)
         kinds = {kind for _, _, kind in listeners_of(client)}
-        assert kinds <= {"showContract", "showInside", "showEvidence", "askWhy", "orderUndo", "showAlerts"}, path
+        assert kinds <= {
+            "showContract",
+            "showInside",
+            "showEvidence",
+            "askWhy",
+            "orderUndo",
+            "showAlerts",
+            "searchLedger",
+        }, path
         for marker in ("Pause", "Resume", "optimize-now", "outage", "bt-cancel", "begin-anew"):
             await screen.user.should_not_see(marker=marker)
     await screen.open("/sla")

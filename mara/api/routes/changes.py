@@ -1,6 +1,5 @@
 """Changes over the API: quotes, bookings, a new plan, and the engine's controls."""
 
-from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -22,12 +21,11 @@ from mara.api.routes.json_values import plain_of
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, UnfitError, documented
 from mara.api.security.permissions import Permission, permit
-from mara.core.commands import MAINTENANCE, Outage, Receipt, Restore
+from mara.core.commands import Outage, Receipt, Restore
 from mara.core.fleet import site_index
 from mara.core.quote import Booking, Quote, QuoteRequest
-from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.errors import CommandError, EngineStopped
-from mara.runtime.tick.exclusions import ExclusionRequest
+from mara.runtime.tick.site_maintenance import maintenance_at
 
 
 class Done(BaseModel):
@@ -130,45 +128,11 @@ async def _announce(body: MaintenanceInput, platform: PlatformApi) -> Done:
         CommandError: maintenance cannot be announced to one of the contracts, or there are none; nothing is announced
             then.
     """
-    snapshot, site_id = snapshot_of(platform), _site_id(platform, body.site_id)
-    if body.from_ >= body.to:
-        raise CommandError("an exclusion should end after it begins: correct its times")
-    span = span_of(body, snapshot)
-    if span[0] >= span[1]:
-        raise CommandError(f"no whole tick of {snapshot.tick_minutes:g} minutes lies in that time: correct from and to")
-    there = [contract for contract in snapshot.contracts if contract.site_id == site_id]
-    spans = {contract.id: _live_part(span, contract, snapshot) for contract in there}
-    concerned = {name: (first, end) for name, (first, end) in spans.items() if first < end}
-    if not concerned:
-        reason = (
-            f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
-        )
-        raise CommandError(f"nothing is to be announced at {site_id!r}: {reason}")
-    receipt = await platform.exclude(
-        *(
-            ExclusionRequest(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=body.reason)
-            for name, (first, end) in concerned.items()
-        )
-    )
-    ended = len(there) - len(concerned)
-    what = f"maintenance announced to {len(concerned)} contracts" + (f", {ended} end before it" if ended else "")
-    return _ordered(what, receipt)
-
-
-def _live_part(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:
-    """Cut a span of ticks to those in which a contract is live.
-
-    The ends of the span cross where there are none.
-    """
-    tick = timedelta(minutes=snapshot.tick_minutes)
-    starts, ends = (snapshot.tick + (at - snapshot.at) // tick for at in (contract.starts_at, contract.ends_at))
-    return max(span[0], starts), min(span[1], ends)
-
-
-def span_of(body: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
-    """Return the ticks ``[first, end)`` that lie wholly within the announced time."""
-    tick = timedelta(minutes=snapshot.tick_minutes)
-    return snapshot.tick - (snapshot.at - body.from_) // tick, snapshot.tick + (body.to - snapshot.at) // tick
+    site_id = _site_id(platform, body.site_id)
+    maintenance = maintenance_at(site_id, body.from_, body.to, body.reason, snapshot_of(platform))
+    receipt = await platform.exclude(*maintenance.asked)
+    ended = f", {maintenance.ended_count} end before it" if maintenance.ended_count else ""
+    return _ordered(f"maintenance announced to {len(maintenance.asked)} contracts{ended}", receipt)
 
 
 def _site_id(platform: PlatformApi, named: str) -> str:

@@ -46,7 +46,7 @@ def ledger(
 def daily_ledgers(
     read_model: ReadModel, from_: datetime | None = None, to: datetime | None = None, site_id: str | None = None
 ) -> tuple[Ledger, ...]:
-    """Sum all lines of each UTC day in ``[from_, to)``, oldest first; None is no bound.
+    """Sum all lines of each UTC day in ``[from_, to)``, oldest first; None: no bound.
 
     Raises:
         CommandError: there is no such site, a time has no time zone, or the range has more than `MOST_DAYS` days.

@@ -1,0 +1,58 @@
+"""Maintenance of a whole site from its page: its cost is said first, then all contracts are told or none."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from components.site.maintenance_form import site_notice_of
+from mara.errors import CommandError
+from tests.ui.conftest import UNDO_S, Screen, element_of
+
+ENTERED = {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"}
+
+
+async def said(screen: Screen, event: str, entered: dict[str, str]) -> dict[str, Any]:
+    await screen.user.open("/sites/oslo")
+    screen.user.find(marker="maintenance-form").trigger(event, entered)
+    await asyncio.sleep(0.05)
+    props = element_of(screen.user, "maintenance-form").props["said"]
+    assert isinstance(props, dict)
+    return props
+
+
+async def test_the_cost_is_said_before_anything_is_announced(screen: Screen) -> None:
+    cost = (await said(screen, "orderLook", ENTERED))["cost"]
+    assert "Maintenance of Norway Oslo, 6 Jul 2025 14:00" in cost
+    assert "USD are not billed" in cost
+    await asyncio.sleep(1.5 * UNDO_S)
+    assert screen.platform.excluded == []
+
+
+async def test_all_contracts_of_the_site_are_told_after_a_moment_to_undo_it(screen: Screen) -> None:
+    assert await said(screen, "orderAnnounce", ENTERED) == {"taken": True}
+    assert screen.platform.excluded == []
+    await asyncio.sleep(1.5 * UNDO_S)
+    snapshot = screen.platform.publisher.read().snapshot
+    assert snapshot is not None
+    there = {contract.id for contract in snapshot.contracts if contract.site_id == "oslo"}
+    assert {one.contract_id for one in screen.platform.excluded} == there
+    assert {one.to_tick - one.from_tick for one in screen.platform.excluded} == {12}
+
+
+async def test_maintenance_without_notice_is_refused_at_once(screen: Screen) -> None:
+    early = {**ENTERED, "begins": "2025-07-02T14:00", "ends": "2025-07-02T15:00"}
+    assert "72 h ahead" in (await said(screen, "orderLook", early))["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"begins": "soon"}, "a UTC time like 2025-07-05 14:00 was expected, 'soon' came"),
+        ({"ends": "2025-07-06T13:00"}, "end after it begins"),
+        ({"ends": "9999-01-01T00:00"}, "from 2009 to 2199"),
+    ],
+)
+def test_times_that_are_none_are_refused_in_words(change: dict[str, str], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        site_notice_of({**ENTERED, **change})
