@@ -27,7 +27,7 @@ from pages.serving.shown_range import shown_range
 
 
 class OverviewScreen:
-    """View model of the overview over a time range, shared by every browser that shows it."""
+    """View model of the overview over a time range, shared by all its viewers."""
 
     def __init__(self, platform: Authorized, shown: ChartRange) -> None:
         self.money = MoneyCourse(platform.publisher, platform.archive, shown)

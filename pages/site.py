@@ -74,7 +74,7 @@ class SiteReading:
 
 
 class SiteScreen:
-    """View model of one site's page over a time range, shared by every browser that shows them."""
+    """View model of a site's page over a time range, shared by all its viewers."""
 
     def __init__(self, site_id: str, platform: Authorized, shown: ChartRange) -> None:
         self._site_id = site_id
@@ -212,7 +212,7 @@ def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
 def _screen(
     screens: dict[tuple[str, ChartRange], SiteScreen], site_id: str, platform: Authorized, shown: ChartRange
 ) -> SiteScreen:
-    """Return the view model of an existing site over a live range, shared by all viewers.
+    """Return the shared view model of an existing site over a live range.
 
     None is kept for unknown ids and own ranges, which could otherwise fill the memory.
     """

@@ -32,7 +32,10 @@ class ChartLine:
     band: bool = False
     """True if the area between this line and the one before it is shaded."""
     has_extremes: bool = False
-    """True if a point may state the extremes of `key` in its bucket, as `…_low` and `…_high`, drawn as a band."""
+    """True if points may state the extremes of their bucket, drawn as a band.
+
+    They are `…_low` and `…_high` of `key`.
+    """
     channel: str = ""
     """Own channel, {epoch seconds: value}, that replaces the whole line on change."""
 
@@ -81,7 +84,7 @@ def csv_button(chart: ui.element, what: str) -> None:
 
 
 def save_buttons(chart: LineChart, what: str) -> None:
-    """Draw the buttons that save what `chart` shows as a CSV file and as a PNG picture."""
+    """Draw the buttons that save what `chart` shows, as CSV and as PNG."""
     with element("div", "save-buttons"):
         _save_button(chart, what, "csv")
         _save_button(chart, what, "png")

@@ -1,7 +1,7 @@
-// Form for site, line and days of the ledger, and the totals that were found. Emits `search-ledger` with what is entered.
+// Form for site, line and days of the ledger, and the totals that were found. Emits `ask-ledger` with what is entered.
 export default {
   props: { sites: Array, lines: Array, first: Object, found: Object, csv: String },
-  emits: ["search-ledger"],
+  emits: ["ask-ledger"],
   data() {
     return { asked: { site: this.sites[0].key, line: "", ...this.first }, isBusy: false };
   },
@@ -24,7 +24,7 @@ export default {
   methods: {
     search() {
       this.isBusy = true;
-      this.$emit("search-ledger", { ...this.asked });
+      this.$emit("ask-ledger", { ...this.asked });
     },
   },
   template: `

@@ -51,7 +51,7 @@ class LedgerSearch(ui.element, component="ledger_search.js", esm=BROWSER_MODULES
         self.props["first"] = {"from": f"{today - timedelta(days=6)}", "to": f"{today}"}
         self.props["csv"] = csv_path
         self.props["found"] = {}
-        self.on("search-ledger", self._find)
+        self.on("ask-ledger", self._find)
         self.mark("ledger-search")
 
     async def _find(self, event: GenericEventArguments) -> None:

@@ -77,7 +77,7 @@ def load_now(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
 def forecast_channel(
     expected_usd_per_mwh: dict[int, float], site: SiteSnapshot, snapshot: Snapshot, shown: ChartRange
 ) -> Channel:
-    """Return the price forecast, joined to the present price; empty without one, or for the past.
+    """Return the price forecast, joined to the present price; empty for the past.
 
     It reaches as far ahead as the range reaches back.
     """

@@ -14,14 +14,14 @@ MOST_POINTS: Final = 600  # of a trace on screen
 LIVE_HOURS: Final = {"hour": 1, "day": 24, "week": 168, "month": 720}
 """Length of each range that ends now and goes on with it."""
 ALIGNED_HOURS: Final = {"hour": 1, "day": 1, "week": 6, "month": 24}
-"""Hours to whose multiples a reading's begin is rounded down, so that its buckets stay where they were."""
+"""Hours to which a reading's begin is rounded down, so that its buckets stay."""
 DEFAULT: Final = "day"
 MOST_CHARACTERS: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartRange:
-    """Time range of a page's charts: a live one, or an own one from a moment to another.
+    """Time range of a page's charts: a live one, or one between two moments.
 
     Attributes:
         name: key of LIVE_HOURS; empty for an own range.
@@ -47,7 +47,7 @@ class ChartRange:
         return datetime.fromtimestamp(begin_s - begin_s % step_s, UTC), None
 
     def version(self, snapshot: Snapshot) -> Hashable:
-        """Return what a reading depends on: the newest tick, or nothing once the range is past."""
+        """Return the tick that a reading depends on; None once the range is past."""
         return snapshot.tick if self.bounds is None or self.bounds[1] > snapshot.at else "past"
 
     def course(self, read: Channel, seen: Channel, snapshot: Snapshot) -> Channel:

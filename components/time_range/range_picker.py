@@ -1,4 +1,4 @@
-"""Picker of the time range that all charts of a page share; the choice is an address."""
+"""Picker of the time range of a page's charts; the choice is an address."""
 
 from nicegui import ui
 
@@ -7,7 +7,7 @@ from components.time_range.chart_range import LIVE_HOURS, ChartRange
 
 
 class RangePicker(ui.element, component="range_picker.js", esm=BROWSER_MODULES):
-    """Links to the live ranges, to the range before and after, and a form for an own range.
+    """Links to live ranges and to those before and after, and a form for another one.
 
     Args:
         shown: range that the page shows.

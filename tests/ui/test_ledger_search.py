@@ -15,7 +15,7 @@ ENTERED = {"site": "oslo", "line": "", "from": "2025-07-01", "to": "2025-07-02"}
 
 async def found(screen: Screen, entered: dict[str, str]) -> dict[str, Any]:
     await screen.user.open("/sites/oslo")
-    screen.user.find(marker="ledger-search").trigger("searchLedger", entered)
+    screen.user.find(marker="ledger-search").trigger("askLedger", entered)
     await asyncio.sleep(0.05)
     props = element_of(screen.user, "ledger-search").props["found"]
     assert isinstance(props, dict)

@@ -65,7 +65,7 @@ SENT: dict[str, Any] = {
     "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
     "orderLook": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
     "orderAnnounce": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
-    "searchLedger": {"site": "oslo", "line": "", "from": "2025-07-01", "to": "2025-07-02"},
+    "askLedger": {"site": "oslo", "line": "", "from": "2025-07-01", "to": "2025-07-02"},
     "orderDown": {"sites": ["oslo"], "minutes": 60},
     "orderRestore": {"sites": ["oslo"]},
     "submit": pairs_of(
@@ -80,6 +80,8 @@ SENT: dict[str, Any] = {
     "orderUnsilence": {"numbers": [1]},
     "askFiles": {},
     "askReports": {"files": ["a.csv"], "layouts": {}},
+    "askMore": {"files": ["a.csv"], "layouts": {}, "own": {}, "find": "", "skip": 0},
+    "orderReadingEnd": {},
     "askSpec": {"draft": DRAFT},
     "orderBuild": {"name": "north", "draft": DRAFT, "from": "", "to": "", "fill": "none"},
     "orderBuildEnd": {},
@@ -222,7 +224,7 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
             "askWhy",
             "orderUndo",
             "showAlerts",
-            "searchLedger",
+            "askLedger",
         }, path
         for marker in ("Pause", "Resume", "optimize-now", "outage", "bt-cancel", "begin-anew"):
             await screen.user.should_not_see(marker=marker)

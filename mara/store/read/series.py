@@ -28,7 +28,7 @@ MOST_ROWS: Final = 6_000
 def site_series(
     read_model: ReadModel, site_id: str, from_: datetime | None = None, to: datetime | None = None
 ) -> tuple[SitePoint, ...]:
-    """Read a site over ``[from_, to)`` in at most `MOST_POINTS` points; None is no bound.
+    """Read a site over ``[from_, to)`` in at most `MOST_POINTS` points.
 
     Raises:
         CommandError: there is no such site, or a time has no time zone.
