@@ -15,7 +15,7 @@ SMALL: dict[str, str] = {
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
     # file: why it is a file of its own though it has under 40 lines
     "components/overview/money_panel.py": "a panel, in a file of its own as each of them",
-    "components/time_range/range_picker.py": "the picker beside its script; the range that it shows is judged without NiceGUI",
+    "components/time_range/range_picker.py": "the picker beside its script; the range itself is read without NiceGUI",
     "pages/serving/shown_range.py": "several pages ask an address for its range, and the range knows no client",
     "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
