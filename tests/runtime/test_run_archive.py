@@ -54,7 +54,7 @@ async def test_every_question_is_answered_while_the_run_goes_on(store: Store) ->
     await going_on
     archive.close()
     store.close()
-    assert len(points) == 24
+    assert len(points) >= 40
     assert metric.points
     assert ledger.balance_micro_usd == 0
     assert plan.plan == past[-1]
