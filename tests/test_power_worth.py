@@ -10,10 +10,11 @@ from bench.battery_referee import profit_usd, schedule_mw
 from bench.power_worth.battery import as_24, as_long_as, day_forecast, share
 from bench.power_worth.demand import FILE, demand_by_hour, drawn_demand_mw
 from bench.power_worth.demand_charge import ChargedYear, bound_usd
-from bench.power_worth.instruments import INSTRUMENTS, Held, default_fleet_case, worths_usd
+from bench.power_worth.instruments import Held, default_fleet_case, worths_usd
 from bench.power_worth.instruments import profit_usd as profit_of
 from bench.power_worth.peaks import accrued_usd, peak_hours, recalls, risks
 from mara.errors import FeedInvalid
+from mara.optimizers.flexibility.blind import INSTRUMENTS
 from mara.optimizers.registry import optimizer_of
 
 ONE_WAY = 0.85**0.5

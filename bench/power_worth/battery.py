@@ -72,7 +72,7 @@ def day_forecast(price_usd_per_mwh: Floats, demand_mw: Floats) -> Floats:
 
 
 def _usual(values: Floats, day: int) -> Floats:
-    return np.mean([values[day - window : day].mean(axis=0) for window in WINDOWS_DAYS], axis=0)
+    return np.asarray(np.mean([values[day - window : day].mean(axis=0) for window in WINDOWS_DAYS], axis=0))
 
 
 def auction_usd(prices: Path) -> Floats:
