@@ -122,12 +122,13 @@ def test_the_bound_runs_a_month_only_where_it_earns_more_than_its_peak_costs() -
     At a flat price the battery has nothing to do.
     """
     month = np.repeat([1, 2], [700, 500])
-    assert bound_usd(np.full(1_200, 70.0), month, 80.0) == pytest.approx(1_000.0)
+    assert bound_usd(np.full(1_200, 70.0), month, 80.0, 6_000.0) == pytest.approx(1_000.0)
 
 
 def test_charges_that_follow_the_peak_leave_nothing_unpaid() -> None:
     year = ChargedYear(
         profit_usd=0.0,
+        usd_per_mw_month=6_000.0,
         drawn_mw=np.array([0.5, 1.0, 0.7, 0.2]),
         month_numbers=np.array([1, 1, 1, 2]),
         charge_usd=np.array([3_000.0, 3_000.0, 0.0, 0.0]),

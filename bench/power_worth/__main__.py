@@ -24,7 +24,8 @@ SECOND_HALF: Final = 182
 SUMMER_DAYS: Final = 153
 """Days from May to September: the risk of June looks back on May."""
 DRAWN_SUMMERS: Final = 200
-WORTHS_USD_PER_MWH: Final = (35.0, 45.0, 80.0)
+CHARGED_YEARS: Final = ((35.0, 6_000.0), (45.0, 6_000.0), (80.0, 6_000.0), (35.0, 12_000.0))
+"""Worth of a megawatt-hour, and price of a month's peak. Under the last a month at the full peak hardly pays."""
 
 
 def main() -> None:
@@ -69,10 +70,10 @@ def _peaks(prices: Path, _: Path) -> Iterator[str]:
 def _demand_charge(prices: Path, folder: Path) -> Iterator[str]:
     history = grain.history_of(prices, folder, grain.DAY_AHEAD_SPEC)
     months = demand_charge.months_of(history)
-    for worth in WORTHS_USD_PER_MWH:
-        year = demand_charge.rolled(demand_charge.history_worth(history, worth))
-        bound = demand_charge.bound_usd(history.energy_price_usd_per_mwh[:, 0], months, worth)
-        yield _shared(f"demand charge, miners worth {worth:.0f} USD/MWh", year.profit_usd, bound)
+    for worth, rate in CHARGED_YEARS:
+        year = demand_charge.rolled(demand_charge.history_worth(history, worth), rate)
+        bound = demand_charge.bound_usd(history.energy_price_usd_per_mwh[:, 0], months, worth, rate)
+        yield _shared(f"demand charge of {rate:,.0f} USD/MW, miners worth {worth:.0f} USD/MWh", year.profit_usd, bound)
         yield f"demand charge, most that was drawn and not paid for: {year.unpaid_usd:.6f} USD"
 
 

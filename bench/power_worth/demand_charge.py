@@ -1,4 +1,4 @@
-"""Benchmark of a year under a demand charge: daily plans beside the best result.
+"""A year under a demand charge: plans made day by day beside the best that anybody could have earned.
 
 One megawatt of miners and a battery of 1 MW and 2 MWh at ERCOT's day-ahead prices of 2024. Each local day is planned at
 its begin, with its prices known and the month's peak so far remembered. The bound knows the whole year at once and pays
@@ -30,27 +30,28 @@ from mara.runtime.backtest import backtest
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChargedYear:
-    """Earnings and power of a run under a demand charge.
+    """What a run under a demand charge earned and drew.
 
     Attributes:
         drawn_mw: mean power of each hour (H,). month_numbers: local month of each hour (H,).
-        charge_usd: posted for each hour (H,).
+        charge_usd: posted for each hour (H,). usd_per_mw_month: price of a month's peak.
     """
 
     profit_usd: float
+    usd_per_mw_month: float
     drawn_mw: Floats
     month_numbers: Ints
     charge_usd: Floats
 
     @property
     def unpaid_usd(self) -> float:
-        """Largest difference between charges posted and the price of peaks, by hour [USD]."""
+        """Largest difference between what was posted up to an hour and the price of the peaks up to it."""
         owed = np.zeros(len(self.drawn_mw))
         for month in np.unique(self.month_numbers):
             hours = self.month_numbers == month
             owed[hours] = np.diff(np.maximum.accumulate(self.drawn_mw[hours]), prepend=0.0)
         paid = np.cumsum(self.charge_usd)
-        return float(np.abs(paid - np.cumsum(owed) * DEMAND_CHARGE.usd_per_mw_month).max())
+        return float(np.abs(paid - np.cumsum(owed) * self.usd_per_mw_month).max())
 
 
 def history_worth(history: History, worth_usd_per_mwh: float) -> History:
@@ -59,10 +60,11 @@ def history_worth(history: History, worth_usd_per_mwh: float) -> History:
     return replace(history, hashprice_usd_per_ph_day=history.hashprice_usd_per_ph_day * factor)
 
 
-def rolled(history: History, hours: int | None = None) -> ChargedYear:
+def rolled(history: History, usd_per_mw_month: float, hours: int | None = None) -> ChargedYear:
     """Run the year, or its first hours, with a plan for each day."""
+    charge = replace(DEMAND_CHARGE, usd_per_mw_month=usd_per_mw_month)
     terms = PowerTerms(
-        export_limit_mw=np.ones(1), export_fee_usd_per_mwh=np.zeros(1), demand=(DEMAND_CHARGE,), batteries=(BATTERY,)
+        export_limit_mw=np.ones(1), export_fee_usd_per_mwh=np.zeros(1), demand=(charge,), batteries=(BATTERY,)
     )
     config = RunConfig(
         fleet=replace(grain.fleet_of(history), power=terms),
@@ -86,6 +88,7 @@ def rolled(history: History, hours: int | None = None) -> ChargedYear:
     )
     return ChargedYear(
         profit_usd=totals.report()["profit_usd"],
+        usd_per_mw_month=usd_per_mw_month,
         drawn_mw=np.array(drawn),
         month_numbers=months_of(history)[: len(drawn)],
         charge_usd=np.array(charged),
@@ -98,8 +101,10 @@ def months_of(history: History) -> Ints:
     return np.array([hour.astimezone(grain.ZONE).month for hour in hours])
 
 
-def bound_usd(price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float) -> float:
-    """Find the most that miners and battery can earn when all prices are known [USD].
+def bound_usd(
+    price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float, usd_per_mw_month: float
+) -> float:
+    """Find the most that the miners and the battery can earn when all prices are known [USD].
 
     The battery ends no emptier than it began. Going both ways at once is allowed, so that it is a bound.
     """
@@ -125,7 +130,7 @@ def bound_usd(price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh:
                 -price_usd_per_mwh,
                 price_usd_per_mwh - BATTERY.wear_usd_per_mwh,
                 np.zeros(hours),
-                np.full(len(months), -DEMAND_CHARGE.usd_per_mw_month),
+                np.full(len(months), -usd_per_mw_month),
             ]
         ),
         A_ub=vstack([under_peak, power, -power]),
