@@ -39,8 +39,8 @@ def test_the_help_imports_no_heavy_library(words: tuple[str, ...]) -> None:
 
 
 def test_the_table_of_commands_says_what_each_says_of_itself() -> None:
-    for module in pkgutil.iter_modules(cli.__path__):
-        import_module(f"{cli.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(cli.__path__, f"{cli.__name__}."):
+        import_module(module.name)
     registered = {
         (command.name or command.callback.__name__, command.callback.__module__)
         for command in app.registered_commands

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mara.core.arrays import Floats
@@ -163,14 +163,16 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 
 @settings(max_examples=8, deadline=None)
+@example(seed=1024)  # the finest program's bound is 3e-5 above its optimum
 @given(seed=st.integers(0, 10_000))
 def test_ticks_shorter_than_prices_hold_are_bounded_by_one_step_for_each_price(seed: int) -> None:
     months = months_of(ArbitraryPlans(seed), seed, tick_minutes=15, ticks=96)
     assert [alike_merged(month.case).steps for month in months] == [12, 12]
     for month, bound in zip(months, bounds_of(months), strict=True):
-        finest_usd, _ = bound_of(month.case if month is months[0] else with_free_start(month.case))
+        finest_usd, gap_share = bound_of(month.case if month is months[0] else with_free_start(month.case))
         assert month.profit_usd <= finest_usd + 1e-9 * abs(finest_usd)
-        assert finest_usd <= bound.bound_usd + 1e-6 * abs(bound.bound_usd)
+        least_optimum_usd = finest_usd - gap_share * max(abs(finest_usd), 1.0)
+        assert least_optimum_usd <= bound.bound_usd + 1e-6 * abs(bound.bound_usd)
 
 
 def test_months_in_sequence_bound_the_stretch_as_one_program() -> None:

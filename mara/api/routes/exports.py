@@ -34,6 +34,8 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}}
 }
 
+LEDGER_LINES: Final = tuple(line.name.lower() for line in Line)
+LedgerLine = Annotated[Named, Query(json_schema_extra={"enum": list(LEDGER_LINES)})]
 CSV: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {}}}}
 
 
@@ -57,7 +59,7 @@ def add_tables(router: APIRouter, platform: PlatformApi) -> None:
         return csv_answer(found, contracts_csv_name(now))
 
     @router.get("/ledger.csv", response_class=Response, responses=CSV | documented(404))
-    async def ledger_table(span: AskedRange, site: Named | None = None, line: Named | None = None) -> Response:
+    async def ledger_table(span: AskedRange, site: Named | None = None, line: LedgerLine | None = None) -> Response:
         """Return the ledger's lines of each UTC day as a CSV file, of a site or the fleet.
 
         Amounts are exact; income is positive, cost negative. `line` is one of them, such as energy.
@@ -74,10 +76,9 @@ def refuse_unknown_line(line: str) -> None:
     Raises:
         InconsistentQueryError: there is no such line.
     """
-    known = [one.name.lower() for one in Line]
-    if line not in known:
+    if line not in LEDGER_LINES:
         raise InconsistentQueryError(
-            f"a line of the ledger is one of {', '.join(known)}; {line[:80]!r} came: choose one"
+            f"a line of the ledger is one of {', '.join(LEDGER_LINES)}; {line[:80]!r} came: choose one"
         )
 
 
