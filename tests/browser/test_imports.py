@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.assembly.imports.desks import PRICES, price_bytes
-from tests.browser.conftest import PHONE, Visit, arrive, picture, running_app
+from tests.browser.conftest import PHONE, Visit, arrive, picture, running_app, settle
 from tests.browser.test_accessibility import SERIOUS
 
 pytestmark = pytest.mark.browser
@@ -104,9 +104,9 @@ def go_to(page: Page, label: str) -> None:
 
 def test_a_file_of_ones_own_is_described_by_keys_alone_on_a_phone_in_the_dark(tab: Visit, apart: str) -> None:
     page = arrive(tab, f"{apart}/backtest", size=PHONE, scheme="dark").page
-    page.get_by_label("Choose files").focus()
+    settle(page)
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.get_by_label("Choose files").press("Enter")
     chooser.value.set_files(FilePayload(name="plant.csv", mimeType="text/csv", buffer=OWN))
     expect(page.get_by_role("checkbox", name="uploads/plant.csv")).to_be_checked()
     go_to(page, "See what they are")
