@@ -82,7 +82,7 @@ def test_a_new_run_begins_at_the_first_tick_and_the_old_one_is_kept(tab: Visit, 
         expect(page.locator("html[data-link=renewing]")).to_be_attached()
         said = page.evaluate("document.getElementById('link-notice').textContent")
         assert "No connection" not in said
-        page.wait_for_function(f"(window.mara.read('moment').at ?? 1e12) < {reached_s}")
+        page.wait_for_function(f"(window.mara?.read('moment')?.at ?? 1e12) < {reached_s}")
         assert app.poll() is None
         assert app.pid == process_id
     assert (tmp_path / "mara.db.set-aside-1").exists()
