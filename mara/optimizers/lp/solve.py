@@ -107,9 +107,8 @@ def solve(
         solver.setOptionValue("presolve", "off")
         # New prices leave a shifted basis feasible, not optimal: the primal method goes on from there, twice as fast.
         solver.setOptionValue("simplex_strategy", DUAL_SIMPLEX if by_dual else PRIMAL_SIMPLEX)
-        if swift and (not is_cold or len(model.columns.batteries)):
-            # Near the end, steps that take perturbations away again are half of all; with batteries they are a fifth of
-            # a cold solve's.
+        if swift and not is_cold:
+            # Near the end, steps that take perturbations away again are half of all.
             solver.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)
     _pass(model, solver)
     if basis is not None:
