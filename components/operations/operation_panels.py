@@ -62,41 +62,33 @@ def mode_panel(
     site = Field(key="site", label="Site", kind="choice", options=list(sites), value=sites[0][0], look="middle")
     with element("div", "lane halves"):
         with panel("Disarm, or compare alone"):
-            back = Field(
-                key="mode",
-                label="Mode",
-                kind="choice",
-                options=[("shadow", "Shadow"), ("advise", "Advise")],
-                value="shadow",
-            )
-            reason = Field(key="reason", label="Reason", kind="text", look="long", limits={"maxlength": 200})
             order_form(
                 "disarm",
-                fields=(site, back, reason),
+                fields=(site, _mode_field("shadow", "advise"), _reason_field()),
                 submit="Disarm",
                 label="Take a site back to shadow or advise",
                 order=disarm,
                 why_not=why_not,
             )
         with panel("Arm"):
-            on = Field(
-                key="mode",
-                label="Mode",
-                kind="choice",
-                options=[("dry-run", "Dry run"), ("act", "Act")],
-                value="dry-run",
-            )
-            reason = Field(
-                key="reason", label="Reason", kind="text", look="long", limits={"maxlength": 200, "required": "true"}
-            )
             order_form(
                 "arm",
-                fields=(site, on, reason),
+                fields=(site, _mode_field("dry-run", "act"), _reason_field(required="true")),
                 submit="Arm",
                 label="Let the plan reach the devices of a site",
                 order=arm,
                 why_not=why_not_armed,
             )
+
+
+def _mode_field(*modes: str) -> Field:
+    """Return the choice of a mode; the first one is chosen."""
+    options = [(mode, MODE_LABELS[mode]) for mode in modes]
+    return Field(key="mode", label="Mode", kind="choice", options=options, value=modes[0])
+
+
+def _reason_field(**limits: str) -> Field:
+    return Field(key="reason", label="Reason", kind="text", look="long", limits={"maxlength": 200, **limits})
 
 
 def log_panel(first: Channel) -> None:

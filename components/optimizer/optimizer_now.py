@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from components.shared import format as text
-from components.shared.live import live_text
+from components.shared.live import figure_strip
 from components.shared.optimizer_labels import STATUS, maker_of
-from components.shared.theme import element, explained
+from components.shared.theme import element
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.plan import known_gap_share
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot, Snapshot
@@ -41,15 +41,7 @@ def optimizer_head(optimize: Callable[[], object], why_not: str = "") -> None:
 
 def optimizer_figures(first: Channel) -> None:
     """Draw the strip that `optimizer_cells` states."""
-    with element("section", "kpis").props('aria-label="Key figures of the plan in force"'):
-        for key, label, how in FIGURES:
-            with element("div", "kpi panel") as tile:
-                element("h2", "kpi-label", label)
-                with element("p", "kpi-value"):
-                    live_text(f"optimizer.{key}", first, "kpi-words" if key == "maker" else "figure")
-                    live_text(f"optimizer.{key}.unit", first, "kpi-unit")
-                live_text(f"optimizer.{key}.note", first, "kpi-note", "p")
-            explained(tile, how)
+    figure_strip("optimizer", FIGURES, first, label="Key figures of the plan in force", in_words=("maker",))
 
 
 def optimizer_cells(snapshot: Snapshot) -> Channel:

@@ -6,8 +6,8 @@ from typing import Final
 
 from components.power.bill_panels import month_end_usd, spent_usd
 from components.shared import format as text
-from components.shared.live import live_text
-from components.shared.theme import element, explained
+from components.shared.live import figure_strip
+from components.shared.theme import element
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.power_snapshot import AwardSnapshot, SitePowerSnapshot
 from mara.core.snapshot import Snapshot
@@ -49,15 +49,7 @@ def power_head() -> None:
 
 def power_figures(first: Channel) -> None:
     """Draw the strip that `power_cells` states."""
-    with element("section", "kpis").props('aria-label="Key figures of the power terms"'):
-        for key, label, how in FIGURES:
-            with element("div", "kpi panel") as tile:
-                element("h2", "kpi-label", label)
-                with element("p", "kpi-value"):
-                    live_text(f"power.{key}", first, "figure")
-                    live_text(f"power.{key}.unit", first, "kpi-unit")
-                live_text(f"power.{key}.note", first, "kpi-note", "p")
-            explained(tile, how)
+    figure_strip("power", FIGURES, first, label="Key figures of the power terms")
 
 
 def power_cells(snapshot: Snapshot) -> Channel:

@@ -1,12 +1,12 @@
 """Elements that update themselves from the view model: a cell and a table."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from nicegui import ui
 
 from components.shared.format import NOTHING
-from components.shared.theme import BROWSER_MODULES
+from components.shared.theme import BROWSER_MODULES, element, explained
 from components.shared.view_model import Channel, Shown
 
 
@@ -66,6 +66,34 @@ def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = 
         as_: HTML tag.
     """
     return LiveCell(name, dict(first), as_).classes(look)
+
+
+def figure_strip(
+    name: str,
+    figures: Iterable[tuple[str, str, str]],
+    first: Mapping[str, Shown],
+    *,
+    label: str,
+    in_words: Container[str] = (),
+) -> None:
+    """Draw a strip of key figures, each with its unit, a note and an explanation.
+
+    Args:
+        name: beginning of the cells' keys: `name.key`, `name.key.unit` and `name.key.note`.
+        figures: key, label and explanation of each figure.
+        first: values to draw before the first update.
+        label: name of the strip for screen readers.
+        in_words: keys of those that are words and no numbers.
+    """
+    with element("section", "kpis").props(f'aria-label="{label}"'):
+        for key, title, how in figures:
+            with element("div", "kpi panel") as tile:
+                element("h2", "kpi-label", title)
+                with element("p", "kpi-value"):
+                    live_text(f"{name}.{key}", first, "kpi-words" if key in in_words else "figure")
+                    live_text(f"{name}.{key}.unit", first, "kpi-unit")
+                live_text(f"{name}.{key}.note", first, "kpi-note", "p")
+            explained(tile, how)
 
 
 def _parts_of(shown: Shown) -> tuple[str, str, float | None]:

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 from components.overview.site_map import COOLING_LABELS
 from components.shared import format as text
-from components.shared.live import live_text
-from components.shared.theme import element, explained
+from components.shared.live import figure_strip, live_text
+from components.shared.theme import element
 from components.shared.view_model import Channel, cell
 from mara.core.snapshot import ForecastSnapshot, SiteSnapshot, Snapshot
 
@@ -46,15 +46,7 @@ def site_head(first: Channel, site_id: str, *, can_order: bool = True) -> None:
 
 def site_figures(first: Channel) -> None:
     """Draw the strip of figures; `site_cells` states its content."""
-    with element("section", "kpis").props('aria-label="Key figures of the site"'):
-        for key, label, how in FIGURES:
-            with element("div", "kpi panel") as tile:
-                element("h2", "kpi-label", label)
-                with element("p", "kpi-value"):
-                    live_text(f"site.{key}", first, "figure")
-                    live_text(f"site.{key}.unit", first, "kpi-unit")
-                live_text(f"site.{key}.note", first, "kpi-note", "p")
-            explained(tile, how)
+    figure_strip("site", FIGURES, first, label="Key figures of the site")
 
 
 def site_cells(site: SiteSnapshot, snapshot: Snapshot, forecast: ForecastSnapshot | None) -> Channel:
