@@ -1,5 +1,6 @@
 """The SPEC of a history folder: sites, sources, rates and bitcoin, as TOML."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -14,7 +15,9 @@ MOST_SITES: Final = 1_000
 MOST_BYTES: Final = 1_000_000
 MOST_PRODUCTS: Final = 20
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400)]
-Product = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
+PRODUCT_NAME: Final = re.compile(r"[a-z0-9_]{1,40}")
+"""Name of a reserve product, as the history's columns write it."""
+Product = Annotated[str, StringConstraints(pattern=f"^{PRODUCT_NAME.pattern}$")]
 Files = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
 
 
