@@ -19,7 +19,8 @@ from mara.api.paths import Service, rule_of
 from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import ImportFolder
 from mara.runtime.clock import SystemClock
-from pages import alerts, backtest, forecast, guide, operations, optimizer, overview, power, site, sla
+from pages import alerts, backtest, guide, operations, optimizer, overview, power, site, sla
+from pages.ahead import forecast
 from pages.authorization import Authorized
 from pages.frame import PAGES, frame
 from pages.serving.job_runner import JobRunner

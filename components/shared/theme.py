@@ -26,6 +26,7 @@ STYLESHEETS: Final = {
     "sites.css": STATIC_FOLDER.parent / "overview" / "sites.css",
     "time_range.css": STATIC_FOLDER.parent / "time_range" / "time_range.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
+    "ahead.css": STATIC_FOLDER.parent / "ahead" / "ahead.css",
 }
 """Stylesheets in the order in which they count, by their name under `STATIC_URL`."""
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"

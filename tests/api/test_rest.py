@@ -228,3 +228,9 @@ def test_a_question_is_answered_after_what_was_understood_and_a_strange_one_is_r
     strange = client.get("/api/why", params={"question": "write a poem"}).json()
     assert (strange["is_answered"], strange["refusal"], strange["understood"]) == (False, "off topic", None)
     assert client.get("/api/why").status_code == 422
+
+
+def test_a_run_of_rules_has_a_plan_of_the_present_alone(client: TestClient) -> None:
+    plan = client.get("/api/plan").json()
+    assert (plan["optimizer"], plan["at"], plan["sites"]) == ("rules", [], [])
+    assert plan["made_at"] == client.get("/api/snapshot").json()["at"]

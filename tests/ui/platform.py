@@ -16,7 +16,7 @@ from mara.runtime.published_state import EngineState, StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.archive import FakeArchive
 from tests.ui.quotes import booking_of, quote_for
-from tests.ui.snapshots import SITES, forecast_at, large_snapshot_at, series_until, snapshot_at
+from tests.ui.snapshots import SITES, ahead_at, forecast_at, large_snapshot_at, series_until, snapshot_at
 
 SITE_IDS = {row[0] for row in SITES}
 
@@ -73,7 +73,7 @@ class FakePlatform:
     def _show(self) -> None:
         large = self._sites_count > len(SITES)
         snapshot = large_snapshot_at(self.tick, self._sites_count) if large else snapshot_at(self.tick)
-        self.publisher.publish(snapshot, forecast_at(self.tick))
+        self.publisher.publish(snapshot, forecast_at(self.tick), ahead=None if large else ahead_at(self.tick))
 
     async def ask_claude(self) -> None:
         advisor = self.publisher.read().advisor

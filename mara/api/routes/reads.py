@@ -20,8 +20,9 @@ from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OptimizationSnapshot, OrderRow
 from mara.core.live_source import SourceSnapshot
+from mara.core.plan_ahead import PlanAhead
 from mara.core.snapshot import InventorySnapshot, SiteSnapshot, Snapshot
-from mara.errors import CommandError
+from mara.errors import CommandError, StoreError
 from mara.runtime.observe.alert_rules import MOST_OVERDUE_S
 from mara.runtime.published_state import EngineState, PublishedState
 from mara.runtime.replay_check import RulesSince
@@ -49,6 +50,7 @@ def reading_routes(platform: PlatformApi, stream: EventStream) -> APIRouter:
     """Build every GET of the API."""
     router = APIRouter(prefix="/api", responses=_ALWAYS)
     _add_present(router, platform)
+    _add_sites(router, platform)
     _add_past(router, platform)
     _add_orders(router, platform)
     _add_stream(router, stream)
@@ -81,6 +83,27 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
             written.update(of=now, body=await asyncio.to_thread(SNAPSHOT_JSON.dump_json, now))
         return Response(written["body"], media_type=_JSON)
 
+    @router.get("/feed")
+    async def feed() -> tuple[SourceSnapshot, ...]:
+        """Return the live sources, each with its newest value, age and last failure.
+
+        A run of a synthetic or replayed world has none.
+        """
+        return platform.sources()
+
+    @router.get("/plan")
+    async def plan() -> PlanAhead:
+        """Return the plan in force by site and clock hour, with the prices behind it.
+
+        `at` and `sites` are empty where the optimizer plans only the present.
+        """
+        ahead = platform.publisher.read().ahead
+        if ahead is None:
+            raise StoreError("no plan is in force here yet: ask again after the next tick")
+        return ahead
+
+
+def _add_sites(router: APIRouter, platform: PlatformApi) -> None:
     @router.get("/sites")
     async def sites() -> tuple[SiteSnapshot, ...]:
         """Return every site as of the tick last stored."""
@@ -100,14 +123,6 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
             return known[site_index(known, site_id)]
         except CommandError as error:
             raise NotThereError(f"{error}; GET /api/sites names them all") from error
-
-    @router.get("/feed")
-    async def feed() -> tuple[SourceSnapshot, ...]:
-        """Return the live sources, each with its newest value, age and last failure.
-
-        A run of a synthetic or replayed world has none.
-        """
-        return platform.sources()
 
     @router.get("/inventory")
     async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:

@@ -1,7 +1,8 @@
-"""Page of the forecast: prices to come at every site, and the live sources."""
+"""Page of the forecast: prices and plan of the next day, and the live sources."""
 
 from nicegui import ui
 
+from components.ahead.plan_table import plan_channels, plan_panel
 from components.forecast.forecast_panels import price_channel, price_table, source_channel, source_table
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
@@ -24,7 +25,8 @@ class ForecastScreen:
         sources = source_channel(self._platform.sources())
         if current.snapshot is None:
             return {"sources": sources}
-        return {"prices": price_channel(current.snapshot, current.forecast), "sources": sources}
+        prices = price_channel(current.snapshot, current.forecast)
+        return {**plan_channels(current.snapshot, current.ahead), "prices": prices, "sources": sources}
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
@@ -37,6 +39,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
         with frame(platform, publisher, picture["cells"], paths.FORECAST), element("div", "leaf"):
             with element("div", "leaf-head"):
                 element("h1", "", "Forecast")
-                element("p", "place", "What power is expected to cost, and who says so")
+                element("p", "place", "What power is expected to cost, what is planned by it, and who says so")
             price_table(picture.get("prices", {}))
+            plan_panel(picture)
             source_table(picture.get("sources", {}))
