@@ -118,7 +118,8 @@ class _Ahead:
     def usd_per_mw(self, usd_per_mw_day: float, own_share: float) -> float:
         """Price of a peak beside what it is worth on a remembered day.
 
-        Below zero it pays for itself. Days to come are like the horizon by `own_share`, which counts them with its own: the price is divided by them.
+        Below zero it pays for itself. Days to come are like the horizon by `own_share`, which counts them with its own:
+        the price is divided by them.
         """
         after_days = max(self.left_days - self.own_days, 0.0)
         elsewhere = (1.0 - own_share) * after_days * usd_per_mw_day
