@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Floats, sealed
+from mara.core.arrays import Floats, Ints, sealed
 from mara.core.climate import derate_share, pue_of
 from mara.core.fleet import MINERS, Workload
 from mara.core.market import (
@@ -17,8 +17,9 @@ from mara.core.market import (
     mining_value_usd_per_mwh,
     remote_cost_usd_per_mwh,
 )
+from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG, TOKENS_PER_MTOK
-from mara.core.world import Conditions, Forecast, Observation, RunConfig, known_in
+from mara.core.world import Conditions, Forecast, Observation, RunConfig, grid_limit_mw, known_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +81,8 @@ def conditions_of_all(observations: Sequence[Observation], config: RunConfig) ->
         available *= derate
     racks = available[:, :, Workload.GPU] + available[:, :, Workload.ASIC]
     rack_pue = pue[:, :, Workload.GPU]
-    room = np.minimum(racks, fleet.grid_limit_mw / rack_pue)
+    limits = [grid_limit_mw(seen, fleet) for seen in observations]
+    room = np.minimum(racks, np.stack(limits) / rack_pue)
     carbon = np.stack([seen.carbon_intensity_g_per_kwh for seen in observations])
     carbon = carbon * (terms.carbon_price_usd_per_t / G_PER_KG)
     grid = np.stack([seen.energy_price_usd_per_mwh for seen in observations]) + carbon
@@ -97,6 +99,7 @@ def conditions_of_all(observations: Sequence[Observation], config: RunConfig) ->
             available_mw=available[t],
             racks_mw=racks[t],
             rack_pue=pue[t, :, Workload.GPU],
+            grid_limit_mw=limits[t],
             contract_room_mw=room[t],
             carbon_cost_usd_per_mwh=carbon[t],
             grid_cost_usd_per_mwh=grid[t],
@@ -126,3 +129,31 @@ def _merchant_value(observations: Sequence[Observation], config: RunConfig) -> F
     by_kind = fleet.tokens_per_mwh * (price / TOKENS_PER_MTOK)[:, None]
     remote = remote_cost_usd_per_mwh(fleet, config.terms.remote_serving_usd_per_mwh)
     return np.asarray((multiplier[:, :, None] * by_kind[:, None, :])[:, :, None, :] - remote)
+
+
+def unchanging(seen: Observation, hours: int) -> Forecast:
+    """Return the forecast of someone who knows only the present: each hour is like it."""
+
+    def on(values: Floats) -> Floats:
+        return sealed(np.tile(values, (hours, 1)))
+
+    return Forecast(
+        tick=seen.tick,
+        energy_price_usd_per_mwh=on(seen.energy_price_usd_per_mwh),
+        carbon_intensity_g_per_kwh=on(seen.carbon_intensity_g_per_kwh),
+        dry_bulb_c=on(seen.dry_bulb_c),
+        wet_bulb_c=on(seen.wet_bulb_c),
+        hashprice_usd_per_ph_day=sealed(np.full(hours, seen.hashprice_usd_per_ph_day)),
+        demand_multiplier_share=on(seen.demand_multiplier_share),
+        demand_tokens_per_h=on(seen.demand_tokens_per_h),
+        import_limit_mw=None if seen.import_limit_mw is None else on(seen.import_limit_mw),
+    )
+
+
+def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
+    """Count the ticks of each row of a forecast that are still to come at a tick (H,)."""
+    if forecast.row_minutes:
+        return np.array(forecast.row_minutes) // grid.tick_minutes
+    ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
+    ticks[0] -= tick % grid.ticks_per_hour
+    return ticks

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from components.forecast.forecast_panels import price_channel, source_channel
+from components.forecast.guess_panel import guess_channel
+from mara.core.history import GuessError
 from mara.core.live_source import SourceSnapshot
 from tests.ui.conftest import Screen
 from tests.ui.rows import row_of
@@ -31,6 +33,7 @@ async def test_the_forecast_page_shows_every_site_and_that_nobody_is_asked(scree
     await screen.open("/forecast")
     await screen.user.should_see("Prices of the next 24 hours")
     await screen.user.should_see("Live sources")
+    await screen.user.should_see("How good the guesses were")
 
 
 def test_means_with_guesses_in_them_are_marked() -> None:
@@ -57,3 +60,14 @@ def test_stale_and_failing_sources_come_first_with_their_reason() -> None:
     assert (row_of(rows["texas price"])["newest"], row_of(rows["texas price"])["state"]) == ("41.1 USD/MWh", "fresh")
     assert row_of(rows["sydney price"])["state"] == "stale: HTTP 503"
     assert row_of(rows["oslo price"])["newest"] == "\u2013"
+
+
+def test_errors_of_guesses_stand_in_a_row_for_each_site() -> None:
+    site = SNAPSHOT.sites[1]
+    error = GuessError(
+        site_id=site.id, ahead_h=6, count=9, error_usd_per_mwh=4.25, bias_usd_per_mwh=-1.0, persistence_usd_per_mwh=8.0
+    )
+    rows = guess_channel(SNAPSHOT, [error, replace(error, ahead_h=24, count=0), replace(error, site_id="gone")])
+    row = row_of(rows[site.id])
+    assert (len(rows), row["site"], row["e6"], row["p6"], row["e24"]) == (1, site.name, "4.2", "8.0", "–")
+    assert guess_channel(SNAPSHOT, []) == {}

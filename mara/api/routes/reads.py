@@ -18,9 +18,18 @@ from mara.api.security.authenticator import identity_in, is_still_known
 from mara.api.tables.site_table import sites_csv, sites_csv_name
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OptimizationSnapshot, OrderRow
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    GuessError,
+    Ledger,
+    Optimization,
+    OptimizationSnapshot,
+    OrderRow,
+)
 from mara.core.live_source import SourceSnapshot
 from mara.core.snapshot import InventorySnapshot, SiteSnapshot, Snapshot
+from mara.core.units import MINUTES_PER_HOUR
 from mara.errors import CommandError
 from mara.runtime.observe.alert_rules import MOST_OVERDUE_S
 from mara.runtime.published_state import EngineState, PublishedState
@@ -49,6 +58,7 @@ def reading_routes(platform: PlatformApi, stream: EventStream) -> APIRouter:
     """Build every GET of the API."""
     router = APIRouter(prefix="/api", responses=_ALWAYS)
     _add_present(router, platform)
+    _add_feed(router, platform)
     _add_past(router, platform)
     _add_orders(router, platform)
     _add_stream(router, stream)
@@ -101,6 +111,13 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
         except CommandError as error:
             raise NotThereError(f"{error}; GET /api/sites names them all") from error
 
+    @router.get("/inventory")
+    async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
+        """Return the machines by site: counted, online, derated, used."""
+        return {found.id: found.inventory for found in snapshot_of(platform).sites}
+
+
+def _add_feed(router: APIRouter, platform: PlatformApi) -> None:
     @router.get("/feed")
     async def feed() -> tuple[SourceSnapshot, ...]:
         """Return the live sources, each with its newest value, age and last failure.
@@ -109,10 +126,15 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
         """
         return platform.sources()
 
-    @router.get("/inventory")
-    async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
-        """Return the machines by site: counted, online, derated, used."""
-        return {found.id: found.inventory for found in snapshot_of(platform).sites}
+    @router.get("/feed/guesses")
+    async def guesses() -> tuple[GuessError, ...]:
+        """Return how good forecast prices were in the last 7 days, by site and horizon.
+
+        Prices are compared as they were forecast then with those that came, and with the same hour a day before. Empty
+        before there is anything to compare, and for fleets of more than 100 sites.
+        """
+        now = snapshot_of(platform)
+        return await platform.archive.guesses(now.tick * now.tick_minutes // MINUTES_PER_HOUR)
 
 
 def _add_past(router: APIRouter, platform: PlatformApi) -> None:
