@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mara.core.arrays import Floats, Ints
+from mara.core.outlook import row_ticks
 from mara.core.plan import Problem
 from mara.core.power_calendar import adder_usd_per_mwh, local_times, power_of
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
-from mara.core.world import row_ticks
 from mara.optimizers.flexibility.demand_charges import DemandCharges, charges_ahead
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 

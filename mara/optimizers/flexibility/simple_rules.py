@@ -41,7 +41,7 @@ def with_simple_power(step: PlanStep, problem: Problem) -> PlanStep:
         charge_mw=sealed(charge),
         discharge_mw=sealed(discharge),
         award_mw=sealed(_awards(problem)),
-        draw_limit_mw=fleet.grid_limit_mw,
+        draw_limit_mw=problem.conditions.grid_limit_mw,
     )
     return replace(step, power=power)
 
@@ -79,5 +79,5 @@ def _awards(problem: Problem) -> Floats:
     best = earned.argmax(axis=0)
     sites = np.arange(config.fleet.site_count)
     pays = earned[best, sites] > 0.0
-    award[best[pays], sites[pays]] = config.fleet.grid_limit_mw[pays]
+    award[best[pays], sites[pays]] = conditions.grid_limit_mw[pays]
     return award

@@ -219,11 +219,11 @@ class ContractScheduler:
 
     def _spare_site_mw(self) -> list[float]:
         """Return site power left by contracts, tokens and profitable miners (S,) [MW]."""
-        conditions, fleet = self.conditions, self.problem.config.fleet
+        conditions = self.conditions
         pays = conditions.miner_margin_usd_per_mwh >= 0.0
         mining = row_sums(conditions.available_mw[:, MINERS] * conditions.pue[:, MINERS] * pays)
         inference = (conditions.contract_room_mw - np.array(self.load.free)) * conditions.rack_pue
-        spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()
+        spare: list[float] = (conditions.grid_limit_mw - mining - inference).tolist()
         return spare
 
     def _step_with(
@@ -236,7 +236,7 @@ class ContractScheduler:
         contracts, merchant = np.array(self.load.load), self.tokens.merchant_mw()
         drawn = inference_power_mw(self.conditions, row_sums(contracts), merchant)
         return PlanStep(
-            miners_mw=sealed(miners_in(site_limit_mw(self.problem.config.fleet, power) - drawn)),
+            miners_mw=sealed(miners_in(site_limit_mw(self.conditions, power) - drawn)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, self.conditions)),

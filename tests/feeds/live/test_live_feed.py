@@ -223,14 +223,15 @@ def test_a_faulty_answer_is_named_and_the_next_one_taken(tmp_path: Path, begin: 
 
 
 def test_without_the_internet_for_a_day_promises_are_kept_and_no_restart_is_needed(begin: Begin) -> None:
-    world = begin()
-    config = replace(world.config, grid=TimeGrid(start=START, tick_minutes=30))
+    start = START + timedelta(hours=6)  # hours of the day are known, and how much prices change
+    world = begin(start=start)
+    config = replace(world.config, grid=TimeGrid(start=start, tick_minutes=30))
     feed = LiveFeed(config, world.spec, world.memory, world.time.now_s)
     premium = contract("P1", Tier.PREMIUM, 2.0)
     first = opened(first_world(config), (premium,), config)
     engine = TickEngine(config=config, feed=feed, optimizer=Rules(), horizon_hours=24, world=first)
     world.web.is_cut = True
-    stale = []
+    stale, price, planned, texas = [], [], [], 1
     for tick in range(52):
         if tick == 49:
             world.web.is_cut = False
@@ -238,8 +239,16 @@ def test_without_the_internet_for_a_day_promises_are_kept_and_no_restart_is_need
         world.poller.ask_due()
         reading = engine.read_feed()
         stale.append(len(reading.observation.stale_sources))
+        planned.append(float(engine.problem(reading).observation.energy_price_usd_per_mwh[texas]))
+        price.append(float(reading.observation.energy_price_usd_per_mwh[texas]))
         engine.keep(engine.advance(reading, engine.optimizer.plan(engine.problem(reading))))
     assert engine.world.accounts.good_ticks.tolist() == [52]
+    risk = np.subtract(planned, price)
+    assert len(set(price[1:49])) == 1  # the last value stands, and is what counts in the ledger
+    assert risk[:2].tolist() == [0.0, 0.0]
+    assert (np.diff(risk[:49]) >= 0.0).all()
+    assert risk[4] > 0.0
+    assert risk[51] == 0.0
     assert stale[0] < stale[20] <= stale[48]
     assert stale[51] == 0
 

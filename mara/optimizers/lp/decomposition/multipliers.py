@@ -150,6 +150,7 @@ def sites_of(case: LpCase, sites: Ints) -> LpCase:
         carbon_t_per_mwh=case.carbon_t_per_mwh[:, sites],
         pue=case.pue[:, sites],
         grid_limit_mw=case.grid_limit_mw[sites],
+        import_limit_mw=None if case.import_limit_mw is None else case.import_limit_mw[:, sites],
         hedge_mw=case.hedge_mw[sites],
         available_mw=case.available_mw[:, sites],
         token_value_usd_per_mwh=case.token_value_usd_per_mwh[:, :, sites],

@@ -104,7 +104,7 @@ def _sold_power(case: LpCase, columns: Columns) -> Rows:
     contracts = case.pue[:, :, Workload.GPU]
     entries = [Entries(row=s, column=column, factor=contracts) for column in _kept(columns)]
     entries += _pledged_load(case, columns, s)
-    return at_most("sold_power", np.tile(case.grid_limit_mw, (case.steps, 1)), entries)
+    return at_most("sold_power", case.drawn_limit_mw, entries)
 
 
 def _pledged_power(case: LpCase, battery: Batteries, columns: Columns) -> Rows:

@@ -26,7 +26,7 @@ def with_power(steps: tuple[PlanStep, ...], primal_mw: Floats, columns: Columns,
     table = np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width)
     power = power_schedule(table, columns, case, contract)
     awards = awards_mw(power, case)
-    limit = np.tile(case.grid_limit_mw, (case.steps, 1))
+    limit = case.drawn_limit_mw
     if contract.demand_charge is not None:
         for place, d in zip(columns.peak.tolist(), columns.billed.tolist(), strict=True):
             own = limit[:, contract.demand_charge.site[d]]
