@@ -119,5 +119,6 @@ _UNITS: Final = {
     "hashprice_usd_per_ph_day": ("USD/PH/day", 1.0),
     "network_hashes_per_s": ("EH/s", 1e18),
     "btc_usd": ("USD", 1.0),
+    "events_count": ("events", 1.0),
 }
 """Unit of each column on the page, and its size in the column's own."""

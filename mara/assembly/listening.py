@@ -8,7 +8,7 @@ from typing import Final
 from mara.core.live_source import GridWarning, SourceSnapshot
 from mara.core.snapshot import Snapshot
 from mara.errors import ConfigError, FeedInvalid
-from mara.feeds.live.journal import JournalWriter
+from mara.feeds.live.journal import JournalWriter, is_journal
 from mara.feeds.live.memory import Memory
 from mara.feeds.live.sources import sources_of_spec
 from mara.feeds.markets.building.spec import Spec, read_spec
@@ -52,6 +52,15 @@ def journal_for(settings: Settings) -> Path:
     if not isinstance(database, SqliteFile):
         raise ConfigError("a database on a server has no folder beside it: set MARA_FEED_JOURNAL to a folder")
     return database.path.parent / JOURNAL
+
+
+def beside_journal(settings: Settings) -> Path | None:
+    """Return the folder of a run's journal; None where there is none."""
+    try:
+        folder = journal_for(settings)
+    except ConfigError:
+        return None
+    return folder if is_journal(folder) else None
 
 
 class Listening:

@@ -102,10 +102,15 @@ def snapshot_of(
         gains=_gains(world, shadows),
         plan=_plan(step, plan, config),
         events=tuple(event_snapshot(event, config) for event in events),
-        plays=PLAYS.get(feed, PLAYS["synthetic"]),
+        plays=plays_of(feed),
         profit_today_usd=_profit_since(dawn_micro_usd, world),
         power=power_snapshot_of(step, config, peak_risk_share, plan),
     )
+
+
+def plays_of(feed: str) -> str:
+    """Name the world that a run of a feed plays: synthetic, replayed or live."""
+    return PLAYS.get(feed, PLAYS["synthetic"])
 
 
 def _power_by_workload(step: Step) -> tuple[tuple[str, float], ...]:

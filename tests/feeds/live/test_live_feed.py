@@ -1,6 +1,7 @@
 """A tick sees the values known at its begin, and a journal repeats them exactly."""
 
 import errno
+import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from mara.core.timegrid import TimeGrid
 from mara.core.world import Forecast, Observation, first_world
 from mara.errors import ConfigError, FeedEnded, FeedInvalid, FeedUnavailable
 from mara.feeds.live.feed import LiveFeed
-from mara.feeds.live.journal import JournalWriter
+from mara.feeds.live.journal import JournalWriter, extent_of, faults_in
 from mara.feeds.live.memory import Memory
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.tick.engine import TickEngine
@@ -284,3 +285,36 @@ def test_a_torn_line_is_cut_off_and_a_damaged_one_refused(tmp_path: Path, begin:
     file.write_bytes(whole.replace(b"1.1", b"2.1", 1) if b"1.1" in whole else whole.replace(b"0", b"1", 1))
     with pytest.raises(FeedInvalid, match=r"jsonl line \d+ should be as Mara wrote it"):
         Memory.of_journal(tmp_path)
+
+
+def test_a_journal_is_checked_for_damage_order_and_lines_cut_short(tmp_path: Path, begin: Begin) -> None:
+    begin().close()
+    (file,) = tmp_path.glob("*.jsonl")
+    whole = file.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert list(faults_in(tmp_path)) == []
+    count, last_s = extent_of(tmp_path)
+    assert (count, START.timestamp() - 120 < last_s <= START.timestamp()) == (len(lines), True)
+    file.write_bytes(whole + b"0badc0de {")  # as a crash leaves it
+    assert list(faults_in(tmp_path)) == []
+    later = tmp_path / "2026-03-04.jsonl"
+    later.write_bytes(lines[-1])
+    assert [fault.removeprefix(f"{tmp_path}/")[:70] for fault in faults_in(tmp_path)] == [
+        f"2026-03-03.jsonl line {len(lines) + 1} is cut short, and later files follow: restore the file f"[:70],
+        "2026-03-04.jsonl line 1 is of 2026-03-03: lines are only ever added, restore"[:70],
+    ]
+    later.unlink()
+    first_late = next(n for n, line in enumerate(lines) if known_at(line) > known_at(lines[0]))
+    file.write_bytes(b"".join([*lines[first_late:], lines[0]]))
+    assert [fault.split(" is ")[1] for fault in faults_in(tmp_path)] == [
+        "earlier than the line before: lines are only ever added, restore the file from a backup"
+    ]
+    file.write_bytes(whole.replace(b'"known_at_s":1', b'"known_at_s":2', 1))
+    (fault,) = faults_in(tmp_path)
+    assert "line 1 should be as Mara wrote it, is not (the checksum differs)" in fault
+
+
+def known_at(line: bytes) -> int:
+    found = re.search(rb'"known_at_s":(\d+)', line)
+    assert found is not None
+    return int(found[1])

@@ -29,7 +29,7 @@ from mara.store.read.read_model import ReadModel
 from tests.feeds.live.fake_vtn import CLIENT, SECRET, FakeVtn, WebWithVtn
 from tests.feeds.live.fakes import KEYS, SimulatedTime, web_of
 from tests.feeds.live.loopback import moved, on_loopback
-from tests.feeds.live.worlds import OPENADR, SPEC, TICK_S, live_world
+from tests.feeds.live.worlds import OPENADR, QUIET, SPEC, TICK_S, live_world
 from tests.runtime.made_up import until
 from tests.sameness import differences
 
@@ -183,6 +183,26 @@ def test_check_asks_each_source_once_and_says_what_came(
     ]
     plain = json.loads(CliRunner().invoke(app, ["feed", "check", str(tmp_path / "live.toml"), "--json"]).output)
     assert {source["name"] for source in plain["sources"]} >= {"denmark price", "texas weather"}
+
+
+def test_check_asks_the_vtn_too_and_repeats_no_secret(
+    tmp_path: Path, port_beside_vtn: int, vtn: FakeVtn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "quiet.toml"
+    spec.write_text(moved(QUIET + OPENADR, port_beside_vtn), encoding="utf-8")
+    monkeypatch.setenv("MARA_FEED_KEYS", f"openadr={CLIENT}:{SECRET}")
+    good = CliRunner().invoke(app, ["feed", "check", str(spec)])
+    assert (good.exit_code, good.output) == (
+        0,
+        "openadr (127.0.0.1): events_count 3, texas import_limit_mw 1.5, of the present interval\n",
+    )
+    monkeypatch.setenv("MARA_FEED_KEYS", f"openadr={CLIENT}:wr0ng")
+    bad = CliRunner().invoke(app, ["feed", "check", str(spec)])
+    assert (bad.exit_code, bad.output) == (
+        3,
+        "openadr (127.0.0.1): /programs: the login of openadr failed: HTTP 401\n",
+    )
+    assert not any(token in good.output for token in vtn.tokens)
 
 
 def test_a_journal_is_exported_as_a_history(tmp_path: Path, port: int, begun: datetime) -> None:

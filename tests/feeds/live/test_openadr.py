@@ -174,6 +174,17 @@ def test_a_wrong_secret_is_said_without_repeating_it(begin: Begin) -> None:
         world.ven.refuse_silent()
 
 
+def test_a_run_is_not_begun_while_no_event_tells_its_price(begin: Begin) -> None:
+    before, texas, after = WITH_VTN.partition('id = "texas"')
+    world = begin(text=before + texas + after.replace("{ constant = 50.0 }", '{ provider = "openadr" }', 1))
+    assert world.ven is not None
+    world.ven.ask()
+    with pytest.raises(
+        FeedInvalid, match="texas price should be told by an event of grid-capacity before the run begins"
+    ):
+        world.ven.refuse_silent()
+
+
 def test_a_silent_vtn_is_named_as_stale_and_its_limits_stand(begin: Begin) -> None:
     world = begin(text=WITH_VTN)
     world.vtn.put("e1", "IMPORT_CAPACITY_LIMIT", (BEGIN_S, "PT9H", 25_000), **TO_TEXAS)

@@ -6,6 +6,7 @@ named as stale from the limit of the SPEC on.
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -23,7 +24,7 @@ from mara.feeds.live.openadr.reports import MeasuredUsage, report_of
 from mara.feeds.live.openadr.signals import LIMITS, Heard, Row, Signal, SiteNames, heard_of
 from mara.feeds.live.openadr.vtn import Vtn, VtnError
 from mara.feeds.live.poller import FIRST_RETRY_S, LEAST_REFUSED_S, LONGEST_RETRY_S, LONGEST_TOLD_S, TOO_MANY
-from mara.feeds.live.sources import FX, LiveSource
+from mara.feeds.live.sources import FX, LiveSource, Part
 from mara.feeds.live.status import moment_of, status_of
 from mara.feeds.markets.building.columns import CARBON, PRICE
 from mara.feeds.markets.building.spec import OpenAdrTable
@@ -34,6 +35,8 @@ TOLD_AHEAD_S: Final = 20 * 86_400
 HEARD_EVERY_S: Final = 300
 """Least time between two notes that the VTN answered."""
 MOST_EVENTS: Final = 10_000
+MOST_UNTOLD: Final = 100
+"""Stored ticks that may wait to be counted."""
 COLUMN_OF: Final = {Signal.PRICE: PRICE, Signal.GHG: CARBON}
 
 log = logging.getLogger("mara.feed")
@@ -66,7 +69,8 @@ class Ven:
         self._heard = Heard(rows={}, warnings=(), events=())
         self._seen_s: dict[str, int] = {}
         self._usage, self._reported, self._report_ids = MeasuredUsage(), dict[str, object](), dict[str, str]()
-        self._newest: Snapshot | None = None
+        self._untold: deque[Snapshot] = deque(maxlen=MOST_UNTOLD)
+        self._taken_tick = -1
         self._asked_s = self._told_s = self._due_s = 0.0
         self._failures_count = 0
         self._reason = ""
@@ -95,8 +99,10 @@ class Ven:
 
     def take(self, snapshot: Snapshot) -> None:
         """Take in a stored tick, to be reported; from any thread."""
-        self._newest = snapshot
-        self._news.set()
+        if snapshot.tick != self._taken_tick:
+            self._taken_tick = snapshot.tick
+            self._untold.append(snapshot)
+            self._news.set()
 
     def warnings(self) -> tuple[GridWarning, ...]:
         """List the warnings that stand, announced ones included."""
@@ -104,7 +110,7 @@ class Ven:
         return tuple(one for one in self._heard.warnings if one.until is None or one.until.timestamp() > now_s)
 
     def refuse_silent(self) -> None:
-        """Refuse to begin a run whose VTN has never answered.
+        """Refuse to begin a run whose VTN has never answered, or lacks a value.
 
         Raises:
             FeedInvalid: it has not; the message gives the reason.
@@ -114,11 +120,17 @@ class Ven:
                 f"{self.author} should answer before the run begins, did not: {self._reason or 'it was not asked'}: "
                 "`mara feed check` asks it"
             )
+        for source in self._sources:
+            if self._memory.newest(source.name).last(COLUMN_OF[_signal_of(source)], int(self._now_s())) is None:
+                raise FeedInvalid(
+                    f"{source.name} should be told by an event of {self._table.program} before the run begins, none of "
+                    f"{self.author} does: ask its operator, or name another source"
+                )
 
     def ask_due(self) -> None:
         """Ask the VTN if that is due, and report what is new, in this thread."""
-        if self._newest is not None:
-            self._usage.take(self._newest)
+        while self._untold:
+            self._usage.take(self._untold.popleft())
         if self._due_s <= self._now_s():
             self.ask()
         self._report()
@@ -165,7 +177,7 @@ class Ven:
             name=HEARD,
             provider=self._vtn.host,
             licence="by the terms of the program",
-            values={**standing, HEARD_COUNT: float(len(self._heard.events))} if silent_s is not None else {},
+            values={HEARD_COUNT: float(len(self._heard.events)), **standing} if silent_s is not None else {},
             age_minutes=None if silent_s is None else max(silent_s - HEARD_EVERY_S, 0.0) / 60.0,
             is_stale=silent_s is None or silent_s >= self._table.stale_after_minutes * 60.0 + HEARD_EVERY_S,
             known_until=None,
@@ -217,7 +229,7 @@ class Ven:
                 rows = heard.rows.get((site_id, signal), ())
                 self._tell_rows(limit_source(site_id, signal), LIMIT_COLUMNS[signal], rows, now_s)
         for source in self._sources:
-            signal = Signal.PRICE if source.part == "price" else Signal.GHG
+            signal = _signal_of(source)
             self._tell_rows(source.name, COLUMN_OF[signal], heard.rows.get((source.site_id, signal), ()), now_s)
         self._heard = heard
         self._memory.listen(now_s)
@@ -275,6 +287,10 @@ def ven_of(
     """Build the VEN of a SPEC, for those of its sources that events tell."""
     told = [source for source in sources if source.provider.is_told_by_events]
     return Ven(Vtn(table=table, asker=asker), told, memory, now_s, usd_per)
+
+
+def _signal_of(source: LiveSource) -> Signal:
+    return Signal.PRICE if source.part is Part.PRICE else Signal.GHG
 
 
 def _told(rows: Iterable[Row], column: str) -> ToldValues:
