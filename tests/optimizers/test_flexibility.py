@@ -187,6 +187,21 @@ BLOCK_OF_FIVE = SupplyContract(
 )
 
 
+def test_rules_do_not_raise_a_peak_that_the_hours_ahead_do_not_pay_for() -> None:
+    """It is the last day of the month at WEST: miners gain some 70 USD/MWh, 350 USD in its five hours."""
+    dear, cheap = (
+        run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=rate, interval_minutes=60),)) for rate in (1e3, 10.0)
+    )
+    for of, most in ((dear, 6.0), (cheap, 100.0)):
+        now = asked(of)
+        state = now.world.power
+        assert state is not None
+        now = replace(now, world=replace(now.world, power=replace(state, peak_mw=np.array([6.0]))))
+        done = advance(now.world, now.observation, Rules().plan(now).steps[0], of)
+        drawn = float(done.allocation.drawn_mw[WEST])
+        assert drawn == pytest.approx(6.0, abs=1e-5) if most == 6.0 else drawn > 10.0
+
+
 def drawn_mw(of: RunConfig, price: float) -> float:
     """Power that a plan's first step draws at WEST."""
     now = asked(of, price=price)
