@@ -284,6 +284,9 @@ def _selling(case: LpCase, contract: PowerContract) -> tuple[Floats, Floats, Flo
     feeds = np.isin(np.arange(case.sites), contract.feeding_sites)
     sites = np.flatnonzero(feeds | ((contract.export_limit_mw > 0.0) & ~hedged))
     cost = np.where(hedged, case.economics.sellback_usd_per_mwh, case.price_usd_per_mwh) + case.drawing_usd_per_mwh
+    if contract.supply is not None:
+        # Below what is contracted, drawing spares what selling it would lose.
+        cost = cost - contract.supply.lost_usd_per_mwh(case.sites)
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     return paid - cost, paid, cost, sites
 

@@ -59,8 +59,12 @@ class ContractScheduler:
         self.load = SiteLoad(problem, self.conditions)
         self.tokens = TokenSales(self.load)
 
-    def from_prices(self) -> PlanStep:
-        """Schedule by the prices of the tick alone, without looking ahead."""
+    def from_prices(self, limit_mw: Floats | None = None) -> PlanStep:
+        """Schedule by the prices of the tick alone, without looking ahead.
+
+        Args:
+            limit_mw: most that miners may raise a site's power to (S,); None for its connection.
+        """
         self._place_promised()
         self.tokens.sell()
         broken: list[int] = []
@@ -69,7 +73,11 @@ class ContractScheduler:
             broken = break_promises(self.load, broken_now(self.problem).tolist(), [np.inf] * TIER_COUNT)
         self._move_where_it_pays()
         self._place_spot()
-        return self._step_with(broken, lambda headroom: miners_that_pay(self.problem, self.conditions, headroom))
+        grid_mw = self.problem.config.fleet.grid_limit_mw
+        less_mw = 0.0 if limit_mw is None else np.maximum(grid_mw - limit_mw, 0.0)
+        return self._step_with(
+            broken, lambda headroom: miners_that_pay(self.problem, self.conditions, headroom - less_mw)
+        )
 
     def from_megawatts(self, step: PlanStep) -> PlanStep:
         """Carry out a plan's step in whole contracts.

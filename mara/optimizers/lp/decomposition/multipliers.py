@@ -299,6 +299,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.stored[batteries],
             whole.exported[feeding],
             whole.peak[_among(whole.billed_site, sites)],
+            whole.unused[_among(whole.supplied, sites)],
             *([whole.pledged_miners[sites].ravel()] if len(whole.pledged_spot) else []),
             *([whole.pledged_merchant[sites].ravel()] if len(whole.pledged_spot) else []),
             *([whole.pledged_spot[sites]] if len(whole.pledged_spot) else []),
