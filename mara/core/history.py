@@ -5,10 +5,12 @@ meaning, is None.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from mara.core.plan import Provenance
+from mara.core.snapshot import Snapshot
+from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR
 
 TickState = Literal["good", "bad", "excluded"]
 ContractState = Literal["waiting", "live", "ended"]
@@ -101,6 +103,60 @@ class Ledger:
     def balance_wh(self) -> int:
         """Sum of all energy lines; any other value than 0 is an error."""
         return sum(flow.amount_wh for flow in self.energy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyInterval:
+    """Sums of the ledger's money lines over one interval of time.
+
+    Attributes:
+        amounts_micro_usd: a row of all lines for each site; income is positive.
+    """
+
+    at_epoch_s: int
+    amounts_micro_usd: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyBreakdown:
+    """Money of a span of time by interval, site and ledger line.
+
+    Attributes:
+        kinds: names of the lines, in the ledger's order.
+        intervals: those in which there is a tick, oldest first.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    ticks_count: int
+    step_minutes: int
+    kinds: tuple[str, ...]
+    site_ids: tuple[str, ...]
+    intervals: tuple[MoneyInterval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayGains:
+    """Gains of the live run over other policies within one UTC day.
+
+    Each is profit less the credits owed so far, of the live run less that of the other policy; see `ShadowGains`.
+
+    Attributes:
+        day: midnight at which the day begins.
+        from_tick: first tick of the day in which both ran side by side.
+        ticks_count: number of ticks compared so far.
+        is_over: False for the day under way.
+    """
+
+    day: datetime
+    from_tick: int
+    ticks_count: int
+    is_over: bool
+    vs_rules_micro_usd: int
+    vs_rules_same_budgets_micro_usd: int
+    vs_static_breakeven_micro_usd: int
+    vs_static_micro_usd: int
+    sla_flexibility_micro_usd: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,3 +346,45 @@ class SignalEntry:
     reason: str
     before: str
     after: str
+
+
+def gains_today(snapshot: Snapshot) -> DayGains | None:
+    """Return the gains of the UTC day under way; None where nothing is compared yet."""
+    gains = snapshot.gains
+    whole = (
+        gains.optimizer_vs_rules_today_usd,
+        gains.optimizer_vs_rules_same_budgets_today_usd,
+        gains.optimizer_vs_static_breakeven_today_usd,
+        gains.optimizer_vs_static_today_usd,
+        gains.sla_flexibility_today_usd,
+    )
+    known = [round(gain_usd * MICRO_USD_PER_USD) for gain_usd in whole if gain_usd is not None]
+    if gains.shadows_since_tick is None or gains.shadows_since_tick > snapshot.tick or len(known) < len(whole):
+        return None
+    minutes_today = snapshot.at.hour * MINUTES_PER_HOUR + snapshot.at.minute
+    from_tick = max(gains.shadows_since_tick, snapshot.tick - minutes_today // snapshot.tick_minutes)
+    return DayGains(
+        day=snapshot.at.replace(hour=0, minute=0, second=0, microsecond=0),
+        from_tick=from_tick,
+        ticks_count=snapshot.tick + 1 - from_tick,
+        is_over=False,
+        vs_rules_micro_usd=known[0],
+        vs_rules_same_budgets_micro_usd=known[1],
+        vs_static_breakeven_micro_usd=known[2],
+        vs_static_micro_usd=known[3],
+        sla_flexibility_micro_usd=known[4],
+    )
+
+
+def gains_with_today(
+    stored: tuple[DayGains, ...], snapshot: Snapshot, from_: datetime | None = None, to: datetime | None = None
+) -> tuple[DayGains, ...]:
+    """Add the UTC day under way to the days that are over.
+
+    It is added where it overlaps ``[from_, to)``. A day that was stored since the snapshot is not told twice.
+    """
+    today = gains_today(snapshot)
+    if today is None or any(one.day >= today.day for one in stored):
+        return stored
+    is_asked = (from_ is None or from_ < today.day + timedelta(days=1)) and (to is None or today.day < to)
+    return (*stored, today) if is_asked else stored

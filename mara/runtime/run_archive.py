@@ -18,10 +18,12 @@ from mara.core.explanation import Explanation
 from mara.core.history import (
     ContractLife,
     ContractRow,
+    DayGains,
     Decision,
     EvidenceTick,
     Ledger,
     LedgerSum,
+    MoneyBreakdown,
     Optimization,
     OptimizationSnapshot,
     OrderRow,
@@ -35,6 +37,8 @@ from mara.runtime.signals.documents import document_at
 from mara.store.read import alert_list, balance, optimizations, order_list, promises, series
 from mara.store.read.export import ExportTable
 from mara.store.read.metrics import MetricHistory
+from mara.store.read.money.course import money_breakdown
+from mara.store.read.money.gain_days import daily_gains
 from mara.store.read.read_model import ReadModel
 from mara.store.read.signal_list import MOST_SIGNALS, signals
 from mara.store.read.table_file import ExportFormat, write_export
@@ -130,6 +134,14 @@ class RunArchive:
     ) -> tuple[Ledger, ...]:
         """Read the ledger of each UTC day in ``[from_, to)``, oldest first."""
         return await self._ask(balance.daily_ledgers, from_, to, site_id)
+
+    async def money_breakdown(self, from_: datetime | None = None, to: datetime | None = None) -> MoneyBreakdown:
+        """Sum each ledger line over ``[from_, to)`` by interval of time and site."""
+        return await self._ask(money_breakdown, from_, to)
+
+    async def daily_gains(self, from_: datetime | None = None, to: datetime | None = None) -> tuple[DayGains, ...]:
+        """Read the gains over other policies of each finished UTC day in ``[from_, to)``."""
+        return await self._ask(daily_gains, from_, to)
 
     async def profit_between(self, from_tick: int, to_tick: int) -> float:
         """Read the fleet's profit over ``[from_tick, to_tick)`` [USD]."""

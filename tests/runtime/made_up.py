@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
 
 from mara.core.events import Event
+from mara.core.history import DayGains
 from mara.core.plan import Plan, Problem
 from mara.core.snapshot import EventSnapshot, SeriesPoint, Snapshot
 from mara.core.step import Step
@@ -110,6 +111,7 @@ class MemoryStore:
         events: Sequence[Event],
         parts: Mapping[str, bytes] = NO_PARTS,
         outcomes: Sequence[Outcome] = (),
+        closed_day: DayGains | None = None,
     ) -> None:
         assert self.gate.wait(10)
         self.offered.append(step)
