@@ -32,6 +32,7 @@ PAGES: Final = (
     (paths.BACKTEST, "Backtest"),
     (paths.OPERATIONS, "Operations"),
     (paths.ALERTS, "Alerts"),
+    (paths.MONEY, "Money"),
     (paths.POWER, "Power"),
     (paths.HELP, "Help"),
 )

@@ -22,6 +22,7 @@ STYLESHEETS: Final = {
     "imports.css": STATIC_FOLDER.parent / "backtest" / "imports.css",
     "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
     "power.css": STATIC_FOLDER.parent / "power" / "power.css",
+    "money.css": STATIC_FOLDER.parent / "money" / "money.css",
     "alerts.css": STATIC_FOLDER.parent / "alerts" / "alerts.css",
     "sites.css": STATIC_FOLDER.parent / "overview" / "sites.css",
     "time_range.css": STATIC_FOLDER.parent / "time_range" / "time_range.css",

@@ -14,8 +14,8 @@ from mara.core.arrays import floats, sealed
 from mara.core.commands import Cancel, Command, Exclude, Outage
 from mara.core.contract import ContractRequest, Tier
 from mara.core.events import Event
-from mara.core.history import DayGains
 from mara.core.fleet import Cooling, Fleet, Machine, Site
+from mara.core.history import DayGains
 from mara.core.plan import Plan, PlanStep
 from mara.core.position import DayAheadOrders
 from mara.core.step import Step, advance
