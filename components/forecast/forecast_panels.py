@@ -16,18 +16,19 @@ SPANS_H: Final = ((0, 1), (1, 3), (3, 6), (6, 12), (12, 24))
 MOST_SITES: Final = 100
 PRICE_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
-    TableColumn(key="now", label="Now", look="number"),
+    TableColumn(key="now", label="Now", look="number", unit="USD/MWh"),
     *(
         TableColumn(
             key=f"h{end}",
             label=f"{begin} to {end} h",
             look="number desk" if end in {3, 6} else "number",
+            unit="USD/MWh",
             hint="Mean price; ~ where some is a guess.",
         )
         for begin, end in SPANS_H
     ),
-    TableColumn(key="low", label="Cheapest", look="number desk"),
-    TableColumn(key="high", label="Dearest", look="number desk"),
+    TableColumn(key="low", label="Cheapest", look="number desk", unit="USD/MWh"),
+    TableColumn(key="high", label="Dearest", look="number desk", unit="USD/MWh"),
     TableColumn(key="published", label="Published to", look="number"),
 )
 SOURCE_COLUMNS: Final = (

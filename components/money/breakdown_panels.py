@@ -42,9 +42,9 @@ KIND_COLUMNS: Final = (
 )
 SITE_COLUMNS: Final = (
     TableColumn(key="site", label="Site", look="grow"),
-    TableColumn(key="revenue", label="Revenue", look="number desk", hint="USD."),
-    TableColumn(key="cost", label="Costs", look="number desk", hint="USD."),
-    TableColumn(key="profit", label="Profit", look="number", hint="USD."),
+    TableColumn(key="revenue", label="Revenue", look="number desk", unit="USD"),
+    TableColumn(key="cost", label="Costs", look="number desk", unit="USD"),
+    TableColumn(key="profit", label="Profit", look="number", unit="USD"),
 )
 HOW_KINDS: Final = (
     "Each bar is what the ledger posted in an interval: earnings above zero, costs below, and the profit as a line. A "

@@ -26,7 +26,7 @@ COLUMNS: Final = (
     TableColumn(key="ticks", label="Ticks", look="number desk", hint="Ticks in which both ran side by side."),
     *(
         TableColumn(
-            key=field, label=label, look="number desk" if field == "vs_static_breakeven" else "number", hint="USD."
+            key=field, label=label, look="number desk" if field == "vs_static_breakeven" else "number", unit="USD"
         )
         for field, label, _ in POLICIES
     ),

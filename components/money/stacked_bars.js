@@ -2,6 +2,7 @@
 // without a value are not drawn, nor named in the legend below, which is drawn here because the values decide it.
 import { ref } from "vue";
 import { onChange } from "mara";
+import { measureOf } from "mara/preferences.js";
 import { placeOf } from "mara/plot/course.js";
 import { usePlot } from "mara/plot/chart.js";
 import { colour, download, downloadPicture, layoutOf, paint, tableOf } from "mara/plot/paint.js";
@@ -41,25 +42,27 @@ export default {
     let drawnBy = null;
 
     function barOf(one) {
-      const hovertemplate = `%{y:,.0f} ${props.unit}`;
+      const hovertemplate = `%{y:,.0f} ${measureOf(props.unit).unit}`;
       return { type: "bar", name: one.name, x: [], y: [], xperiodalignment: "middle", marker: markerOf(one), hovertemplate };
     }
 
     function totalOf() {
       const line = { color: colour("--ink"), width: 1.5 };
       const look = { mode: "lines+markers", line, marker: { color: line.color, size: 4 }, xperiodalignment: "middle" };
-      return { type: "scatter", name: "Profit", x: [], y: [], ...look, hovertemplate: `%{y:,.0f} ${props.unit}` };
+      return { type: "scatter", name: "Profit", x: [], y: [], ...look, hovertemplate: `%{y:,.0f} ${measureOf(props.unit).unit}` };
     }
 
     function draw(plotly, chart, all) {
       const points = Object.entries(all).sort(([one], [other]) => one - other);
       const places = points.map(([at]) => Number(at));
       const x = places.map((at) => placeOf(at));
-      const y = props.series.map(({ key }) => points.map(([, point]) => point[key] ?? null));
+      const { of } = measureOf(props.unit);
+      const course = (key) => points.map(([, point]) => (typeof point[key] === "number" ? of(point[key]) : null));
+      const y = props.series.map(({ key }) => course(key));
       const visible = y.map((values) => values.some((value) => value));
       used.value = props.series.filter((_, place) => visible[place]);
       if (props.mode === "relative") {
-        y.push(points.map(([, point]) => point.total ?? null));
+        y.push(course("total"));
         visible.push(true);
       }
       const stepS = stepOf(places);

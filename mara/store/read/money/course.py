@@ -20,7 +20,8 @@ STEPS_MINUTES: Final = (5, 15, 60, 180, 360, 1_440, 10_080)
 def money_breakdown(read_model: ReadModel, from_: datetime | None = None, to: datetime | None = None) -> MoneyBreakdown:
     """Sum each money line by site and by interval of time.
 
-    The range is ``[from_, to)``; None is no bound. Intervals begin at multiples of their length since 1970, so that they stay where they are as time goes on.
+    The range is ``[from_, to)``; None is no bound. Intervals begin at multiples of their length since 1970, so that
+    they stay where they are as time goes on.
 
     Raises:
         CommandError: a time has no time zone.
