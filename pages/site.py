@@ -13,7 +13,7 @@ from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import address, element
 from components.shared.view_model import Channel, ViewModel
-from components.site.ledger_search import ledger_search
+from components.site.ledger_search import WHOLE_FLEET, ledger_search
 from components.site.site_lines import (
     forecast_channel,
     load_now,
@@ -158,8 +158,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
         with frame(platform, publisher, picture["cells"]), _draw(picture, site_id, shown, refusal):
             if snapshot is not None and known is not None:
                 ledger_search(
-                    site_id=site_id,
-                    site_name=known.name,
+                    sites=((site_id, known.name), WHOLE_FLEET),
                     today=snapshot.at.date(),
                     search=platform.archive.daily_ledgers,
                     csv_path=paths.LEDGER_CSV,
