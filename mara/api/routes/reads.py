@@ -18,7 +18,15 @@ from mara.api.security.authenticator import identity_in, is_still_known
 from mara.api.tables.site_table import sites_csv, sites_csv_name
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OptimizationSnapshot, OrderRow
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    ExclusionAhead,
+    Ledger,
+    Optimization,
+    OptimizationSnapshot,
+    OrderRow,
+)
 from mara.core.live_source import SourceSnapshot
 from mara.core.plan_ahead import PlanAhead
 from mara.core.snapshot import InventorySnapshot, SiteSnapshot, Snapshot
@@ -202,6 +210,11 @@ def _add_orders(router: APIRouter, platform: PlatformApi) -> None:
         if not contract_id.isprintable():  # no contract has such an id, and PostgreSQL takes no NUL
             raise NotThereError(f"no contract {contract_id!r} was ever booked: GET /api/commitments names them")
         return await or_not_there(platform.archive.contract(contract_id))
+
+    @router.get("/exclusions")
+    async def exclusions() -> tuple[ExclusionAhead, ...]:
+        """List announcements of ticks to come that will not count, by their begin."""
+        return await or_not_there(platform.archive.exclusions_ahead())
 
     @router.get("/orders")
     async def orders(
