@@ -257,6 +257,15 @@ class ExclusionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionAhead:
+    """Announcement about ticks to come of a live contract, or of all of them."""
+
+    contract_id: str
+    """Contract that it is about; empty for all."""
+    row: ExclusionRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContractLife:
     """History of a contract: its windows, the state of each tick, and its exclusions."""
 

@@ -21,6 +21,7 @@ from mara.core.history import (
     ContractRow,
     Decision,
     EvidenceTick,
+    ExclusionAhead,
     GuessError,
     Ledger,
     LedgerSum,
@@ -196,6 +197,10 @@ class RunArchive:
     async def contract(self, contract_id: str) -> ContractLife:
         """Read a contract's whole life so far."""
         return await self._ask(promises.contract, contract_id)
+
+    async def exclusions_ahead(self) -> tuple[ExclusionAhead, ...]:
+        """List announcements of ticks to come that will not count."""
+        return await self._ask(promises.exclusions_ahead)
 
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
         """List the judged ticks of a contract, oldest first."""

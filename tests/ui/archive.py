@@ -13,6 +13,8 @@ from mara.core.history import (
     ContractRow,
     Decision,
     EvidenceTick,
+    ExclusionAhead,
+    ExclusionRow,
     GuessError,
     Ledger,
     LedgerSum,
@@ -47,6 +49,29 @@ class FakeCourse:
     points: list[FakeMoment]
 
 
+def maintenance_ahead() -> tuple[ExclusionAhead, ...]:
+    """Three hours of maintenance at Oslo on the fifth day, and a customer's order before."""
+    there = [contract.id for contract in snapshot_at().contracts if contract.site_id == "oslo"]
+    begins = START + timedelta(days=4, hours=14)
+
+    def row(reason: str, begins: datetime, hours: int) -> ExclusionRow:
+        return ExclusionRow(
+            announced_at=START,
+            starts_at=begins,
+            ends_at=begins + timedelta(hours=hours),
+            is_fleet_wide=False,
+            reason=reason,
+            author="ada",
+        )
+
+    pump = row("maintenance: pump", begins, 3)
+    order = row("customer order: test", begins - timedelta(days=1), 1)
+    return (
+        ExclusionAhead(contract_id=there[0], row=order),
+        *(ExclusionAhead(contract_id=contract_id, row=pump) for contract_id in there),
+    )
+
+
 class FakeArchive:
     """An archive that records queries; with `is_broken` it refuses every query."""
 
@@ -55,6 +80,7 @@ class FakeArchive:
         self.asked: list[str] = []
         self.is_broken = False
         self.past_alerts: tuple[Alert, ...] = ()
+        self.announced = maintenance_ahead()
 
     async def history(
         self,
@@ -70,6 +96,10 @@ class FakeArchive:
     async def guesses(self, hour: int) -> tuple[GuessError, ...]:
         self._ask(f"guesses {hour}")
         return ()
+
+    async def exclusions_ahead(self) -> tuple[ExclusionAhead, ...]:
+        self._ask("exclusions_ahead")
+        return self.announced
 
     async def alerts(
         self, from_: datetime | None = None, to: datetime | None = None, limit: int = 1_000

@@ -22,6 +22,7 @@ from mara.core.fleet import site_index
 from mara.core.history import (
     ContractLife,
     ContractRow,
+    ExclusionAhead,
     GuessError,
     Ledger,
     Optimization,
@@ -239,6 +240,11 @@ def _add_orders(router: APIRouter, platform: PlatformApi) -> None:
         if not contract_id.isprintable():  # no contract has such an id, and PostgreSQL takes no NUL
             raise NotThereError(f"no contract {contract_id!r} was ever booked: GET /api/commitments names them")
         return await or_not_there(platform.archive.contract(contract_id))
+
+    @router.get("/exclusions")
+    async def exclusions() -> tuple[ExclusionAhead, ...]:
+        """List announcements of ticks to come that will not count, by their begin."""
+        return await or_not_there(platform.archive.exclusions_ahead())
 
     @router.get("/orders")
     async def orders(
