@@ -16,7 +16,6 @@ import numpy as np
 from mara.core.contract import UNPLACED
 from mara.core.fleet import MINER_COUNT, MINERS, WORKLOAD_KEYS
 from mara.core.plan import Plan, known_gap_share
-from mara.core.snapshot_builder import running_mw
 from mara.core.step import Step
 from mara.core.units import SECONDS_PER_MINUTE, TOLERANCE_MW
 from mara.core.world import RunConfig
@@ -132,7 +131,7 @@ def document_of(
 
 def _sites(step: Step, config: RunConfig, modes: Mapping[str, Mode]) -> tuple[SiteTarget, ...]:
     allocation, fleet = step.allocation, config.fleet
-    running = running_mw(step)
+    running = step.allocation.running_mw
     orders = _orders(config)
     off_mw = step.conditions.available_mw[:, MINERS] - allocation.miners_mw
     held: dict[int, list[ContractTarget]] = {}

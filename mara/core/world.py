@@ -8,7 +8,7 @@ import numpy as np
 
 from mara.core.arrays import LATER, Floats, Ints, sealed
 from mara.core.climate import derate_share, pue_of
-from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
+from mara.core.contract import ClosedWindow, ContractBook, ContractRequest, Exclusion, SlaAccounts, book_of
 from mara.core.day import Day
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
 from mara.core.market import (
@@ -18,10 +18,11 @@ from mara.core.market import (
     merchant_value_usd_per_mwh,
     mining_value_usd_per_mwh,
 )
+from mara.core.metering import Metering, up_share
 from mara.core.position import DayAheadOrders
 from mara.core.power_calendar import adder_usd_per_mwh
 from mara.core.power_signals import PowerForecast, PowerObservation
-from mara.core.power_state import PowerState, first_power_state
+from mara.core.power_state import PowerAllocation, PowerState, first_power_state
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG, SECONDS_PER_HOUR
 
@@ -59,6 +60,7 @@ class Observation:
         day_ahead_usd_per_mwh: price that an auction set for this tick on the day before (S,), NaN at sites without;
             None where no site has one.
         power: the power system beside its price; None where the fleet has no power terms.
+        metering: what meters of real sites tell when the tick begins; None where every site is simulated.
     """
 
     tick: int
@@ -76,6 +78,7 @@ class Observation:
     stale_sources: tuple[str, ...] = ()
     day_ahead_usd_per_mwh: Floats | None = None
     power: PowerObservation | None = None
+    metering: Metering | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -221,39 +224,6 @@ def unchanging(seen: Observation, hours: int) -> Forecast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusion:
-    """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
-
-    An empty `contract_id` means all contracts.
-    """
-
-    contract_id: str
-    from_tick: int
-    to_tick: int
-    reason: str
-    author: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedWindow:
-    """Measurement window that has ended, and the credit it owes.
-
-    The credit is posted in the tick after its end.
-    """
-
-    contract_id: str
-    tier: Tier
-    site: int
-    window_start_tick: int
-    window_end_tick: int
-    good_ticks: int
-    bad_ticks: int
-    excluded_ticks: int
-    charge_micro_usd: int
-    credit_micro_usd: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gains:
     """Counterfactual gains since the run began; negative is a loss.
 
@@ -265,6 +235,26 @@ class Gains:
     interaction_micro_usd: int = 0
     carbon_avoided_g: int = 0
     day_ahead_micro_usd: int = field(default=0, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnreadTick:
+    """A tick that was settled as planned, whose meters are read when the next begins.
+
+    Attributes:
+        observation: of the tick, without requests.
+        drawn_mw: power taken from the grid connection as planned (S,).
+        set_mw: load that machines were set to, by workload; of miners the least of this tick and the one before, as
+            they need time to start (S, K).
+        flexibility, power: batteries and products of the tick, and what the power terms remembered before it; None
+            without such terms.
+    """
+
+    observation: Observation
+    drawn_mw: Floats
+    set_mw: Floats
+    flexibility: PowerAllocation | None = None
+    power: PowerState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -282,6 +272,7 @@ class World:
         cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
         day_ahead: orders in day-ahead auctions for hours to come; None for none.
         power: what the fleet's power terms remember; None without any.
+        unread: the last tick, where meters are still to be read; None where every site was simulated.
     """
 
     tick: int
@@ -301,6 +292,7 @@ class World:
     day: Day = field(default_factory=Day)
     day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
     power: PowerState | None = field(default=None, metadata=LATER)
+    unread: UnreadTick | None = field(default=None, metadata=LATER)
 
 
 def first_world(config: RunConfig) -> World:
@@ -339,6 +331,7 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
         observation.dry_bulb_c.tobytes(),
         observation.wet_bulb_c.tobytes(),
         observation.availability_share.tobytes(),
+        observation.metering.is_down.tobytes() if observation.metering is not None else b"",
         fleet,
     )
     carbon = observation.carbon_intensity_g_per_kwh * (terms.carbon_price_usd_per_t / G_PER_KG)
@@ -367,7 +360,7 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
 
 
 @lru_cache(maxsize=8)
-def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, ...]:
+def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, down: bytes, fleet: Fleet) -> tuple[Floats, ...]:
     """Compute what weather and outages leave of a fleet's machines.
 
     Returns PUE and available machines (S, K), available racks and room for contracts (S,) [MW]. The arguments are bytes
@@ -375,7 +368,8 @@ def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, fleet: Flee
     """
     dry_bulb_c = np.frombuffer(dry_bulb)
     pue = pue_of(dry_bulb_c, np.frombuffer(wet_bulb), fleet)
-    available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
+    is_down = np.frombuffer(down, dtype=np.bool_).reshape(fleet.nameplate_mw.shape) if down else None
+    available = fleet.nameplate_mw * up_share(np.frombuffer(availability), is_down, fleet)
     derate = derate_share(dry_bulb_c)
     if derate is not None:
         available *= derate

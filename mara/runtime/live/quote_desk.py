@@ -273,7 +273,7 @@ class QuoteDesk:
             seen, ahead = engine.feed.observe(tick), engine.feed.forecast(tick, engine.horizon_hours)
         except FeedError as error:
             raise CommandError(f"no price without a forecast ({error}): ask again when the feed answers") from error
-        seen = observed(seen, now.world)
+        seen = observed(seen, now.world, engine.config.fleet)
         return problem_of(engine.config, now.world, seen, ahead), now
 
     def _still_holds(self, quote: Quote) -> bool:
@@ -288,7 +288,7 @@ class QuoteDesk:
 
     def _grounds(self, now: CurrentState) -> _Grounds:
         try:
-            seen = observed(self._engine.feed.observe(now.world.tick), now.world)
+            seen = observed(self._engine.feed.observe(now.world.tick), now.world, self._engine.config.fleet)
         except FeedError as error:
             raise CommandError(f"no look without an observation ({error}): ask again when the feed answers") from error
         bookings = tuple(command.request.id for command in now.waiting if isinstance(command, Book))

@@ -79,7 +79,7 @@ class TickEngine:
 
     def problem(self, reading: FeedReading) -> Problem:
         """Build the problem of the present tick."""
-        seen = observed(reading.observation, self.world)
+        seen = observed(reading.observation, self.world, self.config.fleet)
         return problem_of(self.config, self.world, seen, reading.forecast)
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:

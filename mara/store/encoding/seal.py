@@ -41,6 +41,9 @@ CODES: Final = {
     "checkpoints": 16,
     "rules_in_force": 17,
     "orders": 18,
+    "meters": 19,
+    "alert_log": 20,
+    "signal_log": 21,
 }
 """Codes of tables within a seal; a code is never reused for another table."""
 _OLDER_CODE: Final = 128
