@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from mara.core.dispatch_document import document_of
+from mara.core.dispatch_document import DispatchDocument, document_of
 from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import forecast_snapshot
@@ -12,8 +13,9 @@ from mara.runtime.clock import Clock
 from mara.runtime.live.planner import Planner
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.published_state import StatePublisher
-from mara.runtime.replay_check import last_shown, notes_of
+from mara.runtime.replay_check import last_result, notes_of
 from mara.runtime.signals.desk import SignalsDesk
+from mara.runtime.signals.documents import plan_behind
 from mara.runtime.tick.engine import TickEngine, TickResult
 from mara.store.store import Store
 
@@ -27,6 +29,14 @@ MOST_SHOWN: Final = 50
 
 So many, that nobody misses one who looks less often than ticks come.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecalledTick:
+    """The last stored tick, as it is shown again after a start."""
+
+    snapshot: Snapshot
+    document: DispatchDocument
 
 
 class Display:
@@ -59,7 +69,7 @@ class Display:
         self._recent = RecentEvents()
         self._daily_log = DailyLog(engine.config.grid)
 
-    def recall(self, store: Store) -> Snapshot | None:
+    def recall(self, store: Store) -> RecalledTick | None:
         """Recompute the last stored tick and read the events before it.
 
         In any thread, while nothing else is asked.
@@ -68,7 +78,22 @@ class Display:
             StoreError: it cannot be read.
         """
         self._recent.extend(store.recent_events(MOST_SHOWN))
-        return last_shown(store, self._engine, self._events(self._engine.world.tick - 1))
+        result = last_result(store, self._engine)
+        if result is None:
+            return None
+        plan = plan_behind(store.read_model, result.step)
+        return RecalledTick(
+            snapshot=self._engine.shown(result, self._events(result.step.tick), self._run_id),
+            document=document_of(result.step, plan, self._engine.config, self._run_id),
+        )
+
+    def show_again(self, last: RecalledTick) -> None:
+        """Publish a recalled tick, with modes and telemetry beside it where there are any."""
+        if not self._signals.is_used:
+            self._publisher.publish(last.snapshot)
+            return
+        document = self._signals.with_modes(last.document)
+        self._publisher.publish(self._signals.beside(last.snapshot, document), dispatch=document)
 
     def restart(self, engine: TickEngine, planner: Planner) -> None:
         """Show another engine from now on, and note that the run moved to its tick.

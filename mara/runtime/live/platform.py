@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Receipt
-from mara.core.dispatch_document import DispatchDocument, Mode
+from mara.core.dispatch_document import Mode
 from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
-from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock
@@ -27,7 +27,7 @@ from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
 from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.runtime.run_archive import RunArchive
-from mara.runtime.signals.desk import SignalsDesk, with_modes
+from mara.runtime.signals.desk import SignalsDesk
 from mara.runtime.signals.executor_desk import ExecutorDesk, ExecutorSetup
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest
@@ -250,16 +250,17 @@ class Platform:
         last = await asyncio.to_thread(display.recall, store)
         await self.orders.open(store, engine.config, run.loop.position)
         await run.desk.open()
-        await self.signals.open(store, engine.config)
+        await self.signals.open(store, engine.config, engine.feed.name, engine.world.tick)
+        engine.meters = self.signals.metered
         self._closing.callback(self.signals.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
-        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=last)
+        shown = None if last is None else last.snapshot
+        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=shown)
         self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)
-        document = await self._signalled(last)
         if not self._is_wanted:
             return
         self._run = run
@@ -267,21 +268,13 @@ class Platform:
         self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
         self.publisher.set_world(engine.feed.name)
-        if last is not None and document is not None:
-            self._sent_tick = document.tick  # outlets had it when it was new
-            self.publisher.publish(self.signals.beside(last, document), dispatch=document)
-        elif last is not None:
-            self.publisher.publish(last)
+        if last is not None:
+            self._sent_tick = last.document.tick  # outlets had it when it was new
+            display.show_again(last)
         self._watchdog.start()
         log.info("run opened", extra={"run": run_id})
         task = asyncio.create_task(run.supervisor.run(), name="mara-loop")
         self._closing.push_async_callback(_cancelled, task)
-
-    async def _signalled(self, last: Snapshot | None) -> DispatchDocument | None:
-        """Make the last document again, where modes or telemetry stand beside it."""
-        if last is None or not self.signals.is_used:
-            return None
-        return with_modes(await self.archive.dispatch(), self.signals.modes)
 
     def _run_of(self, store: Store, engine: TickEngine, planner: Planner, display: Display) -> _LiveRun:
         loop = LiveLoop(

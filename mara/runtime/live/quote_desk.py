@@ -273,7 +273,7 @@ class QuoteDesk:
             seen, ahead = engine.feed.observe(tick), engine.feed.forecast(tick, engine.horizon_hours)
         except FeedError as error:
             raise CommandError(f"no price without a forecast ({error}): ask again when the feed answers") from error
-        seen = observed(seen, now.world, engine.config.fleet)
+        seen = observed(engine.metered(seen, now.world), now.world, engine.config.fleet)
         return problem_of(engine.config, now.world, seen, ahead), now
 
     def _still_holds(self, quote: Quote) -> bool:
@@ -288,9 +288,10 @@ class QuoteDesk:
 
     def _grounds(self, now: CurrentState) -> _Grounds:
         try:
-            seen = observed(self._engine.feed.observe(now.world.tick), now.world, self._engine.config.fleet)
+            seen = self._engine.metered(self._engine.feed.observe(now.world.tick), now.world)
         except FeedError as error:
             raise CommandError(f"no look without an observation ({error}): ask again when the feed answers") from error
+        seen = observed(seen, now.world, self._engine.config.fleet)
         bookings = tuple(command.request.id for command in now.waiting if isinstance(command, Book))
         return now.world.book_changes_count, seen.availability_share.tobytes(), bookings
 

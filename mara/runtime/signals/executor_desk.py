@@ -19,7 +19,7 @@ from mara.core.world import RunConfig
 from mara.errors import MaraError, StoreError
 from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
-from mara.runtime.signals.desk import MARA, SignalsDesk
+from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk
 from mara.signals.executors.driver import RELEASE, WRITE, Driver
 from mara.signals.executors.hold import HoldFile, releases_in
 from mara.signals.executors.registry import executor_of, specs_in
@@ -32,8 +32,6 @@ BEATS_A_LEASE: Final = 4
 CLOSE_S: Final = 10.0
 """Longest wait for the watchdog's end."""
 WATCHDOG: Final = "mara.runtime.signals.watchdog_process"
-REAL_WORLD: Final = "live"
-"""World whose plans may reach devices; drawn and past prices command nobody."""
 REAL_TIME: Final = 1.0
 """Speed at which a plan may reach devices: a second of the run is a second."""
 
