@@ -66,6 +66,8 @@ class SiteTarget:
         site_limit_mw: most site power that the plan leaves to the site. None is no limit, 0 is nothing at all.
         reserve_mw: rack power that is held free for the Premium of a failing site.
         reasons: sentences that say why the site does not run all it could.
+        is_urgent: the limit is to be reached at once, whatever the pace of writes: a call, or an order that overtook
+            the tick.
     """
 
     site_id: str
@@ -76,6 +78,7 @@ class SiteTarget:
     contracts: tuple[ContractTarget, ...]
     reserve_mw: float
     reasons: tuple[str, ...]
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,7 @@ class PlanOrigin:
 class DispatchDocument:
     """Targets of a fleet in ``[valid_from, valid_to)``.
 
-    `mode` is the strongest of its sites.
+    `mode` is the strongest of its sites. `revision` counts the orders that overtook the tick since it was settled.
     """
 
     schema: str
@@ -104,6 +107,12 @@ class DispatchDocument:
     mode: Mode
     plan: PlanOrigin
     sites: tuple[SiteTarget, ...]
+    revision: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Tick and revision, by which a newer document is told from an older one."""
+        return self.tick, self.revision
 
 
 def document_of(
@@ -145,14 +154,26 @@ def _sites(step: Step, config: RunConfig, modes: Mapping[str, Mode]) -> tuple[Si
             site_id=site_id,
             mode=modes.get(site_id, MODES[0]),
             site_power_mw=float(allocation.site_power_mw[s]),
-            site_limit_mw=float(allocation.site_power_mw[s]) if (off_mw[s] > TOLERANCE_MW).any() else None,
+            site_limit_mw=_limit_mw(step, off_mw, s),
             groups=_groups(step, config, running, orders, s),
             contracts=tuple(held.get(s, ())),
             reserve_mw=float(allocation.reserve_mw[s]),
             reasons=_reasons(step, off_mw, s),
+            is_urgent=allocation.power is not None and bool((allocation.power.called_mw[:, s] > 0.0).any()),
         )
         for s, site_id in enumerate(fleet.site_ids)
     )
+
+
+def _is_ordered_down(step: Step, s: int) -> bool:
+    return bool(step.world.outage_until_tick[s] > step.tick)
+
+
+def _limit_mw(step: Step, off_mw: np.ndarray, s: int) -> float | None:
+    """Most power that the plan leaves to a site; a site that an operator took down must not be started."""
+    if _is_ordered_down(step, s):
+        return 0.0
+    return float(step.allocation.site_power_mw[s]) if (off_mw[s] > TOLERANCE_MW).any() else None
 
 
 def _orders(config: RunConfig) -> list[int]:
@@ -192,6 +213,8 @@ def _earliest_start(step: Step, config: RunConfig, s: int, k: int) -> datetime |
 
 def _reasons(step: Step, off_mw: np.ndarray, s: int) -> tuple[str, ...]:
     """Say why a site runs less than it could, and where dispatch left the plan."""
+    if _is_ordered_down(step, s):
+        return ("down: an operator took it down, until it is released",)
     if step.observation.availability_share[s] == 0.0:
         return ("down: none of its machines is available",)
     price = float(step.observation.energy_price_usd_per_mwh[s])

@@ -106,6 +106,14 @@ class MeteredSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisarmedSite:
+    """A site that was taken back from acting by no person, and why."""
+
+    site_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorStatus:
     """State of the program that writes to the devices of a site.
 

@@ -10,6 +10,7 @@ from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import forecast_snapshot
 from mara.runtime.clock import Clock
+from mara.runtime.live.commands import EmergencyDesk
 from mara.runtime.live.planner import Planner
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.published_state import StatePublisher
@@ -56,6 +57,8 @@ class Display:
         publisher: StatePublisher,
         clock: Clock,
         signals: SignalsDesk,
+        *,
+        emergency: EmergencyDesk,
     ) -> None:
         self.notes: tuple[Event, ...] = ()
         self._engine = engine
@@ -64,6 +67,7 @@ class Display:
         self._publisher = publisher
         self._clock = clock
         self._signals = signals
+        self._emergency = emergency
         self._published_s = float("-inf")
         self._unshown: TickResult | None = None
         self._recent = RecentEvents()
@@ -92,7 +96,7 @@ class Display:
         if not self._signals.is_used:
             self._publisher.publish(last.snapshot)
             return
-        document = self._signals.with_modes(last.document)
+        document = self._emergency.over(self._signals.with_modes(last.document))
         self._publisher.publish(self._signals.beside(last.snapshot, document), dispatch=document)
 
     def restart(self, engine: TickEngine, planner: Planner) -> None:
@@ -131,6 +135,7 @@ class Display:
         behind = self._planner.forecast_behind(result.plan)
         forecast = forecast_snapshot(behind, config) if behind is not None else None
         document = document_of(result.step, result.plan, config, self._run_id, self._signals.modes)
+        document = self._emergency.over(document)
         self._publisher.publish(self._signals.beside(snapshot, document), forecast, document)
 
     def _events(self, tick: int) -> tuple[Event, ...]:

@@ -10,11 +10,13 @@ from typing import Protocol
 from mara.core.commands import Cancel, Command, Receipt
 from mara.core.dispatch_document import Mode
 from mara.core.live_source import SourceSnapshot
+from mara.core.metering import ExecutorStatus
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock
+from mara.runtime.live.commands import EmergencyDesk, EmergencyReceipt
 from mara.runtime.live.display import Display
 from mara.runtime.live.loop import LiveLoop
 from mara.runtime.live.pace import Pace
@@ -93,16 +95,17 @@ class Platform:
         self.archive = RunArchive()
         self.metrics = EngineMetrics()
         self.orders = OrderBook(publisher)
-        self.executors = ExecutorDesk(executors, publisher, clock)
+        self.executors = ExecutorDesk(executors, publisher, clock, on_followed=self._followed)
         self.signals = SignalsDesk(
             publisher, clock, why_not_armed=self.executors.why_not, on_mode=self.executors.on_mode
         )
+        self.emergency = EmergencyDesk(publisher, clock, self.signals, self.orders)
         self.alerts = AlertDesk(publisher, targets)
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
         self._outlets = outlets or Mailboxes()
-        self._sent_tick = -1
+        self._sent = (-1, 0)
         publisher.follow(self._send_dispatch)
         publisher.follow(self.executors.on_state)
         self._clock = clock
@@ -212,6 +215,14 @@ class Platform:
         """Put a site in a mode, and return the one before. See `SignalsDesk.set_mode`."""
         return await self.signals.set_mode(site_name, mode, reason)
 
+    async def stop_site(self, site_name: str, reason: str) -> EmergencyReceipt:
+        """Have a site draw nothing from now on. See `EmergencyDesk.stop`."""
+        return await self.emergency.stop(site_name, reason)
+
+    async def release_site(self, site_name: str, reason: str) -> EmergencyReceipt:
+        """Let a stopped site follow the plan again. See `EmergencyDesk.release`."""
+        return await self.emergency.release(site_name, reason)
+
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """Read the fleet's revenue, cost and profit over the last simulated hours."""
         if self._run is None:
@@ -244,7 +255,7 @@ class Platform:
         self._closing.callback(self.archive.close)
         if self.advisor is not None:
             self._closing.push_async_callback(asyncio.to_thread, self.advisor.close)
-        display = Display(engine, planner, run_id, self.publisher, self._clock, self.signals)
+        display = Display(engine, planner, run_id, self.publisher, self._clock, self.signals, emergency=self.emergency)
         run = self._run_of(store, engine, planner, display)
         self._closing.callback(run.loop.close)
         last = await asyncio.to_thread(display.recall, store)
@@ -255,6 +266,8 @@ class Platform:
         self._closing.callback(self.signals.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
+        self.emergency.open(engine.config)
+        self._closing.push_async_callback(self.emergency.close)
         shown = None if last is None else last.snapshot
         await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=shown)
         self._closing.push_async_callback(self.alerts.close)
@@ -269,7 +282,7 @@ class Platform:
         self.publisher.set_speed(self._pace.speed_factor)
         self.publisher.set_world(engine.feed.name)
         if last is not None:
-            self._sent_tick = last.document.tick  # outlets had it when it was new
+            self._sent = last.document.key  # outlets had it when it was new
             display.show_again(last)
         self._watchdog.start()
         log.info("run opened", extra={"run": run_id})
@@ -307,9 +320,12 @@ class Platform:
     def _send_dispatch(self, current: PublishedState) -> None:
         """Hand each new dispatch document to the outlets, which never wait."""
         document = current.dispatch
-        if document is not None and document.tick != self._sent_tick:
-            self._sent_tick = document.tick
+        if document is not None and document.key != self._sent:
+            self._sent = document.key
             self._outlets.put(document)
+
+    def _followed(self, site_id: str, limit_mw: float | None, status: ExecutorStatus) -> None:
+        self.emergency.on_followed(site_id, limit_mw, status)
 
     async def _close_store(self, store: Store) -> None:
         await asyncio.to_thread(store.close)

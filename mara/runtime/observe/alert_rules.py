@@ -35,7 +35,7 @@ MOST_OVERDUE_S: Final = 5.0
 LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 """Free space below which there is time left to make more."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-_OF_ENGINE: Final = frozenset({"state", "late", "disk"})
+_OF_ENGINE: Final = frozenset({"state", "late", "disk", "disarmed", "override", "slow"})
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -67,7 +67,7 @@ class _Seen:
         if contract.bad_ticks < self.bad_ticks:  # a new measurement window
             self.unplanned.clear()
             self.unplanned_ticks = self.bad_ticks = 0
-        if contract.is_stranded:
+        if contract.is_stranded or contract.is_missed:
             self.unplanned_ticks += contract.bad_ticks - self.bad_ticks
         self.bad_ticks = contract.bad_ticks
         self.unplanned.append((tick, self.unplanned_ticks))
@@ -164,6 +164,26 @@ def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
         yield Trouble(kind="disk", severity=severity, subject="disk", text=text)
 
 
+def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
+    """Find sites that were disarmed by no person, and devices that somebody else has set."""
+    for site in current.disarmed:
+        text = f"{site.site_id} was disarmed: {site.reason}"
+        yield Trouble(kind="disarmed", severity=CRITICAL, subject=site.site_id, text=text)
+    for status in current.executors:
+        if status.state == "override":
+            text = f"{status.site_id}: {status.message}"
+            yield Trouble(kind="override", severity=CRITICAL, subject=status.site_id, text=text)
+
+
+def _responses(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
+    """Find orders that could not wait, and that were not read back in their time."""
+    for response in current.responses:
+        if response.is_late:
+            took = "not read back" if response.read_back_s is None else f"read back after {response.read_back_s:.1f} s"
+            text = f"{response.site_id}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
+            yield Trouble(kind="slow", severity=CRITICAL, subject=response.site_id, text=text)
+
+
 def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find Premium contracts that have missed their target or are close to it."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
@@ -189,8 +209,26 @@ def _sites(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
         yield Trouble(kind="sites", severity=CRITICAL, subject="fleet", text=text)
     for site in down:
         ordered = ", as an operator ordered" if site.outage_ends_tick else ""
-        text = f"{site.name} is down{ordered}: none of its machines is available"
-        yield Trouble(kind="site", severity=WARNING, subject=site.id, text=text)
+        shown = ", as its meter shows" if site.standing_still and not ordered else ""
+        text = f"{site.name} is down{ordered}{shown}: none of its machines is available"
+        at_risk_usd = _at_risk_usd(site.id, snapshot) if shown else None
+        yield Trouble(kind="site", severity=WARNING, subject=site.id, text=text, at_risk_usd=at_risk_usd)
+
+
+def _still(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
+    """Find machines that stand still as far as meters say, where the rest of their site runs."""
+    for site in snapshot.sites:
+        if site.standing_still and site.status != "down":
+            text = f"{site.name}: {', '.join(site.standing_still)} stand still, though set to run, as its meter shows"
+            yield Trouble(
+                kind="still", severity=WARNING, subject=site.id, text=text, at_risk_usd=_at_risk_usd(site.id, snapshot)
+            )
+
+
+def _at_risk_usd(site_id: str, snapshot: Snapshot) -> float | None:
+    """Credits owed, and the cost of the next bad tick, of a site's contracts without power; None without any."""
+    off = [c for c in snapshot.contracts if c.site_id == site_id and (c.is_missed or c.is_stranded)]
+    return sum(c.credit_usd + c.next_bad_tick_cost_usd for c in off) if off else None
 
 
 def _feeds(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -203,7 +241,11 @@ def _feeds(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
 def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find sites whose meters deviate from the plan or went silent."""
     for site in snapshot.sites:
-        if site.metered is None or site.mode == "advise":
+        if site.mode == "advise":
+            continue
+        if site.metered is None:
+            text = f"{site.name} is in {site.mode}, and no reading of its meter has ever come"
+            yield Trouble(kind="telemetry", severity=WARNING, subject=site.id, text=text)
             continue
         danger = (
             f"; in danger within two ticks: {', '.join(site.metered.endangered)}" if site.metered.endangered else ""
@@ -268,10 +310,17 @@ def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str)
     )
 
 
-_ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (_states, _late, _disk)
+_ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (
+    _states,
+    _late,
+    _disk,
+    _disarmed,
+    _responses,
+)
 _FLEET_RULES: Final[tuple[Callable[[Snapshot, dict[str, _Seen]], Iterator[Trouble]], ...]] = (
     _premium,
     _sites,
+    _still,
     _feeds,
     _promises,
     _metered,

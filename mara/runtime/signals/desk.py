@@ -15,7 +15,7 @@ from mara.core.arrays import sealed
 from mara.core.dispatch_document import MODES, UNARMED, DispatchDocument, Mode
 from mara.core.fleet import WORKLOAD_KEYS, Fleet, site_index
 from mara.core.meter_means import metering_of
-from mara.core.metering import Reading
+from mara.core.metering import DisarmedSite, Reading
 from mara.core.snapshot import Snapshot
 from mara.core.telemetry import metered, newest_of
 from mara.core.world import Observation, RunConfig, World
@@ -91,6 +91,7 @@ class SignalsDesk:
         self._readings: Mapping[tuple[str, str], Reading] = {}
         self._recent = RecentReadings()
         self._modes: dict[str, Mode] = {}
+        self._disarmed: dict[str, DisarmedSite] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self, store: Store, config: RunConfig, world: str = "", tick: int = 0) -> None:
@@ -183,8 +184,9 @@ class SignalsDesk:
         """
         fleet = self._opened.config.fleet
         site_id = fleet.site_ids[site_index(fleet.sites, site_name)]
-        kept = _one_line(reason)
+        kept = one_line(reason)
         if mode in UNARMED:  # a site is given back whatever the reason looks like
+            self._note_disarmed(site_id, None)
             return await self._change(site_id, mode, kept or "none given", ACTOR.get(), store_first=False)
         if not kept:
             raise CommandError(
@@ -198,6 +200,7 @@ class SignalsDesk:
         refusal = self._why_not_armed(site_id, mode)
         if refusal:
             raise CommandError(refusal)
+        self._note_disarmed(site_id, None)
         return await self._change(site_id, mode, kept, ACTOR.get(), store_first=True)
 
     async def disarm(self, site_id: str, reason: str, actor: Actor = MARA) -> None:
@@ -208,7 +211,15 @@ class SignalsDesk:
         """
         if self.mode_of(site_id) == MODES[-1]:
             log.warning("site disarmed", extra={"site": site_id, "reason": reason})
+            self._note_disarmed(site_id, DisarmedSite(site_id=site_id, reason=reason))
             await self._change(site_id, FALL_BACK, reason, actor, store_first=False)
+
+    def _note_disarmed(self, site_id: str, disarmed: DisarmedSite | None) -> None:
+        """Remember why nobody disarmed a site, until a person sets its mode."""
+        self._disarmed.pop(site_id, None)
+        if disarmed is not None:
+            self._disarmed[site_id] = disarmed
+        self._publisher.tell_disarmed(tuple(self._disarmed.values()))
 
     async def write(self, *lines: NewSignal) -> None:
         """Write lines of the signal log.
@@ -278,7 +289,7 @@ def with_modes(document: DispatchDocument, modes: Mapping[str, Mode]) -> Dispatc
     return replace(document, sites=sites, mode=max((site.mode for site in sites), key=MODES.index))
 
 
-def _one_line(reason: str) -> str:
+def one_line(reason: str) -> str:
     """Keep of a reason what every database can store and every screen can show."""
     printable = "".join(character if character.isprintable() else " " for character in reason)
     return " ".join(printable.split())[:MOST_REASON_CHARACTERS]

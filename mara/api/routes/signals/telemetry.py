@@ -71,7 +71,7 @@ def signal_routes(platform: PlatformApi) -> APIRouter:
     @router.get("/signals", responses=documented(404))
     async def signals(
         site: Named | None = None,
-        kind: Annotated[str | None, Query(pattern="^(mode|write|planned|release|override|refused)$")] = None,
+        kind: Annotated[str | None, Query(pattern="^(mode|emergency|write|planned|release|override|refused)$")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
     ) -> tuple[SignalEntry, ...]:
         """List changes of modes and writes to devices, newest first, with authors."""
