@@ -95,7 +95,8 @@ class PlanOrigin:
 class DispatchDocument:
     """Targets of a fleet in ``[valid_from, valid_to)``.
 
-    `mode` is the strongest of its sites. `revision` counts the orders that overtook the tick since it was settled.
+    `mode` is the strongest of its sites. `revision_number` counts the orders that overtook the tick since it was
+    settled.
     """
 
     schema: str
@@ -107,12 +108,12 @@ class DispatchDocument:
     mode: Mode
     plan: PlanOrigin
     sites: tuple[SiteTarget, ...]
-    revision: int = 0
+    revision_number: int = 0
 
     @property
     def key(self) -> tuple[int, int]:
         """Tick and revision, by which a newer document is told from an older one."""
-        return self.tick, self.revision
+        return self.tick, self.revision_number
 
 
 def document_of(
@@ -170,7 +171,7 @@ def _is_ordered_down(step: Step, s: int) -> bool:
 
 
 def _limit_mw(step: Step, off_mw: np.ndarray, s: int) -> float | None:
-    """Most power that the plan leaves to a site; a site that an operator took down must not be started."""
+    """Limit a site to what the plan leaves it; one that was taken down stays off."""
     if _is_ordered_down(step, s):
         return 0.0
     return float(step.allocation.site_power_mw[s]) if (off_mw[s] > TOLERANCE_MW).any() else None

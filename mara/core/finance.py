@@ -86,7 +86,7 @@ POWER_LINES: Final = (
     Line.TAKE_OR_PAY,
     Line.METER,
 )
-"""Lines of the power bill: energy, hedge, positions, supply, charges, and corrections by meters."""
+"""Lines of the power bill: energy, positions, supply, charges, corrections."""
 ENERGY_LINES: Final = [Line.SELLBACK, Line.ENERGY, Line.HEDGE, Line.DAY_AHEAD]
 """Lines of energy itself, the first part of a site's bill."""
 

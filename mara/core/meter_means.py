@@ -18,9 +18,9 @@ from mara.core.telemetry import STALE_TICKS
 from mara.core.world import RunConfig, World
 
 STILL_SHARE: Final = 0.01
-"""Share of the power of all machines up to which a meter says that they stand still."""
+"""Share of the power of all machines up to which they stand still."""
 SET_SHARE: Final = 0.05
-"""Share of it from which on machines are set to run, so that none of them running is a failure."""
+"""Share of it from which on machines are set to run."""
 
 MeterReadings = Mapping[tuple[str, str], Sequence[Reading]]
 """Newest readings of each site and group, by instant."""
@@ -66,7 +66,7 @@ def mean_over(
 
 
 def metering_of(readings: MeterReadings, is_metered: Bools, world: World, config: RunConfig) -> Metering:
-    """Sum up what meters tell when the world's next tick begins: the tick before, and what stands still."""
+    """Sum up what meters tell when the world's next tick begins."""
     span, fleet = span_of(world.tick - 1, config), config.fleet
     power_mw = np.full(fleet.site_count, np.nan)
     is_down = np.zeros((fleet.site_count, WORKLOAD_COUNT), dtype=np.bool_)
@@ -122,7 +122,7 @@ class _SiteMeters:
 
 
 def _standing_still(site: _SiteMeters, s: int, world: World, config: RunConfig) -> Bools:
-    """Find the machines of a site that stand still though set to run, or still do so (K,).
+    """Find the machines of a site that stand still though set to run (K,).
 
     Once down they stay down until a meter shows them running: a meter that is silent says nothing.
     """

@@ -1,4 +1,4 @@
-"""Settlement of the last tick by its meters: corrections of its bill, and missed promises.
+"""Settlement of the last tick by its meters: corrections, and missed promises.
 
 A tick of a metered site is settled as planned when it begins, because its meters have measured nothing yet. They are
 read when the next tick begins, which posts the difference and judges by them. Model: docs/model.md#metered-sites
@@ -53,7 +53,7 @@ class _Bill:
 
 
 def read_meters(world: World, observation: Observation, config: RunConfig) -> MeteredTick | None:
-    """Settle the last tick again by what its meters measured; None where no site was metered.
+    """Settle the last tick again by its meters; None where no site was metered.
 
     Unknown power is billed as planned, and misses every promise.
     """
@@ -80,8 +80,15 @@ def read_meters(world: World, observation: Observation, config: RunConfig) -> Me
     )
 
 
-def with_corrections(settlement: Settlement, metered: MeteredTick) -> Settlement:
+def after_meters(world: World, metered: MeteredTick | None) -> World:
+    """Return a world whose power terms remember the last tick as it was metered."""
+    return world if metered is None else replace(world, power=metered.power)
+
+
+def with_corrections(settlement: Settlement, metered: MeteredTick | None) -> Settlement:
     """Post what the meters of the last tick correct, beside what this tick settles."""
+    if metered is None:
+        return settlement
     lines, energy = settlement.lines_micro_usd.copy(), settlement.energy_wh.copy()
     lines[:, Line.METER] += metered.power_micro_usd
     lines[:, Line.CARBON] += metered.carbon_micro_usd
@@ -97,7 +104,7 @@ def with_corrections(settlement: Settlement, metered: MeteredTick) -> Settlement
 
 
 def unread_after(allocation: Allocation, world: World, observation: Observation) -> UnreadTick | None:
-    """Keep what the next tick needs to settle this one by its meters; None where none is metered."""
+    """Keep what the next tick needs to settle this one; None where none is metered."""
     if observation.metering is None or not observation.metering.is_metered.any():
         return None
     set_mw = allocation.running_mw
@@ -131,7 +138,7 @@ def _bill(drawn_mw: Floats, seen: Observation, conditions: Conditions, config: R
 def _power_terms(
     drawn_mw: Floats, energy_micro_usd: Ints, unread: UnreadTick, after: PowerState | None, config: RunConfig
 ) -> tuple[Ints, PowerState | None]:
-    """Settle the power terms of the tick again; returns the difference (S,) and their state.
+    """Settle the power terms of the tick again; return the difference and their state.
 
     Args:
         energy_micro_usd: correction of energy itself, the first part of the bill (S,).

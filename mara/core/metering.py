@@ -1,4 +1,4 @@
-"""Records of meters: a reading, all that meters tell of a tick, a site beside its plan."""
+"""Records of meters: a reading, their sum in a tick, a site beside its plan."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,13 +25,13 @@ def tolerance_mw(planned_mw: float) -> float:
 
 
 def covers(metered_mw: float, needed_mw: float) -> bool:
-    """Say whether metered power suffices for a need, as far as meters are exact; NaN does not."""
+    """Say whether metered power suffices for a need; unknown power, NaN, does not."""
     return metered_mw + tolerance_mw(needed_mw) >= needed_mw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Metering:
-    """What the meters of real sites tell when a tick begins; an input of the tick.
+    """Sum of what meters of real sites tell when a tick begins; an input of the tick.
 
     Attributes:
         is_metered: sites whose bill and promises of this tick follow their meters, once these are read (S,).
@@ -66,7 +66,7 @@ class Reading:
 
 
 def up_share(availability_share: Floats, is_down: Bools | None, fleet: Fleet) -> Floats:
-    """Share of the machines of each kind that can run (S, K), or of all kinds alike (S, 1).
+    """Share of the machines that can run, by kind (S, K) or of all alike (S, 1).
 
     Availability is that of a whole site: where meters show kinds of machines standing still, the others are up.
     """
@@ -78,7 +78,7 @@ def up_share(availability_share: Floats, is_down: Bools | None, fleet: Fleet) ->
 
 
 def standing_share(is_down: Bools, fleet: Fleet) -> Floats:
-    """Share of each site's machines that stand still as far as meters say, by power (S,)."""
+    """Share of each site's machines that meters show standing still, by power (S,)."""
     nameplate_mw = fleet.nameplate_mw
     share = (nameplate_mw * is_down).sum(axis=1) / np.maximum(nameplate_mw.sum(axis=1), TOLERANCE_MW)
     return np.where(is_down.all(axis=1), 1.0, share)

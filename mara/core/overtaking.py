@@ -1,4 +1,4 @@
-"""Orders that overtake the tick: a site's targets are lowered at once, without a new plan.
+"""Orders that overtake the tick: a site's targets are lowered without a new plan.
 
 The next tick is settled with the order as an input; until then a document with a higher revision says what holds.
 """
@@ -50,16 +50,16 @@ class ResponseStatus:
 
 
 def overtaken(
-    document: DispatchDocument, orders: Iterable[Overtaking], issued_at: datetime, revision: int
+    document: DispatchDocument, orders: Iterable[Overtaking], issued_at: datetime, revision_number: int
 ) -> DispatchDocument:
-    """Lower a document's targets to what orders allow; targets below that stay as they are."""
+    """Lower a document's targets to what orders allow; lower ones stay as they are."""
     by_site = {order.site_id: order for order in orders}
     sites = tuple(lowered(site, by_site[site.site_id]) if site.site_id in by_site else site for site in document.sites)
-    return replace(document, sites=sites, issued_at=max(issued_at, document.issued_at), revision=revision)
+    return replace(document, sites=sites, issued_at=max(issued_at, document.issued_at), revision_number=revision_number)
 
 
 def lowered(site: SiteTarget, order: Overtaking) -> SiteTarget:
-    """Lower a site's targets to a limit: groups give up load in their order, contracts from the last."""
+    """Lower a site's targets to a limit: groups in their order, the last contracts."""
     running_mw = sum(group.power_mw for group in site.groups)
     most_mw = min(order.limit_mw, site.site_power_mw)
     per_it = site.site_power_mw / running_mw if running_mw > TOLERANCE_MW else 1.0

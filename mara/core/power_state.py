@@ -1,4 +1,4 @@
-"""State of a fleet's power terms: what runs in a tick, and what is remembered of it."""
+"""State of a fleet's power terms: a tick's batteries and awards, and the memory."""
 
 from dataclasses import dataclass
 from typing import Final

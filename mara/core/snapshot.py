@@ -69,7 +69,7 @@ class SiteSnapshot:
     billed_by: str = SIMULATED
     """Origin of the bill and of the verdict on promises: simulated, or metered."""
     metered_before_mw: float | None = None
-    """Mean power that the site's meters showed over the tick before; None where unknown."""
+    """Mean metered power of the tick before; None where unknown."""
     meter_correction_usd: float = 0.0
     """Correction of the bill of the tick before, by its meters; a cost is negative."""
     standing_still: tuple[str, ...] = ()

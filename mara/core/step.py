@@ -15,7 +15,7 @@ from mara.core.daybook import day_after
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Line, Settlement, gains_of, settle
 from mara.core.fleet import Fleet
-from mara.core.metered_settlement import read_meters, unread_after, with_corrections
+from mara.core.metered_settlement import after_meters, read_meters, unread_after, with_corrections
 from mara.core.metering import standing_share
 from mara.core.plan import PlanStep
 from mara.core.position import orders_after
@@ -64,15 +64,12 @@ def advance(
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)
     metered = read_meters(before, observation, config)
-    if metered is not None:
-        before = replace(before, power=metered.power)
+    before = after_meters(before, metered)
     seen = observed(observation, before, config.fleet)
     conditions = ahead if ahead is not None and seen is observation else conditions_of(seen, config)
     allocation = dispatch(plan, before, seen, conditions, config)
     report = judge(allocation, before, None if metered is None else metered.missed)
-    settlement = settle(allocation, report, before, seen, conditions, config)
-    if metered is not None:
-        settlement = with_corrections(settlement, metered)
+    settlement = with_corrections(settle(allocation, report, before, seen, conditions, config), metered)
     accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
     gains = _with_position(gains_of(allocation, seen, conditions, config), settlement)
     book, accounts, closed = roll_over(before, report.accounts, accepted, cancelled, config)
@@ -114,7 +111,7 @@ def advance(
 
 
 def observed(observation: Observation, world: World, fleet: Fleet) -> Observation:
-    """Apply the outages that operators ordered, and those that meters show, to an observation.
+    """Apply the outages that operators ordered or meters show to an observation.
 
     An observation to which they were applied stays as it is.
     """
@@ -127,7 +124,7 @@ def observed(observation: Observation, world: World, fleet: Fleet) -> Observatio
 
 
 def simulated(observation: Observation) -> Observation:
-    """Return an observation by whose meters no site is billed, for a world that they did not measure."""
+    """Return an observation that bills no site by its meter, for an unmeasured world."""
     told = observation.metering
     if told is None or not told.is_metered.any():
         return observation

@@ -95,7 +95,8 @@ class RealFleet:
         for minute in range(READINGS_A_TICK):
             at = begins + timedelta(minutes=minute)
             for site in shown.sites:
-                told = self.meters.get(site.id, lambda _: None)(site.site_power_mw)
+                meter = self.meters.get(site.id)
+                told = None if meter is None else meter(site.site_power_mw)
                 if told is not None:
                     readings.append(Reading(site_id=site.id, at=at, power_mw=told))
         self.clock.wall = begins + timedelta(minutes=READINGS_A_TICK - 1, seconds=1)

@@ -74,7 +74,9 @@ async def test_a_stopped_site_is_off_before_the_next_tick_which_obeys_and_so_doe
         assert (fleet.site("west").status, fleet.site("west").site_power_mw) == ("down", 0.0)
         document = fleet.platform.publisher.read().dispatch
         assert document is not None
-        assert (document.revision, document.sites[WEST].site_limit_mw) == (0, 0.0), "the plan itself keeps it off"
+        assert (document.revision_number, document.sites[WEST].site_limit_mw) == (0, 0.0), (
+            "the plan itself keeps it off"
+        )
         assert modes_of(miners) == ASLEEP
         fleet.clock.at_s += PACE_S
         released = await fleet.platform.release_site("west", "the fire brigade has left")
@@ -104,7 +106,7 @@ async def test_a_stop_that_no_tick_has_obeyed_yet_is_undone_at_once(tmp_path: Pa
         await fleet.platform.release_site("west", "the wrong button")
         document = fleet.platform.publisher.read().dispatch
         assert document is not None
-        assert (document.revision, document.sites) == (2, fleet.platform.signals.with_modes(before).sites)
+        assert (document.revision_number, document.sites) == (2, fleet.platform.signals.with_modes(before).sites)
         assert fleet.platform.publisher.read().waiting_count == 0
         assert fleet.platform.publisher.read().responses == ()
         await fleet.tick()

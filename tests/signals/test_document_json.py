@@ -28,7 +28,7 @@ def test_the_schema_names_every_field_and_no_other() -> None:
     plain = plain_document(document_at(3))
     schema = schema_of_documents()
     assert set(plain) == set(schema["properties"]) - {"revision"} == set(schema["required"])
-    assert plain_document(replace(document_at(3), revision=2))["revision"] == 2
+    assert plain_document(replace(document_at(3), revision_number=2))["revision"] == 2
     site, kinds = plain["sites"][0], schema["$defs"]
     for found, kind in ((site, "site"), (site["groups"][0], "group"), ({"contract_id": "", "power_mw": 0}, "contract")):
         assert set(found) == set(kinds[kind]["properties"]) == set(kinds[kind]["required"])

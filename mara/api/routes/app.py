@@ -24,7 +24,6 @@ from mara.api.routes.platform_api import PlatformApi
 from mara.api.routes.problems import answer_errors
 from mara.api.routes.reads import reading_routes
 from mara.api.routes.signals.dispatch import dispatch_routes
-from mara.api.routes.signals.emergency import emergency_routes
 from mara.api.routes.signals.telemetry import signal_routes
 from mara.api.routes.stream import SNAPSHOT_JSON, EventStream, dispatch_event
 from mara.api.security.headers import NoStore
@@ -72,7 +71,6 @@ def _app_of(platform: PlatformApi, is_over: Callable[[], bool], desk: ImportDesk
     app.include_router(dispatch_routes(platform, EventStream(platform.publisher, is_over, dispatch_event)))
     app.include_router(changing_routes(platform))
     app.include_router(signal_routes(platform))
-    app.include_router(emergency_routes(platform))
     app.include_router(alert_routes(platform))
     if desk is not None:
         app.include_router(import_routes(desk))

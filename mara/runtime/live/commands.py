@@ -1,4 +1,4 @@
-"""Commands that overtake the tick: a site is stopped at once, and its response is timed.
+"""Commands that overtake the tick: a site is stopped, and its response timed.
 
 Executors and outlets are told first. The order is then stored like any other, and the next tick obeys it, so that a
 replay of the run comes out the same.
@@ -26,7 +26,10 @@ from mara.runtime.tick.order_book import OrderBook
 from mara.store.write.signals import NewSignal
 
 ALLOWED_S: Final = 10.0
-"""Time in which a stopped site should read back as off. Chosen: what an operator waits before running to a switch."""
+"""Time in which a stopped site should read back as off.
+
+Chosen: what an operator waits before running to a switch.
+"""
 STOP: Final = "stop"
 EMERGENCY: Final = "emergency"
 """Kind of the lines that such orders leave in the signal log."""
@@ -36,7 +39,7 @@ log = logging.getLogger("mara.emergency")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyReceipt:
-    """Confirmation of a stop or its release: order numbers, and the tick that obeys them."""
+    """Confirmation of a stop or its release, with the tick that obeys the orders."""
 
     site_id: str
     done: str
@@ -66,7 +69,7 @@ class _Response:
 
 
 class EmergencyDesk:
-    """Stops sites between ticks, and times how they and calls of products are responded to.
+    """Stops sites between ticks, and times the response to that and to calls.
 
     All methods belong to the event loop's thread.
     """
@@ -98,7 +101,7 @@ class EmergencyDesk:
         self._config = None
 
     def over(self, document: DispatchDocument) -> DispatchDocument:
-        """Lower a tick's document to the orders that overtook it, and that it does not know yet."""
+        """Lower a tick's document to the orders that it does not know yet."""
         self._base, self._revision = document, 0
         self._standing = {
             site_id: standing
@@ -132,7 +135,9 @@ class EmergencyDesk:
         )
 
     async def release(self, site_name: str, reason: str) -> EmergencyReceipt:
-        """Let a stopped site follow the plan again: at once where no tick has obeyed the stop, else from the next on.
+        """Let a stopped site follow the plan again.
+
+        At once where no tick has obeyed the stop, else from the next tick on.
 
         Raises:
             CommandError: there is no such site, no reason is given, or the site is not stopped.
@@ -157,7 +162,7 @@ class EmergencyDesk:
         )
 
     def overtake(self, order: Overtaking, *, cause: str, allowed_s: float = ALLOWED_S) -> float:
-        """Issue a document with a site's new limit at once, and time the response; returns when it was told [s].
+        """Issue a document with a site's new limit at once; return when it was told [s].
 
         The order stands over the documents of later ticks until it is released.
         """

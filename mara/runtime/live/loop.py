@@ -192,7 +192,7 @@ class LiveLoop:
         return await _with_counterfactuals(engine, result, reading, plans)
 
     def _read_feed(self) -> FeedReading:
-        """Read the present tick from the feed, or the values that stand in for it, and from meters."""
+        """Read the present tick from the feed, or what stands in for it, and from meters."""
         engine = self._engine
         try:
             reading = self._guard.read(engine.feed, engine.world.tick, engine.horizon_hours)

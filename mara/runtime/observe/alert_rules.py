@@ -165,7 +165,7 @@ def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
 
 
 def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
-    """Find sites that were disarmed by no person, and devices that somebody else has set."""
+    """Find sites that nobody disarmed, and devices that somebody else has set."""
     for site in current.disarmed:
         text = f"{site.site_id} was disarmed: {site.reason}"
         yield Trouble(kind="disarmed", severity=CRITICAL, subject=site.site_id, text=text)
@@ -216,7 +216,7 @@ def _sites(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
 
 
 def _still(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
-    """Find machines that stand still as far as meters say, where the rest of their site runs."""
+    """Find machines that meters show standing still, where the rest of the site runs."""
     for site in snapshot.sites:
         if site.standing_still and site.status != "down":
             text = f"{site.name}: {', '.join(site.standing_still)} stand still, though set to run, as its meter shows"
@@ -226,7 +226,7 @@ def _still(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
 
 
 def _at_risk_usd(site_id: str, snapshot: Snapshot) -> float | None:
-    """Credits owed, and the cost of the next bad tick, of a site's contracts without power; None without any."""
+    """Money at risk of a site's contracts without power: credits, and a bad tick more."""
     off = [c for c in snapshot.contracts if c.site_id == site_id and (c.is_missed or c.is_stranded)]
     return sum(c.credit_usd + c.next_bad_tick_cost_usd for c in off) if off else None
 

@@ -36,7 +36,7 @@ MOST_AHEAD: Final = timedelta(minutes=1)
 MOST_OVER_LIMIT_RATIO: Final = 1.2
 """Power over a site's grid limit from which on a reading cannot be true."""
 REAL_WORLD: Final = "live"
-"""World whose plans may reach devices and whose sites may be billed by meters: drawn and past prices are nobody's."""
+"""World whose plans may reach devices, and whose sites may be billed by meters."""
 FALL_BACK: Final[Mode] = "shadow"
 """Mode that an armed site falls back to."""
 MOST_REASON_CHARACTERS: Final = 200
@@ -141,7 +141,7 @@ class SignalsDesk:
         return with_modes(document, self._modes)
 
     def metered(self, observation: Observation, world: World) -> Observation:
-        """Add to an observation what meters tell when its tick begins, where a site is billed by them.
+        """Add what meters tell to an observation, where a site is billed by them.
 
         These are the sites of a live world that are in any mode but advise when the tick begins.
         """

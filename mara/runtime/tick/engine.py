@@ -67,7 +67,7 @@ class TickEngine:
     day_start: DayStart | None = None
     """Start of the day of the last kept tick, and the cash before it."""
     meters: Meters | None = None
-    """Adds what meters of real sites tell to an observation; None where every site is simulated."""
+    """Adds what meters tell to an observation; None where every site is simulated."""
     notice: str = ""
     """Remark on lost ticks, which becomes an event of the next tick; empty for none."""
     _kept: ResumeState | None = None

@@ -38,7 +38,7 @@ def link_of(previous: bytes, tick: int, digests: Digests) -> bytes:
 def raw_digest(
     prices: np.ndarray, market: tuple[object, ...], allocations: np.ndarray, meters: np.ndarray | None = None
 ) -> bytes:
-    """Digest of the tick's raw rows (prices, market, allocations, and meters where there are any).
+    """Digest of the tick's raw rows: prices, market, allocations, and meters if any.
 
     The sign of zero is dropped first, because a stored -0.0 reads as 0.0.
     """

@@ -12,7 +12,8 @@ from mara.errors import CommandError
 from mara.store.read.query_scope import first_tick_of_next_day, site_number, sites_of, tick_range_of
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
-from mara.store.schema.tables import MeterRow, NamedRow, Tick, table_of
+from mara.store.schema.signal_tables import MeterRow
+from mara.store.schema.tables import NamedRow, Tick, table_of
 
 ROWS_A_QUERY: Final = 100_000
 """Entries summed in one query, few enough not to hold back the write-ahead log."""
@@ -47,7 +48,7 @@ def ledger(
 
 
 def metered_ticks(read_model: ReadModel, first: int, end: int, site: int | None = None) -> int:
-    """Count the ticks in ``[first, end)`` that followed the meter of a site; None counts those of each."""
+    """Count the ticks in ``[first, end)`` that followed a site's meter; None: of all."""
     asked = select(func.count().label("ticks")).where(_METER.is_metered == 1, _METER.tick >= first, _METER.tick < end)
     (found,) = read_model.ask(asked if site is None else asked.where(_METER.site == site))
     return int(found.ticks)

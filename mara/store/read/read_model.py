@@ -24,6 +24,7 @@ from mara.store.encoding.codec import bytes_of, commands_of, record_of
 from mara.store.encoding.records import RunRecord, StoredTick
 from mara.store.schema import rows, tables
 from mara.store.schema.hourly import FLEET
+from mara.store.schema.signal_tables import MeterRow
 from mara.store.schema.tables import NamedRow, table_of
 from mara.store.write import resume
 from mara.store.write.rules_in_force import RulesInForce, rules_in
@@ -246,7 +247,7 @@ _TICK: Final = table_of(tables.Tick).c
 _PLAN: Final = table_of(tables.PlanStepRow).c
 _PRICE: Final = table_of(tables.PriceRow).c
 _MARKET: Final = table_of(tables.Market).c
-_METER: Final = table_of(tables.MeterRow).c
+_METER: Final = table_of(MeterRow).c
 _METERS: Final = select(_METER.is_metered, _METER.power_mw, _METER.down_kinds)
 _WORLDS: Final = select(_CHECKPOINT.tick, _CHECKPOINT.content)
 _MONEY: Final = (

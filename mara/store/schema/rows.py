@@ -132,7 +132,7 @@ def market_values(observation: Observation, site_values: np.ndarray) -> MarketVa
 
 
 def meter_matrix(metering: Metering | None) -> Floats | None:
-    """The columns of `meters` in a tick (S, 3), after tick and site; None without rows.
+    """The columns of `meters` after tick and site (S, 3); None without rows.
 
     They are whether the site is metered, its mean power with NaN for unknown, and the bits of the kinds that stand
     still.
@@ -152,7 +152,7 @@ def meter_rows(tick: int, matrix: Floats | None) -> list[RowValues]:
 
 
 def metering_of(rows: Sequence[Sequence[Any]]) -> Metering | None:
-    """Restore what meters told from the columns after tick and site; None without rows."""
+    """Restore a metering from the columns after tick and site; None without rows."""
     if not rows:
         return None
     values = np.array(rows, dtype=np.float64)

@@ -253,22 +253,6 @@ class Market(Row, table=True):
     power: bytes | None = binary(nullable=True)
 
 
-class MeterRow(Row, table=True):
-    """What a site's meters told when a tick began; only ticks with a metered site have rows.
-
-    `is_metered` is 1 where the bill and the promises of the tick follow the meter. `power_mw` is the mean of the tick
-    before, null where it is unknown. `down_kinds` has a bit for each kind of machines that stands still.
-    """
-
-    __tablename__ = "meters"
-    __table_args__ = BY_KEY
-    tick: int = key()
-    site: int = key()
-    is_metered: int = whole()
-    power_mw: float | None = exact(nullable=True)
-    down_kinds: int = whole()
-
-
 class AllocationRow(Row, table=True):
     """A site's power in a tick; from `position_w` on null in ticks of an older Mara."""
 

@@ -23,6 +23,7 @@ from mara.store.schema import rows, tables
 from mara.store.schema.ledger import LedgerEntry
 from mara.store.schema.order_tables import OrderOutcome
 from mara.store.schema.sealed import marks_of
+from mara.store.schema.signal_tables import MeterRow
 from mara.store.write.orders import Outcome, outcome_rows
 from mara.store.write.plan_record import PlanRecord, optimization_row, plan_record_of
 
@@ -227,7 +228,7 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
             (tables.Market, [(tick, *made.market)]),
             (tables.AllocationRow, rows.by_site(tick, made.allocations)),
             (LedgerEntry, rows.by_site(tick, made.ledger)),
-            (tables.MeterRow, rows.meter_rows(tick, made.meters)),
+            (MeterRow, rows.meter_rows(tick, made.meters)),
         ),
         link,
         {
