@@ -10,7 +10,7 @@ from pathlib import Path
 from mara.core.contract import SlaContract
 from mara.core.metering import Reading
 from mara.core.snapshot import SiteSnapshot, Snapshot
-from mara.core.world import RunConfig
+from mara.core.world import RunConfig, World
 from mara.optimizers.rolling_horizon import RollingHorizon
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.live.planner import Planner
@@ -52,7 +52,7 @@ class RealFleet:
     def __post_init__(self) -> None:
         self.feed = CalmFeed(self.config, name=self.world)
         self.platform = Platform(
-            self._open, StatePublisher(), self.clock, 1.0, retry=IMPATIENT, executors=self.executors
+            self._open, StatePublisher(), self.clock, 1.0, None, self._again, retry=IMPATIENT, executors=self.executors
         )
 
     @property
@@ -111,16 +111,25 @@ class RealFleet:
         reading.close()
         assert maintenance.check(self.url).findings == ()
 
+    def _again(self, store: Store) -> tuple[TickEngine, Planner]:
+        store.take_again()
+        loaded = store.load()
+        assert loaded is not None
+        return self._engine_at(loaded[1])
+
     def _open(self) -> tuple[Store, TickEngine, Planner]:
-        store = Store.open(self.url)
+        self.store = store = Store.open(self.url)
         loaded = store.load()
         if loaded is None:
             world = builders.world(self.config, self.contracts, self.at or None, bad=self.bad or None)
             store.begin(run_record(self.config, seed=1, optimizer="rules", feed=self.world, version="0.0.0"), world)
         else:
             world = loaded[1]
+        return store, *self._engine_at(world)
+
+    def _engine_at(self, world: World) -> tuple[TickEngine, Planner]:
         engine = TickEngine(config=self.config, feed=self.feed, optimizer=Rules(), horizon_hours=2, world=world)
-        return store, engine, Planner(Rules(), RollingHorizon(Rules()), 60.0, first_patience_s=0.0)
+        return engine, Planner(Rules(), RollingHorizon(Rules()), 60.0, first_patience_s=0.0)
 
 
 @asynccontextmanager

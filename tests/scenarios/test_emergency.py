@@ -153,6 +153,15 @@ async def test_a_response_that_is_not_read_back_in_time_is_an_alert(tmp_path: Pa
         assert fleet.alerts["slow", "west"] == "west: call of ecrs not read back, 0.01 s are allowed"
 
 
+async def test_a_site_that_nobody_disarmed_is_an_alert_until_a_person_sets_its_mode(tmp_path: Path) -> None:
+    async with acting(tmp_path, [FakeLuxos()]) as fleet:
+        fleet.platform.set_speed(60.0)
+        await until(lambda: ("disarmed", "west") in fleet.alerts)
+        assert fleet.alerts["disarmed", "west"] == "west was disarmed: time runs 60 times too fast for machines"
+        await fleet.platform.set_mode("west", "shadow", "I know")
+        await until(lambda: ("disarmed", "west") not in fleet.alerts)
+
+
 async def test_a_site_without_an_executor_is_told_by_its_document(tmp_path: Path) -> None:
     fleet = RealFleet(tmp_path / "mara.db", config(), (), world="synthetic")
     async with running(fleet):

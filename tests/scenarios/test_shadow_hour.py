@@ -1,11 +1,16 @@
 """An hour in shadow: meters deviate from the plan, and Mara says whose, what it costs and what it endangers."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mara.core.contract import Tier
 from mara.core.finance import Line
+from mara.errors import StoreWentBack
+from mara.runtime.published_state import PublishedState
+from mara.store.read.balance import ledger
+from mara.store.read.promises import contract as contract_life
 from mara.store.read.read_model import ReadModel
 from tests.builders import NORTH, WEST, config, contract
 from tests.scenarios.real_fleet import RealFleet, running
@@ -87,6 +92,8 @@ async def test_a_metered_hour_is_billed_to_the_micro_dollar_and_a_restart_change
     )
     billed = [rows[tick].planned + rows[tick + 1].corrected for tick in range(1, 1 + len(shown_mw))]
     assert billed == [-round(power_mw * TICK_H * PRICE_USD_PER_MWH * 1e6) for power_mw in shown_mw]
+    assert ledger(reading, site_id="west").metered_ticks_count == len(shown_mw) + 1
+    assert [window.metered_ticks for window in contract_life(reading, "gold").windows] == [len(shown_mw) + 1]
     stored = reading.ask("SELECT power_mw FROM meters WHERE site = 0 AND tick >= 2 ORDER BY tick")
     assert [row.power_mw for row in stored] == shown_mw
     reading.close()
@@ -149,6 +156,35 @@ async def test_a_simulated_world_is_never_billed_by_meters(tmp_path: Path, world
     assert reading.ask("SELECT 1 FROM meters") == []
     assert reading.ask(f"SELECT 1 FROM ledger WHERE {Line.METER.name.lower()}_micro_usd <> 0") == []
     reading.close()
+
+
+async def test_a_run_that_went_back_to_its_store_shows_modes_meters_and_what_bills_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(fleet_of(tmp_path)) as fleet:
+        await in_shadow(fleet)
+        await fleet.tick(2)
+        append, refusals = fleet.store.append, [StoreWentBack("another tick was expected")]
+
+        def refuse_once(*args: Any) -> None:
+            if refusals:
+                raise refusals.pop()
+            append(*args)
+
+        monkeypatch.setattr(fleet.store, "append", refuse_once)
+        shown: list[tuple[int, str, bool, str]] = []
+
+        def see(current: PublishedState) -> None:
+            assert current.snapshot is not None
+            west = current.snapshot.sites[WEST]
+            shown.append((current.snapshot.tick, west.mode, west.metered is not None, west.billed_by))
+
+        fleet.platform.publisher.follow(see)
+        await fleet.tick()
+        assert refusals == []
+        assert {told[1:] for told in shown} == {("shadow", True, "metered")}
+        assert {told[0] for told in shown} == {2, 3}
+    fleet.refuse_differences()
 
 
 async def test_a_site_in_shadow_that_has_never_sent_a_reading_is_told_of(tmp_path: Path) -> None:
