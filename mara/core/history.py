@@ -78,6 +78,8 @@ class Ledger:
         site_id: empty for the whole fleet.
         money: all lines in the ledger's order, also those that are zero.
         cash_micro_usd: the opposite entry of all of `money`, which makes the balance zero.
+        metered_ticks_count: ticks, of each site, whose bill followed the site's meter; all others are simulated.
+            Counted as long as raw rows are kept.
     """
 
     site_id: str
@@ -87,6 +89,7 @@ class Ledger:
     money: tuple[MoneyLine, ...]
     cash_micro_usd: int
     energy: tuple[EnergyFlow, ...]
+    metered_ticks_count: int = 0
 
     @property
     def profit_micro_usd(self) -> int:
@@ -217,7 +220,11 @@ class ContractRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractWindow:
-    """State of a measurement window; an open one has no credit yet."""
+    """State of a measurement window; an open one has no credit yet.
+
+    `metered_ticks` of it were judged by the meter of the site where the contract last ran, all others as simulated;
+    they are counted as long as raw rows are kept.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -228,6 +235,7 @@ class ContractWindow:
     budget_ticks: int
     charge_micro_usd: int
     credit_micro_usd: int | None
+    metered_ticks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

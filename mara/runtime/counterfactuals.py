@@ -21,7 +21,7 @@ from mara.core.day_gains import DayGains
 from mara.core.plan import Plan, Problem, problem_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains
-from mara.core.step import advance, observed
+from mara.core.step import advance, observed, simulated
 from mara.core.timegrid import TimeGrid
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_DAY
 from mara.core.world import RunConfig, World
@@ -138,7 +138,8 @@ class CounterfactualRuns:
             problem = self._problem(self._worlds[name], reading)
             plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
             targets = with_orders(plan.step_at(problem.tick), problem, optimizer)
-            step = advance(problem.world, reading.observation, targets, self._config, commands)
+            world = problem.world if problem.world.unread is None else replace(problem.world, unread=None)
+            step = advance(world, simulated(reading.observation), targets, self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
             memory = memory_of(optimizer)
@@ -231,7 +232,7 @@ class CounterfactualRuns:
         )
 
     def _problem(self, world: World, reading: FeedReading) -> Problem:
-        seen = observed(reading.observation, world)
+        seen = observed(reading.observation, world, self._config.fleet)
         return problem_of(self._config, world, seen, reading.forecast)
 
     def _net(self, name: str) -> int:

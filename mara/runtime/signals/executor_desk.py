@@ -4,7 +4,7 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ from mara.core.world import RunConfig
 from mara.errors import MaraError, StoreError
 from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
-from mara.runtime.signals.desk import MARA, SignalsDesk
+from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk
 from mara.signals.executors.driver import RELEASE, WRITE, Driver
 from mara.signals.executors.hold import HoldFile, releases_in
 from mara.signals.executors.registry import executor_of, specs_in
@@ -32,8 +32,6 @@ BEATS_A_LEASE: Final = 4
 CLOSE_S: Final = 10.0
 """Longest wait for the watchdog's end."""
 WATCHDOG: Final = "mara.runtime.signals.watchdog_process"
-REAL_WORLD: Final = "live"
-"""World whose plans may reach devices; drawn and past prices command nobody."""
 REAL_TIME: Final = 1.0
 """Speed at which a plan may reach devices: a second of the run is a second."""
 
@@ -75,12 +73,21 @@ class ExecutorDesk:
 
     Args:
         setup: None where no executor is set up; nothing is then ever written.
+        on_followed: called with a site, the limit that it was told, and what came of it.
     """
 
-    def __init__(self, setup: ExecutorSetup | None, publisher: StatePublisher, clock: Clock) -> None:
+    def __init__(
+        self,
+        setup: ExecutorSetup | None,
+        publisher: StatePublisher,
+        clock: Clock,
+        *,
+        on_followed: Callable[[str, float | None, ExecutorStatus], None] | None = None,
+    ) -> None:
         self._setup = setup
         self._publisher = publisher
         self._clock = clock
+        self._on_followed = on_followed
         self._sites: dict[str, _SiteExecutor] = {}
         self._desk: SignalsDesk | None = None
         self._store: Store | None = None
@@ -88,7 +95,7 @@ class ExecutorDesk:
         self._work: set[asyncio.Task[None]] = set()
         self._beat_task: asyncio.Task[None] | None = None
         self._lease_s = self._tick_s = 0.0
-        self._seen_tick = -1
+        self._seen = (-1, 0)
         self._beat_s = self._document_s = float("-inf")
         self._is_lost = False
         self._beats = b""
@@ -161,8 +168,8 @@ class ExecutorDesk:
             self._disarm(f"time runs {current.speed_factor:g} times too fast for machines")
         elif armed and current.state in {EngineState.HALTED, EngineState.FINISHED}:
             self._disarm(f"the engine is {current.state}")
-        elif current.dispatch is not None and current.dispatch.tick != self._seen_tick:
-            self._seen_tick = current.dispatch.tick
+        elif current.dispatch is not None and current.dispatch.key != self._seen:
+            self._seen = current.dispatch.key
             self._document_s = self._clock.monotonic_s()
             self._follow(current.dispatch)
 
@@ -189,9 +196,11 @@ class ExecutorDesk:
                 return
             reason = f"tick {tick}: {target.reasons[0] if target.reasons else 'as planned'}"
             site.status = await asyncio.to_thread(
-                partial(site.driver.follow, target.site_limit_mw, reason, is_dry=is_dry)
+                partial(site.driver.follow, target.site_limit_mw, reason, is_dry=is_dry, is_urgent=target.is_urgent)
             )
         self._tell()
+        if self._on_followed is not None:
+            self._on_followed(site_id, target.site_limit_mw, site.status)
 
     async def _release(self, site_id: str, reason: str) -> None:
         site = self._sites[site_id]

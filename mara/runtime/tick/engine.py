@@ -12,7 +12,7 @@ from mara.core.plan import Plan, Problem, problem_of
 from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step, advance, observed
-from mara.core.world import RunConfig, World
+from mara.core.world import Observation, RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer, ResumeState, memory_of
 from mara.optimizers.day_ahead import with_orders
@@ -26,6 +26,7 @@ from mara.store.encoding.codec import bytes_of
 from mara.store.store import Store
 from mara.store.write.orders import Outcome
 
+Meters = Callable[[Observation, World], Observation]
 PLAN: Final = "plan"
 """Name of the part with the plan in force and the solver's last basis."""
 
@@ -71,6 +72,8 @@ class TickEngine:
     """Remarks on the input files, shown when the run starts."""
     day_start: DayStart | None = None
     """Start of the day of the last kept tick, and the cash before it."""
+    meters: Meters | None = None
+    """Adds what meters tell to an observation; None where every site is simulated."""
     notice: str = ""
     """Remark on lost ticks, which becomes an event of the next tick; empty for none."""
     _kept: ResumeState | None = None
@@ -83,9 +86,13 @@ class TickEngine:
         """
         return read_feed(self.feed, self.world.tick, self.horizon_hours)
 
+    def metered(self, observation: Observation, world: World) -> Observation:
+        """Add what meters tell of the tick before the one that follows a world."""
+        return observation if self.meters is None else self.meters(observation, world)
+
     def problem(self, reading: FeedReading) -> Problem:
         """Build the problem of the present tick."""
-        seen = observed(reading.observation, self.world)
+        seen = observed(reading.observation, self.world, self.config.fleet)
         return problem_of(self.config, self.world, seen, reading.forecast)
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:

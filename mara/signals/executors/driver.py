@@ -70,8 +70,11 @@ class Driver:
         self._told = ""
         self.is_overridden = False
 
-    def follow(self, limit_mw: float | None, reason: str, *, is_dry: bool) -> ExecutorStatus:
-        """Bring the devices to a limit, as far as pace allows; a dry run only logs."""
+    def follow(self, limit_mw: float | None, reason: str, *, is_dry: bool, is_urgent: bool = False) -> ExecutorStatus:
+        """Bring the devices to a limit, as far as pace allows; a dry run only logs.
+
+        What is urgent waits for no pace.
+        """
         began_s = self._monotonic_s()
         if self.is_overridden:
             return self._status("override", self._told)
@@ -81,14 +84,16 @@ class Driver:
             held = self._hold.read()
             if held is not None and not is_ours(before, held):
                 return self._overridden(before, held)
-            wanted_mw = self._paced(bounded(limit_mw, capabilities), capabilities, began_s)
+            wanted_mw = bounded(limit_mw, capabilities)
+            if not is_urgent:
+                wanted_mw = self._paced(wanted_mw, capabilities, began_s)
             wanted = self._executor.state_for(wanted_mw, held.owners if held is not None else before)
             if wanted == before:
                 self._limit_mw = wanted_mw
                 return self._status("written" if held is not None else "ready", state_text(before), began_s)
             if is_dry:
                 return self._planned(before, wanted, reason)
-            if began_s - self._wrote_s < self._pace.least_interval_s:
+            if not is_urgent and began_s - self._wrote_s < self._pace.least_interval_s:
                 return self._status("ready", f"{state_text(before)}: waits for its pace")
             self._write(capabilities, before, wanted, held, reason)
         except (ConfigError, DeviceError) as error:  # a damaged hold, or a device

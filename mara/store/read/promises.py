@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from sqlalchemy import Select, func, select
 
 from mara.core.commands import Exclude
-from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, SlaAccounts, Tier, budget_ticks
+from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, UNPLACED, SlaAccounts, Tier, budget_ticks
 from mara.core.history import (
     ContractLife,
     ContractRow,
@@ -20,6 +20,7 @@ from mara.core.history import (
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.encoding.codec import value_of
+from mara.store.read.balance import metered_ticks
 from mara.store.read.order_list import waiting_contract, waiting_contracts
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.tables import Audit, NamedRow, SlaContractRow, SlaInterval, SlaWindow, columns_of, table_of
@@ -41,6 +42,7 @@ class OpenWindow(NamedTuple):
     bad_ticks: int
     excluded_ticks: int
     charge_micro_usd: int
+    site: int
 
 
 assert set(OpenWindow._fields) <= set(SlaAccounts.__dataclass_fields__)
@@ -159,15 +161,21 @@ def _windows(
     for window in read_model.ask(closed):
         # A closed window is judged on its actual ticks, so cancelled contracts count only until they ended.
         counted_ticks = window.good_ticks + window.bad_ticks
-        yield _contract_window(window, counted_ticks, window.credit_micro_usd, tier, grid)
+        yield _contract_window(read_model, window, counted_ticks, window.credit_micro_usd, tier, grid)
     if open_window is not None:
         counted_ticks = open_window.window_end_tick - open_window.window_start_tick - open_window.excluded_ticks
-        yield _contract_window(open_window, counted_ticks, None, tier, grid)
+        yield _contract_window(read_model, open_window, counted_ticks, None, tier, grid)
 
 
 def _contract_window(
-    window: "NamedRow | OpenWindow", counted_ticks: int, credit_micro_usd: int | None, tier: Tier, grid: TimeGrid
+    read_model: ReadModel,
+    window: "NamedRow | OpenWindow",
+    counted_ticks: int,
+    credit_micro_usd: int | None,
+    tier: Tier,
+    grid: TimeGrid,
 ) -> ContractWindow:
+    first, end = window.window_start_tick, window.window_end_tick
     return ContractWindow(
         starts_at=grid.at(window.window_start_tick),
         ends_at=grid.at(window.window_end_tick),
@@ -178,6 +186,7 @@ def _contract_window(
         budget_ticks=budget_ticks(counted_ticks, tier),
         charge_micro_usd=window.charge_micro_usd,
         credit_micro_usd=credit_micro_usd,
+        metered_ticks=0 if window.site == UNPLACED else metered_ticks(read_model, first, end, window.site),
     )
 
 

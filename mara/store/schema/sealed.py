@@ -78,6 +78,8 @@ _HEADS: Final = " UNION ALL ".join(
         ("claude_runs", "row_hash"),
         ("rules_in_force", "entry_hash"),
         ("orders", "entry_hash"),
+        ("alert_log", "entry_hash"),
+        ("signal_log", "entry_hash"),
     )
 )
 _BY_TABLE: Final = {sealed.table: sealed for sealed in BY_ROW}

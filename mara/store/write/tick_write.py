@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Ints
+from mara.core.arrays import Floats, Ints
 from mara.core.contract import ContractBook
 from mara.core.day_gains import DayGains
 from mara.core.events import Event
@@ -25,6 +25,7 @@ from mara.store.schema.gain_table import DayGainsRow, day_gains_values
 from mara.store.schema.ledger import LedgerEntry
 from mara.store.schema.order_tables import OrderOutcome
 from mara.store.schema.sealed import marks_of
+from mara.store.schema.signal_tables import MeterRow
 from mara.store.write.orders import Outcome, outcome_rows
 from mara.store.write.plan_record import PlanRecord, optimization_row, plan_record_of
 
@@ -181,6 +182,7 @@ class _Matrices:
     market: rows.MarketValues
     allocations: Ints
     ledger: Ints
+    meters: Floats | None
 
     @classmethod
     def of(cls, step: Step) -> "_Matrices":
@@ -190,6 +192,7 @@ class _Matrices:
             rows.market_values(step.observation, prices),
             rows.allocation_matrix(step.allocation, step.settlement),
             rows.ledger_matrix(step.settlement),
+            rows.meter_matrix(step.observation.metering),
         )
 
     def digests(self, commands: bytes | None, plan_content: bytes, world: bytes) -> Digests:
@@ -198,6 +201,7 @@ class _Matrices:
                 rows.hashed("prices", self.prices),
                 rows.hashed_market(self.market),
                 rows.hashed("allocations", self.allocations),
+                self.meters,
             ),
             kept=kept_digest(rows.hashed("ledger", self.ledger), commands, plan_content),
             world=world,
@@ -227,6 +231,7 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
             (tables.Market, [(tick, *made.market)]),
             (tables.AllocationRow, rows.by_site(tick, made.allocations)),
             (LedgerEntry, rows.by_site(tick, made.ledger)),
+            (MeterRow, rows.meter_rows(tick, made.meters)),
         ),
         link,
         {
@@ -234,6 +239,7 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
             "markets": (market_digest(rows.hashed_market(made.market)),),
             "allocations": (matrix_digest(rows.hashed("allocations", made.allocations)),),
             "ledger": (matrix_digest(rows.hashed("ledger", made.ledger)),),
+            **({} if made.meters is None else {"meters": (matrix_digest(made.meters),)}),
         },
     )
 
