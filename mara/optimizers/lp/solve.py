@@ -310,11 +310,11 @@ def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals
     return Basis(columns=columns, rows=rows)
 
 
-def _at_bounds(lower: Floats, upper: Floats, value: Floats, dual: Floats) -> Ints:
+def _at_bounds(lower_mw: Floats, upper_mw: Floats, primal_mw: Floats, dual_usd_per_unit: Floats) -> Ints:
     """Return the status of each column or row (N,) as if none were basic."""
-    has_lower, has_upper = np.isfinite(lower), np.isfinite(upper)
-    at_upper = has_upper & (~has_lower | (value - lower > upper - value))
-    at_upper = np.where(lower == upper, dual < 0.0, at_upper)
+    has_lower, has_upper = np.isfinite(lower_mw), np.isfinite(upper_mw)
+    at_upper = has_upper & (~has_lower | (primal_mw - lower_mw > upper_mw - primal_mw))
+    at_upper = np.where(lower_mw == upper_mw, dual_usd_per_unit < 0.0, at_upper)
     return np.where(at_upper, _AT_UPPER, np.where(has_lower, _AT_LOWER, _FREE))
 
 
