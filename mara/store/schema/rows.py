@@ -46,6 +46,8 @@ Digests cover the columns of later versions only where they are used.
 _INDEX_TYPE: Final = "<i4"
 """Type of the flat indices in `negative_zeros`."""
 _KIND_BITS: Final = 2.0 ** np.arange(WORKLOAD_COUNT)
+_LIMIT_TYPE: Final = "<f8"
+"""Type of the numbers in `import_limit`."""
 DEMAND: Final = tuple[tuple[float, ...], tuple[float, ...]]
 ARRIVALS: Final = tuple[ContractRequest, ...]
 STALE: Final = tuple[str, ...]
@@ -61,6 +63,7 @@ class MarketValues(NamedTuple):
     stale_sources: str
     negative_zeros: bytes | None
     power: bytes | None
+    import_limit: bytes | None
 
 
 def row_of(table: type[tables.Row], **values: Any) -> RowValues:
@@ -107,8 +110,9 @@ def hashed(table: str, matrix: np.ndarray) -> np.ndarray:
 
 
 def hashed_market(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The columns of a `markets` row that digests cover: the last only if it is used."""
-    return tuple(values) if values[-1] is not None else tuple(values[:-1])
+    """The columns of a `markets` row that digests cover: the last two only if used."""
+    kept = len(values) if values[-1] is not None else len(values) - 1 - (values[-2] is None)
+    return tuple(values[:kept])
 
 
 def market_values(observation: Observation, site_values: np.ndarray) -> MarketValues:
@@ -128,6 +132,7 @@ def market_values(observation: Observation, site_values: np.ndarray) -> MarketVa
         stale_sources=text_of(STALE, observation.stale_sources),
         negative_zeros=minus.astype(_INDEX_TYPE).tobytes() if len(minus) else None,
         power=None if observation.power is None else bytes_of(observation.power),
+        import_limit=_packed(observation.import_limit_mw),
     )
 
 
@@ -144,7 +149,7 @@ def meter_matrix(metering: Metering | None) -> Floats | None:
     return np.column_stack([metering.is_metered.astype(np.float64), power, metering.is_down @ _KIND_BITS])
 
 
-def meter_rows(tick: int, matrix: Floats | None) -> list[RowValues]:
+def meter_rows(tick: int, matrix: np.ndarray | None) -> list[RowValues]:
     """Rows of `meters` in a tick."""
     if matrix is None:
         return []
@@ -187,7 +192,14 @@ def observation_of(
         stale_sources=value_of(STALE, market.stale_sources),
         power=None if market.power is None else record_of(PowerObservation, market.power),
         metering=metering,
+        import_limit_mw=None
+        if market.import_limit is None
+        else _array(np.frombuffer(market.import_limit, _LIMIT_TYPE)),
     )
+
+
+def _packed(limit_mw: Floats | None) -> bytes | None:
+    return None if limit_mw is None else limit_mw.astype(_LIMIT_TYPE).tobytes()
 
 
 def _array(values: Any) -> Floats:

@@ -6,7 +6,7 @@ from alembic import op
 from mara.store.schema.append_only import protect
 
 revision = "0018"
-down_revision = "0013"
+down_revision = "0017"
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 EXACT: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
