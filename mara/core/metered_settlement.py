@@ -176,5 +176,6 @@ def _missed(
     return sealed(missed)
 
 
-def _whole(values: Floats) -> Ints:
-    return np.rint(values).astype(np.int64)
+def _whole(values: np.ndarray) -> Ints:
+    whole: Ints = np.rint(values).astype(np.int64)
+    return whole

@@ -208,7 +208,12 @@ def test_hours_of_an_older_mara_get_their_extremes_from_the_ticks_that_are_still
         for name in EXTREMES:
             connection.execute(f"ALTER TABLE hourly DROP COLUMN {name}")
         added = ("position_w", "battery_w", "stored_wh", "exported_w", "award_w", "called_w")
-        later = [("prices", "day_ahead_usd_per_mwh"), ("markets", "power"), *(("allocations", name) for name in added)]
+        later = [
+            ("prices", "day_ahead_usd_per_mwh"),
+            ("markets", "power"),
+            ("markets", "import_limit"),
+            *(("allocations", name) for name in added),
+        ]
         for table, column in later:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         for table in ("alert_log", "signal_log", "telemetry", "daily_gains", "meters"):

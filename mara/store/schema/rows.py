@@ -149,7 +149,7 @@ def meter_matrix(metering: Metering | None) -> Floats | None:
     return np.column_stack([metering.is_metered.astype(np.float64), power, metering.is_down @ _KIND_BITS])
 
 
-def meter_rows(tick: int, matrix: Floats | None) -> list[RowValues]:
+def meter_rows(tick: int, matrix: np.ndarray | None) -> list[RowValues]:
     """Rows of `meters` in a tick."""
     if matrix is None:
         return []

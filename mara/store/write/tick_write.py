@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Ints
 from mara.core.contract import ContractBook
 from mara.core.day_gains import DayGains
 from mara.core.events import Event
@@ -182,7 +182,7 @@ class _Matrices:
     market: rows.MarketValues
     allocations: Ints
     ledger: Ints
-    meters: Floats | None
+    meters: np.ndarray | None
 
     @classmethod
     def of(cls, step: Step) -> "_Matrices":
