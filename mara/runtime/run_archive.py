@@ -47,7 +47,7 @@ MOST_AT_ONCE: Final = 3
 MOST_WAITING: Final = 200
 """Queries that may wait; further ones are refused, so that work cannot pile up."""
 GUESSES_EVERY_S: Final = 300.0
-"""Least real time between two measurements of guesses, which take a second and more."""
+"""Least real time between two measurements of guesses, which take a second."""
 REST_S: Final = 0.002
 """Pause [s] of an export after every hundred rows, which take about as long."""
 
