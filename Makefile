@@ -102,7 +102,7 @@ peers: dev
 
 soak: dev ## the long forms of what reliability promises: about three quarters of an hour
 	@$(BIN)/python -m bench.soak
-	@KILLS=200 EXAMPLES=300 SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/scenarios/test_kill.py tests/api/test_schema.py tests/store/test_changes.py tests/scenarios
+	@KILLS=200 EXAMPLES=300 SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/scenarios/test_kill.py tests/api/test_schema.py tests/store/test_changes.py tests/feeds/live/test_week.py tests/scenarios
 	@bash .ci/chromium && SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=0 -m browser tests/browser/test_steadiness.py tests/browser/test_security.py
 
 lock: ## resolve the lock files anew (UPGRADE=--upgrade takes the newest versions)

@@ -51,6 +51,8 @@ MOST_AT_ONCE: Final = 3
 """Queries answered at a time; one reader of the store is left to the live run."""
 MOST_WAITING: Final = 200
 """Queries that may wait; further ones are refused, so that work cannot pile up."""
+GUESSES_EVERY_S: Final = 300.0
+"""Least real time between two measurements of guesses, which take a second."""
 REST_S: Final = 0.002
 """Pause [s] of an export after every hundred rows, which take about as long."""
 
@@ -74,7 +76,7 @@ class RunArchive:
         self._waiting = 0
         self._look_back: LookBack | None = None
         self._guesses: asyncio.Task[tuple[GuessError, ...]] | None = None
-        self._guessed_hour = -1
+        self._guessed_hour, self._guessed_s = -1, 0.0
         self._is_over = Event()
 
     def open(self, reading: ReadModel, ahead: Ahead = no_forecast, look_back: LookBack | None = None) -> None:
@@ -244,12 +246,15 @@ class RunArchive:
     async def guesses(self, hour: int) -> tuple[GuessError, ...]:
         """Measure how good the forecast prices of the last days were.
 
-        Measured once for each `hour`, however often it is asked, and also if the caller is cancelled.
+        Measured once for each `hour` of the run and at most every `GUESSES_EVERY_S`, however often it is asked, also if
+        the caller is cancelled.
         """
         if self._look_back is None:
             return ()
-        if self._guesses is None or (self._guesses.done() and (hour != self._guessed_hour or _failed(self._guesses))):
-            self._guessed_hour = hour
+        now_s = asyncio.get_running_loop().time()
+        is_due = hour != self._guessed_hour and now_s >= self._guessed_s + GUESSES_EVERY_S
+        if self._guesses is None or (self._guesses.done() and (is_due or _failed(self._guesses))):
+            self._guessed_hour, self._guessed_s = hour, now_s
             self._guesses = asyncio.create_task(
                 self._ask(guess_errors, self._look_back, self._rest), name="mara-guesses"
             )

@@ -8,11 +8,14 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from mara.core.finance import Line
+from mara.core.history import GuessError
 from mara.errors import CommandError, StoreError
+from mara.feeds.base import Feed
 from mara.runtime import run_archive as module
 from mara.runtime.run_archive import MOST_AT_ONCE, RunArchive
 from mara.store.read import balance, series
@@ -151,4 +154,27 @@ async def test_an_export_under_way_is_given_up_when_the_run_is_closed(store: Sto
     with pytest.raises(StoreError, match="closed"):
         await asked
     assert not [name for name in os.listdir(tmp_path) if name.startswith("steps")]
+    store.close()
+
+
+async def test_guesses_are_measured_once_an_hour_and_again_after_a_failure(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, measured = RunArchive(), list[int]()
+
+    def measure(*_: object) -> tuple[GuessError, ...]:
+        measured.append(len(measured))
+        if len(measured) == 1:
+            raise StoreError("the database did not answer")
+        return ()
+
+    monkeypatch.setattr(module, "guess_errors", measure)
+    archive.open(store.read_model)
+    assert await archive.guesses(0) == ()  # a run that cannot look back
+    archive.open(store.read_model, look_back=lambda: cast(Feed, None))
+    with pytest.raises(StoreError, match="did not answer"):
+        await archive.guesses(0)
+    assert [await archive.guesses(hour) for hour in (0, 0, 1)] == [(), (), ()]
+    assert len(measured) == 2  # the next hour came sooner than another measurement is made
+    archive.close()
     store.close()

@@ -207,3 +207,8 @@ def test_other_sites_come_nearest_first_and_lead_there() -> None:
 def test_the_distance_of_two_sites_is_that_on_a_sphere() -> None:
     # Oslo to Berlin, 838 km: https://www.distance.to/Oslo/Berlin
     assert distance_km(site_of("oslo"), site_of("berlin")) == pytest.approx(838, abs=5)
+
+
+def test_a_limit_of_the_grid_s_operator_stands_in_the_place_of_the_connection() -> None:
+    limited = site_cells(replace(site_of("oslo"), import_limit_mw=12.5), SNAPSHOT, None)
+    assert limited["site.power.note"] == "of 12.5 MW that the grid's operator allows"

@@ -138,8 +138,9 @@ class LiveFeed:
         hashprice, _ = hashprice_of(self._spec.bitcoin, known, at_s, self._late_s)
         limits = self._limits(known, at_s, clock.count)
         risk = sealed(np.array([self._risk_usd_per_mwh(site, known, at_s) for site in self._sites]))
-        is_guess = np.stack([~site[PRICE].is_published for site in sites], axis=1)
-        prices = np.stack([site[PRICE].value for site in sites], axis=1) + risk * is_guess
+        prices = np.stack([site[PRICE].value for site in sites], axis=1)
+        if risk.any():
+            prices = prices + risk * np.stack([~site[PRICE].is_published for site in sites], axis=1)
 
         def on(name: str) -> Floats:
             return expected.on_rows(np.stack([site[name].value for site in sites], axis=1), rows)

@@ -1,5 +1,6 @@
 """A live run on imitated providers catches up missed ticks and can be repeated."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -20,7 +21,6 @@ from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.files.history_file import read_history
 from mara.feeds.live.journal import JournalWriter
 from mara.feeds.live.memory import Memory
-from mara.runtime.live.platform import Platform
 from mara.runtime.replay_check import replayed
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
@@ -99,11 +99,13 @@ async def test_a_live_run_catches_up_and_can_be_repeated_bit_for_bit(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     settings = settings_in(tmp_path, port_beside_vtn, start=begun, beside_vtn=True)
-    platform = platform_of(settings)
+    platform, ordered = platform_of(settings), asyncio.Event()
+    platform.publisher.follow(lambda now: ordered.set() if now.waiting_count else None)
     await platform.start()
     try:
         await until(lambda: (shown := platform.publisher.read().snapshot) is not None and shown.tick >= TICKS - 1, 30.0)
-        await until(lambda: bool(noted(platform)), 10.0)
+        await until(lambda: any(alert.kind == "grid_alert" for alert in platform.publisher.read().alerts), 10.0)
+        await asyncio.wait_for(ordered.wait(), 10.0)
         snapshot = platform.publisher.read().snapshot
         statuses, alerts = platform.sources(), platform.publisher.read().alerts
     finally:
@@ -139,11 +141,6 @@ async def test_a_live_run_catches_up_and_can_be_repeated_bit_for_bit(
         assert key.encode() not in all_bytes_in(tmp_path)
         assert key not in caplog.text
         assert key not in shown
-
-
-def noted(platform: Platform) -> list[str]:
-    """List the authors of notices among the alerts and orders of a run."""
-    return [alert.subject for alert in platform.publisher.read().alerts if alert.kind == "grid_alert"]
 
 
 def all_bytes_in(folder: Path) -> bytes:
