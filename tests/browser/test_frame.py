@@ -141,12 +141,17 @@ def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_ba
     expect(lost).to_contain_text("No connection to Mara since")
     expect(page.locator(".chip:not(.mode-chip)")).to_have_text("No connection")
     assert page.evaluate(HEIGHTS) == stood
+    form = page.get_by_role("form", name="Request a contract")
+    form.get_by_label("Power").fill("7")
+    form.get_by_label("Tier").select_option(label="Flexible")
     with running_app(port=port):
         expect(page.locator("html[data-link=up]")).to_be_attached()
         expect(lost).to_be_hidden()
         expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
         clock = page.get_by_label("Simulated time")
         expect(clock).not_to_have_text(clock.inner_text())
+        expect(form.get_by_label("Power")).to_have_value("7")
+        expect(form.get_by_label("Tier").locator("option:checked")).to_have_text("Flexible")
 
 
 def test_the_tour_is_shown_at_the_first_visit_and_again_when_it_is_asked_for(browser: Browser, address: str) -> None:

@@ -8,7 +8,9 @@ from components.power.flexibility_panels import award_channel, battery_channel, 
 from components.power.peak_panels import demand_channel, hour_channel, risk_channel
 from components.power.power_figures import power_cells
 from components.power.supply_panel import supply_channel
+from components.shared.controls import POWER_LINK, engine_cells
 from mara.core.power_snapshot import SitePowerSnapshot
+from mara.core.snapshot import Snapshot
 from tests.ui.conftest import Screen
 from tests.ui.rows import ranked, row_of, text_of
 from tests.ui.snapshots import snapshot_at
@@ -111,3 +113,10 @@ async def test_a_fleet_without_power_terms_is_told_how_to_describe_them(screen: 
     await screen.user.should_see("MARA_FLEET=texas_contract mara run")
     await screen.open("/sla")
     await screen.user.should_not_see("Power")
+
+
+def test_the_link_to_the_page_comes_with_the_first_tick_of_a_fleet_that_has_terms() -> None:
+    def link(snapshot: Snapshot | None) -> object:
+        return engine_cells("running", "", 1.0, snapshot)[POWER_LINK]
+
+    assert (link(None), link(replace(SNAPSHOT, power=())), link(SNAPSHOT)) == ("", "", "Power")

@@ -1,5 +1,6 @@
 // What every page does beside its components: single keys, the notice of a lost connection, the theme.
 import { watch } from "vue";
+import { followDrafts } from "./drafts.js";
 import { channel, forget, patch } from "./state.js";
 import { store, stored } from "./storage.js";
 
@@ -67,6 +68,7 @@ export function carryRange() {
 // A page without its server must not look alive: it says so, and since when.
 export function followConnection() {
   if (!window.socket) return setTimeout(followConnection, SOCKET_POLL_MS);
+  followDrafts(window.socket);
   window.socket.on("connect", () => {
     link("up", "");
     greet();
