@@ -74,6 +74,10 @@ def _demand_charge(prices: Path, folder: Path) -> Iterator[str]:
         year = demand_charge.rolled(demand_charge.history_worth(history, worth), rate)
         bound = demand_charge.bound_usd(history.energy_price_usd_per_mwh[:, 0], months, worth, rate)
         yield _shared(f"demand charge of {rate:,.0f} USD/MW, miners worth {worth:.0f} USD/MWh", year.profit_usd, bound)
+        before = year.profit_usd + year.charge_usd.sum()
+        yield f"the same, less than the bound: {bound - year.profit_usd:,.0f} of {before:,.0f} USD before the charge"
+        known = demand_charge.bound_usd(history.energy_price_usd_per_mwh[:, 0], months, worth, rate, by_day=True)
+        yield _shared("the same, beside days planned with each month's best peak known", year.profit_usd, known)
         yield f"demand charge, most that was drawn and not paid for: {year.unpaid_usd:.6f} USD"
 
 

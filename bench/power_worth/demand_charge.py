@@ -102,11 +102,20 @@ def months_of(history: History) -> Ints:
 
 
 def bound_usd(
-    price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float, usd_per_mw_month: float
+    price_usd_per_mwh: Floats,
+    month_numbers: Ints,
+    worth_usd_per_mwh: float,
+    usd_per_mw_month: float,
+    *,
+    by_day: bool = False,
 ) -> float:
     """Find the most that the miners and the battery can earn when all prices are known [USD].
 
     The battery ends no emptier than it began. Going both ways at once is allowed, so that it is a bound.
+
+    Args:
+        by_day: the battery ends each day no emptier either, as plans of a day have it, so that a month's peak is all
+            that is known beyond the day.
     """
     hours, (months, month) = len(price_usd_per_mwh), np.unique(month_numbers, return_inverse=True)
     one, none = eye_array(hours), csr_array((hours, hours))
@@ -122,6 +131,8 @@ def bound_usd(
     under_peak = hstack([one, one, -one, none, -of_month])
     least_stored = np.zeros(hours)
     least_stored[-1] = start
+    if by_day:
+        least_stored[HOURS_PER_DAY - 1 :: HOURS_PER_DAY] = start
     worth = worth_usd_per_mwh - price_usd_per_mwh
     found = linprog(
         -np.concatenate(

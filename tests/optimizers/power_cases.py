@@ -8,7 +8,7 @@ from mara.errors import PlanRejected
 from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
 from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase, check
-from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, DailyCycles, GridProduct, PowerContract
 from tests.optimizers.lp_cases import random_case
 
 
@@ -48,6 +48,8 @@ def random_contract(case: LpCase, seed: int) -> PowerContract:
         start_mwh=start,
         end_mwh=start.copy() if seed % 2 else None,
     )
+    if seed % 4 == 2:
+        battery = replace(battery, cycles=_cycles(energy, h))
     charge = DemandCharges(
         site=np.arange(s),
         usd_per_mw=draw.choice([0.0, 300.0, 5_000.0], s),
@@ -64,24 +66,48 @@ def random_contract(case: LpCase, seed: int) -> PowerContract:
         )
         for name in ("fast", "slow")
     )
-    more = DemandCharges(
-        site=np.append(charge.site, s - 1),
-        usd_per_mw=np.append(charge.usd_per_mw, 900.0),
-        peak_so_far_mw=np.append(charge.peak_so_far_mw, 0.0),
-        counts=np.column_stack([charge.counts, np.arange(h) % 2 == 0]),
-    )
-    supply = SupplyVolumes(
-        site=np.array([0, 0, s - 1]),
-        volume_mw=case.grid_limit_mw[[0, 0, s - 1]] * draw.uniform(0.1, 0.8, (h, 3)),
-        # No more than selling a hedge back loses, or the two would be played against each other.
-        unused_usd_per_mwh=0.3 * case.sellback_spread_share * np.abs(case.price_usd_per_mwh)[:, [0, 0, s - 1]],
-    )
+    supply = _supply(case, draw)
     return PowerContract(
         supply=supply if seed % 3 == 1 else None,
         export_limit_mw=draw.choice([0.0, 1.0, 5.0], s),
         export_fee_usd_per_mwh=draw.choice([0.0, 3.0], s),
         adder_usd_per_mwh=draw.choice([0.0, 12.0], (h, s)),
-        demand_charge=None if seed % 5 == 1 else more if seed % 2 else charge,
+        demand_charge=None if seed % 5 == 1 else _with_another(charge) if seed % 2 else charge,
         battery=None if seed % 5 == 2 else battery,
         products=() if seed % 5 == 3 else products,
+    )
+
+
+def _cycles(energy_mwh: np.ndarray, steps: int) -> DailyCycles:
+    """Limit every second battery to less than half a cycle a day; the second half is another day."""
+    site = np.arange(0, len(energy_mwh), 2)
+    return DailyCycles(
+        site=site,
+        limit_mwh=0.4 * energy_mwh[site] + 0.1,
+        delivered_mwh=np.full(len(site), 0.05),
+        begins_day=np.arange(steps) == steps // 2,
+    )
+
+
+def _with_another(charge: DemandCharges) -> DemandCharges:
+    """Add a charge of the last site's even steps."""
+    steps, sites = charge.counts.shape
+    return DemandCharges(
+        site=np.append(charge.site, sites - 1),
+        usd_per_mw=np.append(charge.usd_per_mw, 900.0),
+        peak_so_far_mw=np.append(charge.peak_so_far_mw, 0.0),
+        counts=np.column_stack([charge.counts, np.arange(steps) % 2 == 0]),
+    )
+
+
+def _supply(case: LpCase, draw: np.random.Generator) -> SupplyVolumes:
+    """Draw two volumes at the first site and one at the last.
+
+    Together they lose no more than selling a hedge back, or the two would be played against each other.
+    """
+    site = np.array([0, 0, case.sites - 1])
+    return SupplyVolumes(
+        site=site,
+        volume_mw=case.grid_limit_mw[site] * draw.uniform(0.1, 0.8, (case.steps, 3)),
+        unused_usd_per_mwh=0.3 * case.sellback_spread_share * np.abs(case.price_usd_per_mwh)[:, site],
     )

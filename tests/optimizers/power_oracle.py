@@ -80,6 +80,16 @@ def _battery(program: Program, case: LpCase, contract: PowerContract, battery: B
     program.at_most.append(({("c", t, s): 1.0, ("charges", t, s): -power}, 0.0))
     program.at_most.append(({("d", t, s): 1.0, ("charges", t, s): power}, power))
     program.at_most.append(({("fed", t, s): 1.0}, float(contract.export_limit_mw[s])))
+    if (
+        battery.cycles is not None
+        and s in battery.cycles.site
+        and (t == case.steps - 1 or battery.cycles.begins_day[t + 1])
+    ):
+        n = battery.cycles.site.tolist().index(s)
+        begins = np.flatnonzero(battery.cycles.begins_day[: t + 1])
+        first = int(begins[-1]) if len(begins) else 0
+        left = float(battery.cycles.limit_mwh[n]) - (0.0 if first else float(battery.cycles.delivered_mwh[n]))
+        program.at_most.append(({("d", day, s): float(case.dt_h[day]) for day in range(first, t + 1)}, left))
     if t == case.steps - 1 and battery.end_mwh is not None:
         program.equal.append(({("E", t, s): 1.0}, float(battery.end_mwh[s])))
     program.gain["d", t, s] = -dt * float(battery.wear_usd_per_mwh[s])

@@ -277,6 +277,34 @@ def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_t
     assert not advance(idle.world, idle.observation, step(of), of).allocation.power.award_mw.any()  # type: ignore[union-attr]
 
 
+def test_a_plan_sells_whole_blocks_and_counts_what_it_could_not_sell() -> None:
+    """Miners draw 11.6 MW at WEST: two blocks of 5 MW, and no bid of 12."""
+    slow = ReserveProduct(id="slow", kind="reserve", sites=(WEST,), response_s=600.0, duration_minutes=60)
+    awards, lost = [], []
+    for product in (slow, replace(slow, block_mw=5.0), replace(slow, minimum_bid_mw=12.0)):
+        plan = Lp().plan(asked(run_of(products=(product,)), reserve=8.0))
+        power = plan.steps[0].power
+        assert power is not None
+        assert plan.objective_usd is not None
+        assert plan.bound_usd is not None
+        awards.append(float(power.award_mw[0, WEST]))
+        lost.append(plan.bound_usd - plan.objective_usd)
+    assert awards == pytest.approx([11.5915, 10.0, 0.0], abs=1e-4)
+    assert lost == pytest.approx([0.0, 24 * 8.0 * 1.5915, 24 * 8.0 * 11.5915], rel=1e-3, abs=1e-4)
+
+
+def test_a_battery_with_a_daily_limit_is_planned_within_it() -> None:
+    """It delivers 3 of 4 MWh a day; 1 was delivered since midnight UTC, two hours ago."""
+    of = run_of(batteries=(replace(BATTERY, daily_cycles_count=0.75, end_share=0.0),))
+    now = asked(of, price=[150.0] * 22 + [100.0, 160.0])
+    state = now.world.power
+    assert state is not None
+    before = replace(state, stored_mwh=np.array([4.0, 0.0, 0.0]), delivered_mwh=np.array([1.0, 0.0, 0.0]))
+    plan = Lp().plan(replace(now, world=replace(now.world, tick=2, power=before)))
+    today = [power.discharge_mw[WEST] for power in (there.power for there in plan.steps[:22]) if power is not None]
+    assert sum(today) == pytest.approx(2.0, abs=1e-5)
+
+
 def test_the_risk_of_the_next_day_is_told_by_the_clock_hour() -> None:
     """At 00:30 the first hour is a half one; the highest demand comes at 04:00."""
     half_past = replace(run_of(peaks=(CHARGE,)).grid, start=START + timedelta(minutes=30), tick_minutes=30)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Bools, Floats, Ints
 from mara.core.outlook import row_ticks
 from mara.core.plan import Problem
 from mara.core.power_calendar import adder_usd_per_mwh, local_times, power_of
-from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from mara.core.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from mara.optimizers.flexibility.contracted_supply import SupplyVolumes, take_or_pay_usd_per_mwh, volumes_ahead
 from mara.optimizers.flexibility.demand_charges import DemandCharges, charges_ahead
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
@@ -29,6 +29,7 @@ class ExpectedTerms:
         reserve_price_usd_per_mw_h: (H, P, S).
         take_or_pay_usd_per_mwh: difference that contracts of a year's energy make to what is drawn (H, S).
         supply: contracted power that costs something where it is not drawn.
+        begins_day: steps that begin a UTC day, in which batteries may deliver anew (H,).
     """
 
     adder_usd_per_mwh: Floats
@@ -38,6 +39,7 @@ class ExpectedTerms:
     reserve_price_usd_per_mw_h: Floats
     take_or_pay_usd_per_mwh: Floats
     supply: SupplyVolumes | None
+    begins_day: Bools
 
 
 def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> ExpectedTerms:
@@ -81,6 +83,7 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
         reserve_price_usd_per_mw_h=prices,
         take_or_pay_usd_per_mwh=take_or_pay_usd_per_mwh(problem, market, hours),
         supply=volumes_ahead(fleet, local, market, config.terms.sellback_spread_share),
+        begins_day=np.array(begins_s) % SECONDS_PER_DAY == 0,
     )
 
 

@@ -71,6 +71,12 @@ def contract_usd(power: PowerSchedule, net_mw: Floats, case: LpCase, contract: P
         usd -= unused_usd(net_mw, contract.supply, case.dt_h)
     if contract.battery is not None:
         usd -= float(case.dt_h @ (power.discharge_mw @ contract.battery.wear_usd_per_mwh))
+    return usd + products_usd(power, case, contract)
+
+
+def products_usd(power: PowerSchedule, case: LpCase, contract: PowerContract) -> float:
+    """Add up what pledges to grid products are expected to earn [USD]."""
+    usd = 0.0
     for p, product in enumerate(contract.products):
         miners, merchant, spot = pledge_usd_per_mw_h(product, case)
         hourly = (power.pledged_miners_mw[p] * miners).sum(axis=(1, 2)) + (power.pledged_spot_mw[p] * spot).sum(axis=1)

@@ -332,6 +332,11 @@ def reach_mwh(case: LpCase, contract: PowerContract, battery: Batteries) -> tupl
     # Charging draws from the grid; discharging feeds what runs at the site, and the grid.
     sink_mw = np.minimum((case.available_mw * case.pue).sum(axis=2), case.grid_limit_mw) + contract.export_limit_mw
     taken_mwh = case.dt_h @ np.minimum(battery.power_mw, sink_mw) / battery.efficiency_out_share
+    if (cycles := battery.cycles) is not None:
+        days_mwh = cycles.limit_mwh * (1.0 + cycles.begins_day[1:].sum()) - cycles.delivered_mwh
+        taken_mwh[cycles.site] = np.minimum(
+            taken_mwh[cycles.site], days_mwh / battery.efficiency_out_share[cycles.site]
+        )
     given_mwh = hours * np.minimum(battery.power_mw, case.grid_limit_mw) * battery.efficiency_in_share
     least = battery.start_mwh - np.where(works, taken_mwh, 0.0)
     return least, battery.start_mwh + np.where(works, given_mwh, 0.0)

@@ -13,6 +13,7 @@ from mara.core.arrays import Ints
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.power_contract import PowerContract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +25,8 @@ class Columns:
         shed (3,), breached (3,), bought (N,) of metered sites only, sold (N,) of hedged sites only. If the case has
             them: rested (S, N), unserved contracts of the tiers that keep their place; broken (3,), unserved at the
             price of breaking; charged, discharged (B,) and stored (B,), the energy in batteries after the step;
-            exported (E,); peak (D,), the highest power that a demand charge counts, in the last step only;
+            delivered (Y,), energy that batteries with daily limits gave in the day up to the step's end; exported (E,);
+            peak (D,), the highest power that a demand charge counts, in the last step only;
             unused (V,), contracted power that is not drawn;
             pledged_miners (S, 3), pledged_merchant (S, 2) and pledged_spot (S,), load that stands ready for the product
             that pays most for it; pledged_battery (P, B), by product.
@@ -33,7 +35,7 @@ class Columns:
         hedged: sites with a hedge (N,).
         batteries, feeding: sites with a battery (B,), and sites of these that can feed into the grid (E,).
         billed, billed_site: demand charges whose peak costs something, by their places, and the site of each (D,).
-        supplied: site of each contracted volume (V,).
+        supplied: site of each contracted volume (V,). cycled: site of each battery with daily limits (Y,).
         resting: tiers whose unserved load keeps its place (N,).
         width: columns in a period.
     """
@@ -54,6 +56,7 @@ class Columns:
     charged: Ints
     discharged: Ints
     stored: Ints
+    delivered: Ints
     exported: Ints
     peak: Ints
     unused: Ints
@@ -68,6 +71,7 @@ class Columns:
     billed: Ints
     billed_site: Ints
     supplied: Ints
+    cycled: Ints
     resting: Ints
     width: int
 
@@ -76,16 +80,10 @@ def columns_of(case: LpCase) -> Columns:
     """Lay out a period."""
     s, r = case.sites, case.regions
     hedged, resting = np.nonzero(case.hedge_mw > 0.0)[0], np.flatnonzero(case.rests_in_place)
-    contract, none = case.power_contract, np.zeros(0, dtype=np.int64)
-    batteries, feeding, billed, billed_site, supplied, products, pledging = none, none, none, none, none, 0, 0
-    if contract is not None:
-        batteries, feeding, billed = contract.battery_sites, contract.feeding_sites, contract.billed
-        products, pledging = len(contract.products), s if contract.products else 0
-        if contract.demand_charge is not None:
-            billed_site = contract.demand_charge.site[billed]
-        if contract.supply is not None:
-            supplied = contract.supply.site
-    metered = np.unique(np.concatenate([hedged, batteries, billed_site, supplied]))
+    own = _contract_sites(case.power_contract)
+    products = 0 if case.power_contract is None else len(case.power_contract.products)
+    pledging, batteries = s if products else 0, own["batteries"]
+    metered = np.unique(np.concatenate([hedged, batteries, own["billed_site"], own["supplied"]]))
     shapes: dict[str, tuple[int, ...]] = {
         "miners": (s, MINER_COUNT),
         "merchant": (r, s, RACK_KIND_COUNT),
@@ -100,12 +98,13 @@ def columns_of(case: LpCase) -> Columns:
         "sold": (len(hedged),),
         "rested": (s, len(resting)),
         "broken": (PROMISED_TIER_COUNT if case.breakable_mw.any() else 0,),
-        "charged": (len(batteries),),
-        "discharged": (len(batteries),),
-        "stored": (len(batteries),),
-        "exported": (len(feeding),),
-        "peak": (len(billed),),
-        "unused": (len(supplied),),
+        "charged": batteries.shape,
+        "discharged": batteries.shape,
+        "stored": batteries.shape,
+        "delivered": own["cycled"].shape,
+        "exported": own["feeding"].shape,
+        "peak": own["billed"].shape,
+        "unused": own["supplied"].shape,
         "pledged_miners": (pledging, MINER_COUNT),
         "pledged_merchant": (pledging, RACK_KIND_COUNT),
         "pledged_spot": (pledging,),
@@ -119,13 +118,25 @@ def columns_of(case: LpCase) -> Columns:
         first += size
     return Columns(
         **places,
+        **own,
         metered=metered,
         hedged=hedged,
-        batteries=batteries,
-        feeding=feeding,
-        billed=billed,
-        billed_site=billed_site,
-        supplied=supplied,
         resting=resting,
         width=first,
     )
+
+
+def _contract_sites(contract: PowerContract | None) -> dict[str, Ints]:
+    """List the sites and charges that a power contract has columns for."""
+    none = np.zeros(0, dtype=np.int64)
+    if contract is None:
+        return dict.fromkeys(("batteries", "feeding", "billed", "billed_site", "supplied", "cycled"), none)
+    cycles = None if contract.battery is None else contract.battery.cycles
+    return {
+        "batteries": contract.battery_sites,
+        "feeding": contract.feeding_sites,
+        "billed": contract.billed,
+        "billed_site": none if contract.demand_charge is None else contract.demand_charge.site[contract.billed],
+        "supplied": none if contract.supply is None else contract.supply.site,
+        "cycled": none if cycles is None else np.intersect1d(cycles.site, contract.battery_sites),
+    }

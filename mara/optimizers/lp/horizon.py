@@ -114,7 +114,7 @@ def _power_contract(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> P
     if fleet.power is None or state is None:
         return None
     expected = expected_terms(problem, lengths, rows)
-    return contract_of_run(fleet.power, expected, state.stored_mwh, fleet.grid_limit_mw)
+    return contract_of_run(fleet.power, expected, state, fleet.grid_limit_mw)
 
 
 def without_budgets(case: LpCase) -> LpCase:

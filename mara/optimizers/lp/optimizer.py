@@ -9,15 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import sealed
+from mara.core.arrays import Floats, sealed
 from mara.core.plan import Plan, Problem
 from mara.optimizers.base import SPENDS, BudgetPolicy
+from mara.optimizers.lp.accounting import products_usd
 from mara.optimizers.lp.case import LpCase, check
-from mara.optimizers.lp.columns import columns_of
+from mara.optimizers.lp.columns import Columns, columns_of
 from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optimum_from, solve_split
 from mara.optimizers.lp.decomposition.pool import end_pools
 from mara.optimizers.lp.horizon import case_of, plan_steps, step_lengths
-from mara.optimizers.lp.instruments.reading import with_power
+from mara.optimizers.lp.instruments.reading import in_whole_blocks, power_schedule, with_power
 from mara.optimizers.lp.model import LpModel, model_of
 from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis
@@ -67,7 +68,7 @@ class Lp:
             steps=(ContractScheduler(problem, self.budgets).from_megawatts(now), *later),
             step_ticks=lengths,
             status=optimum.status,
-            objective_usd=optimum.certificate.objective_usd,
+            objective_usd=optimum.certificate.objective_usd - rounded_usd(optimum.primal_mw, columns, case),
             bound_usd=optimum.certificate.bound_usd,
             shadow=optimum.shadow,
         )
@@ -122,6 +123,19 @@ class Lp:
             return None
         hours = max(problem.tick // per_hour - self._basis_tick // per_hour, 0)
         return shifted(basis, model, first=step_lengths(problem).count(1) if per_hour > 1 else 0, by=hours)
+
+
+def rounded_usd(primal_mw: Floats, columns: Columns, case: LpCase) -> float:
+    """Price what rounding awards down to whole blocks loses [USD].
+
+    The bound is of the program without it.
+    """
+    contract = case.power_contract
+    if contract is None or not contract.products:
+        return 0.0
+    power = power_schedule(np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width), columns, case, contract)
+    sold = in_whole_blocks(power, case, contract)
+    return 0.0 if sold is power else products_usd(power, case, contract) - products_usd(sold, case, contract)
 
 
 def shifted(basis: Basis, model: LpModel, *, first: int = 0, by: int = 1) -> Basis:

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Bools, Floats, Ints
+from mara.core.power_state import PowerState
 from mara.core.power_terms import (
     BATTERY_RESPONSE_S,
     MERCHANT_RESPONSE_S,
@@ -29,6 +30,21 @@ OVER_STEPS: Final = frozenset({"adder_usd_per_mwh", "counts", "price_usd_per_mw_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DailyCycles:
+    """Limits of what N batteries deliver in a UTC day.
+
+    Attributes:
+        site: site of each (N,). limit_mwh: most in a day (N,). delivered_mwh: in the day so far (N,).
+        begins_day: steps that begin another day (H,).
+    """
+
+    site: Ints
+    limit_mwh: Floats
+    delivered_mwh: Floats
+    begins_day: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batteries:
     """One battery behind the meter of each of S sites; a site without one has power 0.
 
@@ -38,6 +54,7 @@ class Batteries:
         wear_usd_per_mwh: cost of each megawatt-hour delivered (S,).
         start_mwh: stored before the first step (S,).
         end_mwh: to be stored after the last step (S,); None where that is free.
+        cycles: limits of what is delivered in a day.
     """
 
     power_mw: Floats
@@ -47,6 +64,7 @@ class Batteries:
     wear_usd_per_mwh: Floats
     start_mwh: Floats
     end_mwh: Floats | None
+    cycles: DailyCycles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +76,8 @@ class GridProduct:
         duration_h: longest that it may have to stay away.
         expected_deployment_share: part of the time that it is expected to be called.
         deployment_usd_per_mwh: paid for energy that stayed away when called.
+        block_mw, minimum_bid_mw: step and least size of an award at a site; the program sells any part, and what is
+            read from it is rounded down.
         takes_miners, takes_merchant, takes_spot, takes_batteries: whether each goes as quickly as the product asks.
     """
 
@@ -66,6 +86,8 @@ class GridProduct:
     duration_h: float
     expected_deployment_share: float
     deployment_usd_per_mwh: float
+    block_mw: float = 0.0
+    minimum_bid_mw: float = 0.0
     takes_miners: bool = True
     takes_merchant: bool = True
     takes_spot: bool = True
@@ -113,7 +135,7 @@ class PowerContract:
 
 
 def contract_of_run(
-    terms: PowerTerms, expected: ExpectedTerms, stored_mwh: Floats, grid_limit_mw: Floats
+    terms: PowerTerms, expected: ExpectedTerms, state: PowerState, grid_limit_mw: Floats
 ) -> PowerContract:
     """Make the contract of a run's horizon from its terms.
 
@@ -127,8 +149,9 @@ def contract_of_run(
         efficiency_in_share=terms.efficiency_in_share,
         efficiency_out_share=terms.efficiency_out_share,
         wear_usd_per_mwh=terms.wear_usd_per_mwh,
-        start_mwh=stored_mwh,
+        start_mwh=state.stored_mwh,
         end_mwh=terms.end_mwh,
+        cycles=_cycles_of(terms, expected.begins_day, state),
     )
     return PowerContract(
         export_limit_mw=terms.export_limit_mw,
@@ -144,6 +167,8 @@ def contract_of_run(
                 duration_h=product.duration_h,
                 expected_deployment_share=product.expected_deployment_share,
                 deployment_usd_per_mwh=product.deployment_usd_per_mwh,
+                block_mw=product.block_mw,
+                minimum_bid_mw=product.minimum_bid_mw,
                 takes_miners=product.response_s >= MINER_RESPONSE_S,
                 takes_merchant=product.response_s >= MERCHANT_RESPONSE_S,
                 takes_spot=product.response_s >= SPOT_RESPONSE_S,
@@ -152,6 +177,15 @@ def contract_of_run(
             for p, product in enumerate(terms.products)
         ),
     )
+
+
+def _cycles_of(terms: PowerTerms, begins_day: Bools, state: PowerState) -> DailyCycles | None:
+    """Limit what batteries deliver in a day, where something does."""
+    site = np.flatnonzero(np.isfinite(terms.daily_limit_mwh))
+    if not len(site):
+        return None
+    so_far = np.zeros(len(site)) if begins_day[0] else np.minimum(state.delivered_mwh, terms.daily_limit_mwh)[site]
+    return DailyCycles(site=site, limit_mwh=terms.daily_limit_mwh[site], delivered_mwh=so_far, begins_day=begins_day)
 
 
 def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
@@ -172,10 +206,22 @@ def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
             wear_usd_per_mwh=battery.wear_usd_per_mwh[sites],
             start_mwh=battery.start_mwh[sites],
             end_mwh=None if battery.end_mwh is None else battery.end_mwh[sites],
+            cycles=battery.cycles and _cycles_at(battery.cycles, sites),
         ),
         products=tuple(
             replace(product, price_usd_per_mw_h=product.price_usd_per_mw_h[:, sites]) for product in contract.products
         ),
+    )
+
+
+def _cycles_at(cycles: DailyCycles, sites: Ints) -> DailyCycles:
+    """Restrict limits of cycles to some sites, ascending."""
+    own = np.isin(cycles.site, sites)
+    return DailyCycles(
+        site=np.searchsorted(sites, cycles.site[own]),
+        limit_mwh=cycles.limit_mwh[own],
+        delivered_mwh=cycles.delivered_mwh[own],
+        begins_day=cycles.begins_day,
     )
 
 
@@ -209,14 +255,16 @@ def check_terms(contract: PowerContract, steps: int, sites: int) -> None:
     """
     parts: list[tuple[str, object]] = [("", contract), ("demand_charge.", contract.demand_charge)]
     parts += [("battery.", contract.battery), ("supply.", contract.supply)]
+    parts.append(("battery.cycles.", contract.battery and contract.battery.cycles))
     parts += [(f"products[{i}].", product) for i, product in enumerate(contract.products)]
     for place, part in parts:
         for field in fields(part) if part is not None else ():  # type: ignore[arg-type]
             value = getattr(part, field.name)
             if isinstance(value, np.ndarray):
                 both = field.name in OVER_STEPS
-                each = len(part.site) if isinstance(part, DemandCharges | SupplyVolumes) else sites
-                _check_shape(place + field.name, value, (steps, each) if both else (each,))
+                each = len(part.site) if isinstance(part, DemandCharges | SupplyVolumes | DailyCycles) else sites
+                shape = (steps, each) if both else (steps if field.name == "begins_day" else each,)
+                _check_shape(place + field.name, value, shape)
             if isinstance(value, np.ndarray | float):
                 _check_range(place + field.name, field.name, np.asarray(value, dtype=np.float64))
     ids = [product.id for product in contract.products]

@@ -297,6 +297,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.charged[batteries],
             whole.discharged[batteries],
             whole.stored[batteries],
+            whole.delivered[_among(whole.cycled, sites)],
             whole.exported[feeding],
             whole.peak[_among(whole.billed_site, sites)],
             whole.unused[_among(whole.supplied, sites)],

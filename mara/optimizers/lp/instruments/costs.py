@@ -66,6 +66,9 @@ def add_upper(upper_mw: Floats, case: LpCase, contract: PowerContract, columns: 
         upper_mw[:, columns.charged] = upper_mw[:, columns.discharged] = power
         upper_mw[:, columns.stored] = contract.battery.energy_mwh[columns.batteries]
         upper_mw[:, columns.pledged_battery] = 2.0 * power + 1.0
+        if (cycles := contract.battery.cycles) is not None:
+            own = np.searchsorted(cycles.site, columns.cycled)
+            upper_mw[:, columns.delivered] = np.maximum(cycles.limit_mwh, cycles.delivered_mwh)[own]
     upper_mw[:, columns.exported] = contract.export_limit_mw[columns.feeding]
     if contract.demand_charge is not None:
         # The horizon has one peak, a column of its last step.

@@ -15,7 +15,7 @@ from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
 from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
-from mara.optimizers.lp.power_contract import Batteries, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, DailyCycles, PowerContract
 from mara.optimizers.lp.rows import Entries, Rows, at_most, flattened, minus, ones
 
 
@@ -27,6 +27,8 @@ def contract_families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
     if contract.battery is not None and len(columns.batteries):
         yield _stored(case, contract.battery, columns)
         yield _one_way(case, contract.battery, columns)
+        if contract.battery.cycles is not None:
+            yield _delivered(case, contract.battery.cycles, columns)
     if contract.demand_charge is not None and len(columns.billed):
         yield _site_peak(case, contract.demand_charge, columns)
     if contract.supply is not None:
@@ -66,6 +68,22 @@ def _one_way(case: LpCase, battery: Batteries, columns: Columns) -> Rows:
     b = np.arange(len(columns.batteries))
     upper = np.tile(battery.power_mw[columns.batteries], (case.steps, 1))
     return at_most("one_way", upper, [ones(b, columns.charged), ones(b, columns.discharged)])
+
+
+def _delivered(case: LpCase, cycles: DailyCycles, columns: Columns) -> Rows:
+    """Add up what a battery with a daily limit delivers in its day."""
+    n = np.arange(len(columns.cycled))
+    own = np.searchsorted(cycles.site, columns.cycled)
+    goes_on = np.where(cycles.begins_day, 0.0, -1.0)[:, None] * np.ones(len(n))
+    discharged = columns.discharged[np.searchsorted(columns.batteries, columns.cycled)]
+    entries = (
+        ones(n, columns.delivered),
+        Entries(row=n, column=columns.delivered, factor=goes_on, of_previous=True),
+        Entries(row=n, column=discharged, factor=-case.dt_h[:, None] * np.ones(len(n))),
+    )
+    balance = np.zeros((case.steps, len(n)))
+    balance[0] = cycles.delivered_mwh[own]
+    return Rows(name="delivered", lower=balance, upper=balance, entries=entries)
 
 
 def _site_peak(case: LpCase, charge: DemandCharges, columns: Columns) -> Rows:

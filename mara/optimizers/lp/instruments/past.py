@@ -16,7 +16,7 @@ from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.core.power_calendar import adder_usd_per_mwh, demand_counts, local_times
 from mara.core.power_terms import PowerTerms
 from mara.core.step import Step
-from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_HOUR
+from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from mara.core.world import RunConfig
 from mara.optimizers.flexibility.contracted_supply import volumes_ahead
 from mara.optimizers.flexibility.demand_charges import DemandCharges
@@ -50,6 +50,7 @@ def past_contract(steps: Sequence[Step], config: RunConfig) -> PowerContract | N
         reserve_price_usd_per_mw_h=prices,
         # A year's energy may be taken whenever, so that no month's bound could count it.
         take_or_pay_usd_per_mwh=np.zeros(shape),
+        begins_day=np.array([config.grid.epoch_s(step.tick) for step in steps]) % SECONDS_PER_DAY == 0,
         supply=volumes_ahead(
             fleet,
             [local_times(fleet, hour) for hour in hours],
@@ -57,7 +58,7 @@ def past_contract(steps: Sequence[Step], config: RunConfig) -> PowerContract | N
             config.terms.sellback_spread_share,
         ),
     )
-    contract = contract_of_run(terms, expected, state.stored_mwh, fleet.grid_limit_mw)
+    contract = contract_of_run(terms, expected, state, fleet.grid_limit_mw)
     return _without_calls(contract)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from mara.core.arrays import Floats, sealed
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.core.plan import PlanStep, PowerStep
+from mara.core.power_dispatch import in_blocks
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
@@ -25,7 +26,7 @@ def with_power(steps: tuple[PlanStep, ...], primal_mw: Floats, columns: Columns,
     if contract is None:
         return steps
     table = np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width)
-    power = power_schedule(table, columns, case, contract)
+    power = in_whole_blocks(power_schedule(table, columns, case, contract), case, contract)
     awards = awards_mw(power, case)
     limit = draw_limit_mw(table, columns, case, contract)
     return tuple(
@@ -88,6 +89,22 @@ def power_schedule(table_mw: Floats, columns: Columns, case: LpCase, contract: P
         pledged_merchant_mw=merchant,
         pledged_spot_mw=spot,
         pledged_battery_mw=from_battery,
+    )
+
+
+def in_whole_blocks(power: PowerSchedule, case: LpCase, contract: PowerContract) -> PowerSchedule:
+    """Round awards down to whole blocks, and to none below the least bid."""
+    if not any(product.block_mw or product.minimum_bid_mw for product in contract.products):
+        return power
+    awards = awards_mw(power, case)
+    sold = np.stack([in_blocks(awards[p], q.block_mw, q.minimum_bid_mw) for p, q in enumerate(contract.products)])
+    share = np.divide(sold, awards, out=np.ones_like(awards), where=awards > TOLERANCE_MW)
+    return replace(
+        power,
+        pledged_miners_mw=power.pledged_miners_mw * share[..., None],
+        pledged_merchant_mw=power.pledged_merchant_mw * share[..., None],
+        pledged_spot_mw=power.pledged_spot_mw * share,
+        pledged_battery_mw=power.pledged_battery_mw * share,
     )
 
 
