@@ -104,11 +104,11 @@ def test_a_plan_that_earns_less_has_a_gap() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_basis_is_the_one_that_highs_lists(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
+    compared: list[bool] = []
 
     def both_ways(solver: highspy.Highs, *found: Any) -> Basis:
         quick, listed = basis_of(solver, *found), listed_basis_of(solver)
-        compared.append((quick.columns == listed.columns).all() and (quick.rows == listed.rows).all())
+        compared.append(bool((quick.columns == listed.columns).all() and (quick.rows == listed.rows).all()))
         return quick
 
     basis_of = solve_module.basis_of
