@@ -102,4 +102,5 @@ class RememberingSolver(highspy.Highs):
     def getBasicVariables(self) -> tuple[highspy.HighsStatus, Any]:  # noqa: N802
         if self._kept is not None:  # whoever asks takes the basis as a list then
             return highspy.HighsStatus.kError, np.zeros(0)
-        return super().getBasicVariables()  # type: ignore[misc,no-any-return]  # the stubs leave it out
+        given: tuple[highspy.HighsStatus, Any] = super().getBasicVariables()  # type: ignore[misc]
+        return given

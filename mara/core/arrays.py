@@ -64,12 +64,12 @@ def row_sums(array: Floats) -> Floats:
     return sums
 
 
-def row_sums_of_all(arrays: Floats) -> Floats:
+def row_sums_of_all(powers_mw: Floats) -> Floats:
     """Compute `row_sums` of many arrays to the same bits as of each.
 
     They are joined along the first axis. The last digits of `row_sums` itself depend on the shape that is summed.
     """
-    sums: Floats = np.matmul(arrays, _ONES[arrays.shape[-1]])
+    sums: Floats = np.matmul(powers_mw, _ONES[powers_mw.shape[-1]])
     return sums
 
 

@@ -160,6 +160,11 @@ class ContractBook:
         return min(self.powers_mw, default=float("inf"))
 
     @cached_property
+    def least_spot_mw(self) -> float:
+        """Power of the smallest Spot contract; infinite without one."""
+        return min((self.powers_mw[i] for i in self.columns[Tier.SPOT].tolist()), default=float("inf"))
+
+    @cached_property
     def rates_usd_per_mwh(self) -> tuple[float, ...]:
         """Rate of each contract (C,)."""
         return tuple(contract.rate_usd_per_mwh for contract in self.contracts)

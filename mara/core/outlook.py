@@ -14,6 +14,7 @@ from mara.core.arrays import Floats, Ints, sealed, stacked
 from mara.core.climate import derate_share, pue_of
 from mara.core.fleet import Fleet, Workload
 from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.power_calendar import adder_usd_per_mwh
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG, TOKENS_PER_MTOK
 from mara.core.world import Conditions, Forecast, Observation, RunConfig, grid_limit_mw, known_in
@@ -123,6 +124,9 @@ def conditions_of_all(observations: Sequence[Observation], config: RunConfig) ->
     carbon = stacked([seen.carbon_intensity_g_per_kwh for seen in observations])
     carbon = carbon * (terms.carbon_price_usd_per_t / G_PER_KG)
     grid = stacked([seen.energy_price_usd_per_mwh for seen in observations]) + carbon
+    if fleet.power is not None:
+        hours = [config.grid.epoch_h(seen.tick) for seen in observations]
+        grid += stacked([adder_usd_per_mwh(fleet, hour) for hour in hours])
     hashprice = np.array([seen.hashprice_usd_per_ph_day for seen in observations])
     return Conditions(
         pue=sealed(pue),

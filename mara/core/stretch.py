@@ -41,6 +41,7 @@ class Stretch:
         self.world = world
         self._first, self._config = world, config
         self._ticks: list[FollowedTick] = []
+        self._fell = np.zeros(config.fleet.site_count, dtype=np.bool_)
         self._end_tick = int(world.accounts.window_end_tick.min(initial=np.iinfo(np.int64).max)) - 1
         self._is_quiet = (
             world.power is None
@@ -64,8 +65,7 @@ class Stretch:
         world, seen, conditions = self.world, outlook.observation, outlook.conditions
         if plan.book_changes_count != world.book_changes_count or plan.day_ahead is not None:
             return False
-        nowhere = np.zeros(len(conditions.racks_mw), dtype=np.bool_)
-        placed = place(plan, world, conditions.contract_room_mw, nowhere)
+        placed = place(plan, world, conditions.contract_room_mw, self._fell)
         if placed.stranded_mw is not None or placed.rescued_mw is not None:
             return False
         miners = fit_miners(plan.miners_mw, world, conditions, self._config)

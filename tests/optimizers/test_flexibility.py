@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from mara.core.arrays import sealed
-from mara.core.plan import Problem
+from mara.core.outlook import outlooks_of
+from mara.core.plan import Problem, problem_in
 from mara.core.power_calendar import month_numbers
 from mara.core.power_signals import PowerForecast, PowerObservation
 from mara.core.power_terms import (
     AS_PRODUCED,
     BLOCK,
     TAKE_OR_PAY,
+    AdderCharge,
     CoincidentPeakCharge,
     DemandCharge,
     PowerTerms,
@@ -114,6 +116,15 @@ def test_a_plan_stops_miners_in_the_hour_that_may_be_the_month_s_peak_and_so_do_
     now = asked(of, demand=[60_000.0, *[40_000.0] * 23])
     assert with_peak_price(now).observation.energy_price_usd_per_mwh[WEST] > 1_000.0
     assert Rules().plan(now).steps[0].miners_mw[WEST].sum() == 0.0
+
+
+def test_adders_and_peaks_count_in_backtests_too_which_compute_conditions_ahead() -> None:
+    of = run_of(adders=(AdderCharge(site=WEST, usd_per_mwh=4.0),), peaks=(CHARGE,))
+    now = asked(of, demand=[60_000.0, *[40_000.0] * 23])
+    (outlook,) = outlooks_of([now.observation], [now.forecast], of)
+    ahead = problem_in(of, now.world, outlook)
+    assert ahead.conditions.grid_cost_usd_per_mwh.tolist() == now.conditions.grid_cost_usd_per_mwh.tolist()
+    assert Rules().plan(ahead).steps[0].miners_mw[WEST].sum() == 0.0
     assert (
         Rules().plan(asked(of, demand=[40_000.0] * 2 + [60_000.0] + [40_000.0] * 21)).steps[0].miners_mw[WEST].sum()
         > 10.0

@@ -30,7 +30,8 @@ def with_peak_price(problem: Problem) -> Problem:
     more = expected_terms(problem, lengths, rows).peak_usd_per_mwh[0]
     seen = problem.observation
     price = sealed(seen.energy_price_usd_per_mwh + more)
-    return replace(problem, observation=replace(seen, energy_price_usd_per_mwh=price))
+    # What was computed ahead holds for the price without the peak.
+    return replace(problem, observation=replace(seen, energy_price_usd_per_mwh=price), outlook=None)
 
 
 def peak_limit_mw(problem: Problem) -> Floats | None:

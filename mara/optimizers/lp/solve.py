@@ -294,27 +294,27 @@ def _pass(model: LpModel, solver: highspy.Highs, integers: int = 0) -> None:
     )
 
 
-def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals: Floats) -> Basis:
+def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals_usd_per_unit: Floats) -> Basis:
     """Return the basis that HiGHS would list, in a third of the time.
 
     What is not basic stands at a bound; where both are one, HiGHS names it by the sign of the dual.
     """
-    given, basic = solver.getBasicVariables()  # type: ignore[attr-defined]  # the stubs leave it out
+    given, basic = solver.getBasicVariables()  # type: ignore[attr-defined]  # highspy's stub leaves it out
     if given != highspy.HighsStatus.kOk:
         return listed_basis_of(solver)
     basic, found = np.asarray(basic), solver.getSolution()
     columns = _at_bounds(model.lower_mw, model.upper_mw, primal_mw, np.array(found.col_dual))
-    rows = _at_bounds(model.row_lower, model.row_upper, np.array(found.row_value), -row_duals)
+    rows = _at_bounds(model.row_lower, model.row_upper, np.array(found.row_value), -row_duals_usd_per_unit)
     columns[basic[basic >= 0]] = _BASIC
     rows[-1 - basic[basic < 0]] = _BASIC
     return Basis(columns=columns, rows=rows)
 
 
-def _at_bounds(lower_mw: Floats, upper_mw: Floats, primal_mw: Floats, dual_usd_per_unit: Floats) -> Ints:
+def _at_bounds(lower_mw: Floats, upper_mw: Floats, at_mw: Floats, dual_usd_per_mw: Floats) -> Ints:
     """Return the status of each column or row (N,) as if none were basic."""
     has_lower, has_upper = np.isfinite(lower_mw), np.isfinite(upper_mw)
-    at_upper = has_upper & (~has_lower | (primal_mw - lower_mw > upper_mw - primal_mw))
-    at_upper = np.where(lower_mw == upper_mw, dual_usd_per_unit < 0.0, at_upper)
+    at_upper = has_upper & (~has_lower | (at_mw - lower_mw > upper_mw - at_mw))
+    at_upper = np.where(lower_mw == upper_mw, dual_usd_per_mw < 0.0, at_upper)
     return np.where(at_upper, _AT_UPPER, np.where(has_lower, _AT_LOWER, _FREE))
 
 

@@ -35,7 +35,7 @@ from mara.optimizers.scheduling.economic_breach import broken_now
 from mara.optimizers.scheduling.relocation import evict_for, nearest, place_waiting
 from mara.optimizers.scheduling.reserve import reserve_for_premium
 from mara.optimizers.scheduling.scheduled_off import break_promises, schedule_off, spend_budgets, stays_off
-from mara.optimizers.scheduling.site_load import SiteLoad
+from mara.optimizers.scheduling.site_load import SiteLoad, fits
 from mara.optimizers.scheduling.token_sales import TokenSales
 
 MOVE_PAYS_BACK_H: Final = 2.0
@@ -144,6 +144,8 @@ class ContractScheduler:
         just scheduled off stay off.
         """
         load, waiting = self.load, self._keep_promised()
+        if not waiting:
+            return
         if self.budgets.spends and np.count_nonzero(self.problem.world.accounts.rest_ticks):
             off = stays_off(self.problem)
             waiting = [i for i in waiting if i not in off]
@@ -203,10 +205,11 @@ class ContractScheduler:
         It stays at its site if possible. Between the two margins it neither starts nor stops.
         """
         load, book = self.load, self.problem.world.book
-        spot = book.columns[Tier.SPOT].tolist()
-        if not spot or max(load.free) <= TOLERANCE_MW:
-            return
         rates, cost, free = book.rates_usd_per_mwh, load.cost, load.free
+        most_free = max(free)
+        if most_free <= TOLERANCE_MW or not fits(book.least_spot_mw, most_free):
+            return
+        spot = book.columns[Tier.SPOT].tolist()
         dearest = max([rates[i] for i in spot]) + SPOT_MARGIN_USD_PER_MWH
         open_sites = [s for s in load.cheapest if free[s] > TOLERANCE_MW and cost[s] < dearest]
         if not open_sites:
@@ -248,7 +251,7 @@ class ContractScheduler:
             reserve_mw=sealed(reserve_for_premium(self.load.load, self.load.tables)),
             contract_site=sealed(self.load.sites()),
             book_changes_count=self.problem.world.book_changes_count,
-            broken_contract=sealed(np.array(broken, dtype=np.int64)),
+            broken_contract=sealed(np.array(broken, dtype=np.int64)) if broken else _NOT_CHOSEN,
             power=power,
         )
 

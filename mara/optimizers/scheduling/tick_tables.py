@@ -73,7 +73,7 @@ def tables_of(problem: Problem) -> TickTables:
         mining_usd_per_mwh=c.mining_value_usd_per_mwh[None],
         margin_usd_per_mwh=c.miner_margin_usd_per_mwh[None],
         token_usd_per_mwh=c.merchant_value_usd_per_mwh[None],
-        demand_multiplier_share=seen.demand_multiplier_share[None],
+        multiplier_share=seen.demand_multiplier_share[None],
         tokens_per_h=seen.demand_tokens_per_h[None],
     )
     return tables
@@ -90,7 +90,7 @@ def _tables_of_all(ticks: Outlooks) -> list[TickTables]:
         mining_usd_per_mwh=c.mining_value_usd_per_mwh,
         margin_usd_per_mwh=c.miner_margin_usd_per_mwh,
         token_usd_per_mwh=c.merchant_value_usd_per_mwh,
-        demand_multiplier_share=stacked([each.demand_multiplier_share for each in seen]),
+        multiplier_share=stacked([each.demand_multiplier_share for each in seen]),
         tokens_per_h=stacked([each.demand_tokens_per_h for each in seen]),
     )
 
@@ -105,7 +105,7 @@ def _tables(
     mining_usd_per_mwh: Floats,
     margin_usd_per_mwh: Floats,
     token_usd_per_mwh: Floats,
-    demand_multiplier_share: Floats,
+    multiplier_share: Floats,
     tokens_per_h: Floats,
 ) -> list[TickTables]:
     """Compute the tables of ticks, whose axis comes first in every array."""
@@ -121,7 +121,7 @@ def _tables(
         token_usd_per_mwh.reshape(*token_usd_per_mwh.shape[:2], -1).tolist(),
         available_mw[:, :, RACKS].reshape(count, -1).tolist(),
         tokens_per_h.tolist(),
-        (-demand_multiplier_share).argsort(axis=1, kind="stable").tolist(),
+        (-multiplier_share).argsort(axis=1, kind="stable").tolist(),
         _offers(config, rack_cost_usd_per_mwh).tolist(),
         margin_usd_per_mwh >= start_margin,
         margin_usd_per_mwh >= -start_margin,
