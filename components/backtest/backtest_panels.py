@@ -102,7 +102,7 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             key="fleet",
             label="Fleet",
             kind="text",
-            limits={"placeholder": "the history's own sites"},
+            limits={"placeholder": "its own sites"},
             hint="A shipped fleet, or a TOML file.",
         ),
         *_conditions(horizon_hours),

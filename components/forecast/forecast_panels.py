@@ -22,7 +22,7 @@ PRICE_COLUMNS: Final = (
             key=f"h{end}",
             label=f"{begin} to {end} h",
             look="number desk" if end in {3, 6} else "number",
-            hint="Mean price; ~ where some is a guess.",
+            hint="Mean price, USD/MWh; ~ where some is a guess.",
         )
         for begin, end in SPANS_H
     ),
@@ -43,7 +43,8 @@ NOBODY_ASKED: Final = "This world is not live: nobody is asked. MARA_FEED=live a
 def price_table(first: Channel) -> None:
     """Draw the table that `price_channel` states."""
     how = "USD/MWh, as the plan in force expects them. Published prices are known; ~ marks means with guesses in them."
-    with panel("Prices of the next 24 hours", "", how), scroll("Prices of the next 24 hours by site"):
+    title = "Prices of the next 24 hours, USD/MWh, times in UTC"
+    with panel(title, "", how), scroll("Prices of the next 24 hours by site"):
         LiveTable(
             "prices", columns=PRICE_COLUMNS, caption="Prices of the next 24 hours", empty="No plan yet.", first=first
         )
