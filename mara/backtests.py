@@ -7,7 +7,6 @@ from typing import Final, TypedDict
 
 import mara
 from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
-from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
 from mara.feeds.day_ahead import known_ahead
@@ -210,7 +209,8 @@ class _Run:
             self.case.world,
             self.case.ticks,
             horizon_hours=settings.horizon_hours,
-            on_step=self._note,
+            on_step=self.accounts.add if self._with_bound else None,
+            on_profit=self._note,
         )
         self.accounts.close()
         wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
@@ -237,11 +237,9 @@ class _Run:
             "worth_usd": {},
         }
 
-    def _note(self, step: Step) -> None:
-        self._daily_micro_usd[step.tick // self._day_ticks] += step.settlement.profit_micro_usd
-        if self._with_bound:
-            self.accounts.add(step)
-        done = step.tick + 1
+    def _note(self, tick: int, profit_micro_usd: int) -> None:
+        self._daily_micro_usd[tick // self._day_ticks] += profit_micro_usd
+        done = tick + 1
         if done % self._stride == 0 or done == self.case.ticks:
             self._tell(Progress(what=self.name, done=done, total=self.case.ticks))
             self.stop_if_cancelled()

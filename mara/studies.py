@@ -15,7 +15,6 @@ import numpy as np
 import mara
 from mara.assembly.worlds import fleet_of_run, is_shipped_history, seeded_feed, terms_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
-from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, MINUTES_PER_HOUR, PPM
 from mara.core.world import RunConfig, first_world
@@ -199,8 +198,8 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
     settings, day_ticks = scenario.settings, HOURS_PER_DAY * config.grid.ticks_per_hour
     daily = [0] * scenario.order.days
 
-    def note(step: Step) -> None:
-        daily[step.tick // day_ticks] += step.settlement.profit_micro_usd
+    def note(tick: int, profit_micro_usd: int) -> None:
+        daily[tick // day_ticks] += profit_micro_usd
 
     totals, _ = backtest(
         config,
@@ -209,7 +208,7 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
         first_world(config),
         scenario.order.days * day_ticks,
         horizon_hours=settings.horizon_hours,
-        on_step=note,
+        on_profit=note,
     )
     report = totals.report()
     daily[-1] += int(totals.lines_micro_usd.sum()) - sum(daily)  # credits of windows that ended with the last tick

@@ -82,7 +82,7 @@ class Observation:
 class Conditions:
     """Capacity, efficiency and costs that follow from a tick's weather and prices.
 
-    Attributes:
+    Attributes (those of T ticks at once have that axis first):
         pue: power usage effectiveness by workload (S, K).
         available_mw: machines that can run (S, K) [MW].
         racks_mw: available inference racks, GPU and ASIC pooled (S,) [MW].
@@ -116,11 +116,8 @@ class Conditions:
 
         Below zero the miners are better switched off.
         """
-        return sealed(
-            margin_usd_per_mwh(
-                self.mining_value_usd_per_mwh, self.pue[:, :MINER_COUNT], self.grid_cost_usd_per_mwh[:, None]
-            )
-        )
+        value, pue = self.mining_value_usd_per_mwh[..., None, :], self.pue[..., :MINER_COUNT]
+        return sealed(margin_usd_per_mwh(value, pue, self.grid_cost_usd_per_mwh[..., None]))
 
     @cached_property
     def miner_break_even_usd_per_mwh(self) -> Floats:

@@ -1,17 +1,25 @@
 """Page of the forecast: prices and plan of the next day, and the live sources."""
 
+from typing import Final
+
 from nicegui import ui
 
 from components.ahead.plan_table import plan_channels, plan_panel
 from components.forecast.forecast_panels import price_channel, price_table, source_channel, source_table
 from components.shared.key_figure_history import KeyFigureHistory
-from components.shared.theme import element
+from components.shared.theme import element, page_tabs
 from components.shared.view_model import ViewModel
 from mara.api import paths
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.serving.publisher import Publisher
+
+TABS: Final = (
+    (paths.FORECAST, "Prices and plan"),
+    (paths.WHAT_IF, "What if"),
+)
+"""Pages of what is to come; the navigation leads to the first."""
 
 
 class ForecastScreen:
@@ -40,6 +48,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             with element("div", "leaf-head"):
                 element("h1", "", "Forecast")
                 element("p", "place", "What power is expected to cost, what is planned by it, and who says so")
+                page_tabs(TABS, paths.FORECAST)
             price_table(picture.get("prices", {}))
             plan_panel(picture)
             source_table(picture.get("sources", {}))

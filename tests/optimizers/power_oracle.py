@@ -86,14 +86,14 @@ def _battery(program: Program, case: LpCase, contract: PowerContract, battery: B
 def _peaks(program: Program, case: LpCase, contract: PowerContract) -> None:
     charge = contract.demand_charge
     assert charge is not None
-    for s in range(case.sites):
-        rate, so_far = float(charge.usd_per_mw[s]), float(charge.peak_so_far_mw[s])
-        program.gain["P", s] = -rate
+    for d, s in enumerate(charge.site.tolist()):
+        rate, so_far = float(charge.usd_per_mw[d]), float(charge.peak_so_far_mw[d])
+        program.gain["P", d] = -rate
         program.constant_usd += rate * so_far
-        program.at_most.append(({("P", s): -1.0}, -so_far))
+        program.at_most.append(({("P", d): -1.0}, -so_far))
         for t in range(case.steps):
-            if charge.counts[t, s]:
-                drawn: Terms = {("b", t, s): 1.0, ("w", t, s): -1.0, ("P", s): -1.0}
+            if charge.counts[t, d]:
+                drawn: Terms = {("b", t, s): 1.0, ("w", t, s): -1.0, ("P", d): -1.0}
                 program.at_most.append((drawn, -float(case.hedge_mw[s])))
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from mara.core.arrays import sealed
 from mara.core.plan import Problem
+from mara.core.power_calendar import month_numbers
 from mara.core.power_signals import PowerForecast, PowerObservation
-from mara.core.power_terms import CoincidentPeakCharge, DemandCharge, PowerTerms, ReserveProduct, SiteBattery
+from mara.core.power_terms import CoincidentPeakCharge, DemandCharge, PowerTerms, ReserveProduct, SiteBattery, TermTimes
 from mara.core.step import advance
 from mara.core.world import RunConfig, first_world
 from mara.optimizers.flexibility.expected_terms import risk_of_next_day
@@ -127,6 +128,47 @@ def test_a_plan_raises_a_peak_only_where_the_days_left_pay_for_it_and_the_tick_k
     paid = replace(now, world=replace(now.world, power=replace(state, peak_mw=np.array([6.0]))))
     after = advance(paid.world, paid.observation, Lp().plan(paid).steps[0], dear)
     assert after.allocation.drawn_mw[WEST] == pytest.approx(6.0, abs=1e-5), "what is paid for already is free"
+
+
+def test_the_hours_of_the_next_month_have_a_peak_of_their_own() -> None:
+    """June ends at WEST after five hours; its peak is paid for, and July's is not."""
+    of = run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=3e5, interval_minutes=60),))
+    now = asked(of)
+    state = now.world.power
+    assert state is not None
+    paid = replace(now, world=replace(now.world, power=replace(state, peak_mw=np.array([6.0]))))
+    powers = [there.power for there in Lp().plan(paid).steps]
+    limits = [float(power.draw_limit_mw[WEST]) for power in powers if power is not None]
+    assert limits == pytest.approx([6.0] * 5 + [0.0] * 19, abs=1e-5)
+
+
+def test_the_first_plan_of_a_month_does_not_take_the_month_before_for_its_own() -> None:
+    """July begins at WEST with tick 5, whose plan is made before the state is turned over."""
+    of = run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=3e5, interval_minutes=60),))
+    now = asked(of)
+    state = now.world.power
+    assert state is not None
+    last = replace(state, peak_mw=np.array([6.0]), month_number=month_numbers(of.fleet, of.grid.epoch_h(4)))
+    turned = replace(now, world=replace(now.world, tick=5, power=last))
+    power = Lp().plan(turned).steps[0].power
+    assert power is not None
+    assert power.draw_limit_mw[WEST] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_each_demand_charge_of_a_site_limits_its_own_hours() -> None:
+    """It is 19:00 at WEST: a dear charge counts from 20:00 to 22:00, a cheap one always."""
+    evening = TermTimes(hour_numbers=(20, 21))
+    of = run_of(
+        demand=(
+            DemandCharge(site=WEST, usd_per_mw_month=1.0, interval_minutes=60),
+            DemandCharge(site=WEST, usd_per_mw_month=3e5, interval_minutes=60, times=evening),
+        )
+    )
+    plan = Lp().plan(asked(of))
+    mined = [float(there.miners_mw[WEST].sum()) for there in plan.steps[:4]]
+    assert mined[1] == mined[2] == 0.0
+    assert min(mined[0], mined[3]) > 10.0
+    assert plan.objective_usd == pytest.approx(plan.bound_usd)
 
 
 BATTERY = SiteBattery(

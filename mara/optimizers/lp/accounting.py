@@ -61,7 +61,7 @@ def contract_usd(power: PowerSchedule, net_mw: Floats, case: LpCase, contract: P
     counted = case.economics.sellback_usd_per_mwh + case.drawing_usd_per_mwh
     usd += float(case.dt_h @ (exported_mw(net_mw, case) * (paid - counted)).sum(axis=1))
     if contract.demand_charge is not None:
-        usd -= peak_charge_usd(peaks_mw(net_mw, case), contract.demand_charge)
+        usd -= peak_charge_usd(peaks_mw(net_mw, case, contract.demand_charge), contract.demand_charge)
     if contract.battery is not None:
         usd -= float(case.dt_h @ (power.discharge_mw @ contract.battery.wear_usd_per_mwh))
     for p, product in enumerate(contract.products):

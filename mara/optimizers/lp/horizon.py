@@ -52,13 +52,16 @@ def step_lengths(problem: Problem) -> tuple[int, ...]:
     return (1,) * per_hour + (per_hour,) * (hours - 1)
 
 
-def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = SPENDS) -> LpCase:
+def case_of(
+    problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = SPENDS, *, up_share: Floats | None = None
+) -> LpCase:
     """Derive the coefficients of a problem.
 
     Machines that are out now are assumed to be back after an hour.
 
     Args:
         lengths: lengths of the H steps [ticks].
+        up_share: share of each site's machines that can run in all steps (S,); None for all of them.
     """
     config, forecast = problem.config, problem.forecast
     fleet, terms = config.fleet, config.terms
@@ -69,6 +72,8 @@ def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = 
     by_kind = fleet.tokens_per_mwh * (problem.observation.token_price_usd_per_mtok / TOKENS_PER_MTOK)
     multiplier = forecast.demand_multiplier_share[rows]
     pue, available = pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet), _available(problem, lengths, dry_bulb)
+    if up_share is not None:
+        available *= up_share[:, None]
     room = np.minimum(available[:, :, RACKS].sum(axis=2), fleet.grid_limit_mw / pue[:, :, Workload.GPU])
     case = case_of_run(
         config,

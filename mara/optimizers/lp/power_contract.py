@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints
+from mara.core.arrays import Floats, Ints
 from mara.core.power_terms import (
     BATTERY_RESPONSE_S,
     MERCHANT_RESPONSE_S,
@@ -17,26 +17,12 @@ from mara.core.power_terms import (
     PowerTerms,
 )
 from mara.errors import PlanRejected
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.flexibility.expected_terms import ExpectedTerms
 
 ANY_SIGN: Final = frozenset(
     {"export_fee_usd_per_mwh", "adder_usd_per_mwh", "price_usd_per_mw_h", "deployment_usd_per_mwh"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DemandCharges:
-    """Charges on the highest power that each of S sites draws in a billing period.
-
-    Attributes:
-        usd_per_mw: price of a megawatt beyond what the period has had (S,).
-        peak_so_far_mw: highest counted power of the billing period up to now (S,).
-        counts: steps that lie in the charge's hours (H, S).
-    """
-
-    usd_per_mw: Floats
-    peak_so_far_mw: Floats
-    counts: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,8 +100,8 @@ class PowerContract:
         return sites[self.export_limit_mw[sites] > 0.0]
 
     @property
-    def billed_sites(self) -> Ints:
-        """Sites whose peak costs something."""
+    def billed(self) -> Ints:
+        """Demand charges whose peak costs something, by their places."""
         if self.demand_charge is None:
             return np.zeros(0, dtype=np.int64)
         return np.flatnonzero(self.demand_charge.usd_per_mw > 0.0)
@@ -128,11 +114,8 @@ def contract_of_run(
 
     An expected coincident peak is an adder: its cost is linear in what is drawn.
     """
-    charge = DemandCharges(
-        usd_per_mw=expected.demand_usd_per_mw,
-        peak_so_far_mw=np.minimum(expected.owed_peak_mw, grid_limit_mw),
-        counts=expected.counts,
-    )
+    charge = expected.demand
+    charge = replace(charge, peak_so_far_mw=np.minimum(charge.peak_so_far_mw, grid_limit_mw[charge.site]))
     battery = Batteries(
         power_mw=terms.battery_power_mw,
         energy_mwh=terms.battery_energy_mwh,
@@ -172,12 +155,7 @@ def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
         export_limit_mw=contract.export_limit_mw[sites],
         export_fee_usd_per_mwh=contract.export_fee_usd_per_mwh[sites],
         adder_usd_per_mwh=contract.adder_usd_per_mwh[:, sites],
-        demand_charge=charge
-        and DemandCharges(
-            usd_per_mw=charge.usd_per_mw[sites],
-            peak_so_far_mw=charge.peak_so_far_mw[sites],
-            counts=charge.counts[:, sites],
-        ),
+        demand_charge=charge and _charges_at(charge, sites),
         battery=battery
         and Batteries(
             power_mw=battery.power_mw[sites],
@@ -191,6 +169,17 @@ def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
         products=tuple(
             replace(product, price_usd_per_mw_h=product.price_usd_per_mw_h[:, sites]) for product in contract.products
         ),
+    )
+
+
+def _charges_at(charge: DemandCharges, sites: Ints) -> DemandCharges:
+    """Restrict demand charges to some sites, ascending."""
+    own = np.isin(charge.site, sites)
+    return DemandCharges(
+        site=np.searchsorted(sites, charge.site[own]),
+        usd_per_mw=charge.usd_per_mw[own],
+        peak_so_far_mw=charge.peak_so_far_mw[own],
+        counts=charge.counts[:, own],
     )
 
 
@@ -209,7 +198,8 @@ def check_terms(contract: PowerContract, steps: int, sites: int) -> None:
             value = getattr(part, field.name)
             if isinstance(value, np.ndarray):
                 both = field.name in {"adder_usd_per_mwh", "counts", "price_usd_per_mw_h"}
-                _check_shape(place + field.name, value, (steps, sites) if both else (sites,))
+                each = len(part.site) if isinstance(part, DemandCharges) else sites
+                _check_shape(place + field.name, value, (steps, each) if both else (each,))
             if isinstance(value, np.ndarray | float):
                 _check_range(place + field.name, field.name, np.asarray(value, dtype=np.float64))
     ids = [product.id for product in contract.products]

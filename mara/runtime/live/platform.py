@@ -12,6 +12,7 @@ from mara.core.dispatch_document import DispatchDocument, Mode
 from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError, EngineStopped
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock
@@ -21,6 +22,7 @@ from mara.runtime.live.pace import Pace
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.quote_desk import QuoteDesk
 from mara.runtime.live.supervisor import Reload, RetryPolicy, Supervisor
+from mara.runtime.live.what_if_desk import WhatIfDesk
 from mara.runtime.observe.alert_desk import AlertDesk, StoredAlerts
 from mara.runtime.observe.alert_targets import Target
 from mara.runtime.observe.engine_metrics import EngineMetrics
@@ -47,6 +49,7 @@ class _LiveRun:
     store: Store
     loop: LiveLoop
     desk: QuoteDesk
+    what_if: WhatIfDesk
     supervisor: Supervisor
 
 
@@ -196,6 +199,10 @@ class Platform:
         """Book a contract as it was quoted. See `QuoteDesk.book`."""
         return await self._opened.desk.book(quote_id, customer)
 
+    async def what_if(self, asked: WhatIfRequest) -> WhatIf:
+        """Plan the next tick as it is and as changed. See `WhatIfDesk.answer`."""
+        return await self._opened.what_if.answer(asked)
+
     async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Receipt:
         """Announce ticks that will not count for an SLA. See `QuoteDesk.exclude`."""
         return await self._opened.desk.exclude(asked, self.archive.contract, only_look=only_look)
@@ -309,7 +316,8 @@ class Platform:
         )
         outages = OutageCount(read_model=store.read_model, sites=engine.config.fleet.site_count)
         desk = QuoteDesk(engine, self.orders, store, outages.record)
-        return _LiveRun(store=store, loop=loop, desk=desk, supervisor=supervisor)
+        what_if = WhatIfDesk(engine, self.orders)
+        return _LiveRun(store=store, loop=loop, desk=desk, what_if=what_if, supervisor=supervisor)
 
     def _send_dispatch(self, current: PublishedState) -> None:
         """Hand each new dispatch document to the outlets, which never wait."""

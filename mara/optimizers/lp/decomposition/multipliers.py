@@ -297,7 +297,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.discharged[batteries],
             whole.stored[batteries],
             whole.exported[feeding],
-            whole.peak[_among(whole.billed, sites)],
+            whole.peak[_among(whole.billed_site, sites)],
             *([whole.pledged_miners[sites].ravel()] if len(whole.pledged_spot) else []),
             *([whole.pledged_merchant[sites].ravel()] if len(whole.pledged_spot) else []),
             *([whole.pledged_spot[sites]] if len(whole.pledged_spot) else []),
@@ -309,7 +309,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
 
 
 def _among(places: Ints, sites: Ints) -> Ints:
-    """Find a block's sites in an ascending list of some of the fleet's."""
+    """Find the places of a block's sites in a list of some of the fleet's."""
     return np.flatnonzero(np.isin(places, sites))
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS, RACKS, Workload
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
-from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
 
 TOO_SLOW_USD_PER_MW_H: Final = -1.0
 """Earnings of load that is too slow for a product, so that none is pledged."""
@@ -65,7 +66,8 @@ def add_upper(upper_mw: Floats, case: LpCase, contract: PowerContract, columns: 
     upper_mw[:, columns.exported] = contract.export_limit_mw[columns.feeding]
     if contract.demand_charge is not None:
         # The horizon has one peak, a column of its last step.
-        most = np.maximum(contract.demand_charge.peak_so_far_mw, case.grid_limit_mw)[columns.billed]
+        owed = contract.demand_charge.peak_so_far_mw[columns.billed]
+        most = np.maximum(owed, case.grid_limit_mw[columns.billed_site])
         upper_mw[-1, columns.peak] = 2.0 * most + 1.0
     loads = 2.0 * case.available_mw + 1.0
     racks = loads[:, :, RACKS]
@@ -144,5 +146,5 @@ def battery_pledge_usd_per_mw_h(product: GridProduct, battery: Batteries, case: 
 
 
 def peak_charge_usd(peak_mw: Floats, charge: DemandCharges) -> float:
-    """Price peaks (S,) beyond those of the billing period so far [USD]."""
+    """Price the peaks of demand charges (D,) beyond those so far [USD]."""
     return float(charge.usd_per_mw @ np.maximum(peak_mw - charge.peak_so_far_mw, 0.0))

@@ -11,9 +11,10 @@ import numpy as np
 from mara.core.arrays import Ints
 from mara.core.contract import Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
-from mara.optimizers.lp.power_contract import Batteries, DemandCharges, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, PowerContract
 from mara.optimizers.lp.rows import Entries, Rows, at_most, flattened, minus, ones
 
 
@@ -65,11 +66,11 @@ def _one_way(case: LpCase, battery: Batteries, columns: Columns) -> Rows:
 
 
 def _site_peak(case: LpCase, charge: DemandCharges, columns: Columns) -> Rows:
-    """Raise a site's peak to the power drawn in each step that counts."""
-    d, sites = np.arange(len(columns.billed)), columns.billed
+    """Raise a charge's peak to the power drawn in each step that counts."""
+    d, sites = np.arange(len(columns.billed)), columns.billed_site
     peak = Entries(row=d, column=columns.peak, factor=-np.ones(len(d)), of_last=True)
     entries = [peak, *drawn(d, sites, columns)]
-    upper = np.where(charge.counts[:, sites], -case.hedge_mw[sites], np.inf)
+    upper = np.where(charge.counts[:, columns.billed], -case.hedge_mw[sites], np.inf)
     return at_most("site_peak", upper, entries)
 
 

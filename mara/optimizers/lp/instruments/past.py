@@ -17,6 +17,7 @@ from mara.core.power_terms import PowerTerms
 from mara.core.step import Step
 from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_HOUR
 from mara.core.world import RunConfig
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.flexibility.expected_terms import ExpectedTerms
 from mara.optimizers.lp.power_contract import PowerContract, contract_of_run
 from mara.optimizers.lp.schedule import PowerSchedule
@@ -31,9 +32,6 @@ def past_contract(steps: Sequence[Step], config: RunConfig) -> PowerContract | N
     hours = [config.grid.epoch_s(step.tick) // SECONDS_PER_HOUR for step in steps]
     shape = (len(steps), fleet.site_count)
     prices = np.zeros((len(steps), len(terms.products), fleet.site_count))
-    rates = np.zeros(fleet.site_count)
-    for charge in terms.demand:
-        rates[charge.site] = charge.usd_per_mw_month
     for t, step in enumerate(steps):
         if step.observation.power is not None:
             prices[t] = step.observation.power.reserve_price_usd_per_mw_h
@@ -41,9 +39,12 @@ def past_contract(steps: Sequence[Step], config: RunConfig) -> PowerContract | N
         adder_usd_per_mwh=np.stack([adder_usd_per_mwh(fleet, hour) for hour in hours]),
         peak_usd_per_mwh=_true_peaks(steps, terms, config, hours),
         risk_share=np.zeros(shape),
-        demand_usd_per_mw=rates,
-        owed_peak_mw=np.zeros(fleet.site_count),
-        counts=np.stack([demand_counts(fleet, hour) for hour in hours]) > 0.0,
+        demand=DemandCharges(
+            site=np.array([charge.site for charge in terms.demand], dtype=np.int64),
+            usd_per_mw=np.array([charge.usd_per_mw_month for charge in terms.demand]),
+            peak_so_far_mw=np.zeros(len(terms.demand)),
+            counts=np.stack([demand_counts(fleet, hour) for hour in hours]) > 0.0,
+        ),
         reserve_price_usd_per_mw_h=prices,
     )
     contract = contract_of_run(terms, expected, state.stored_mwh, fleet.grid_limit_mw)

@@ -28,9 +28,10 @@ def with_power(steps: tuple[PlanStep, ...], primal_mw: Floats, columns: Columns,
     awards = awards_mw(power, case)
     limit = np.tile(case.grid_limit_mw, (case.steps, 1))
     if contract.demand_charge is not None:
-        peak = case.grid_limit_mw.copy()
-        peak[columns.billed] = table[-1, columns.peak] + TOLERANCE_MW
-        limit = np.where(contract.demand_charge.counts, np.minimum(peak, limit), limit)
+        for place, d in zip(columns.peak.tolist(), columns.billed.tolist(), strict=True):
+            own = limit[:, contract.demand_charge.site[d]]
+            peak = np.where(contract.demand_charge.counts[:, d], table[-1, place] + TOLERANCE_MW, np.inf)
+            np.minimum(own, peak, out=own)
     return tuple(
         replace(
             step,
