@@ -51,6 +51,9 @@ export default {
     listed() {
       return this.isWhole ? this.shown : this.shown.slice(0, MOST_SHOWN);
     },
+    isNarrowed() {
+      return this.ordered.length > 0 && (this.state !== "open" || this.severity || this.wanted.trim() || this.found);
+    },
     open() {
       return this.shown.filter((row) => row.state === "open").map((row) => row.number);
     },
@@ -188,7 +191,7 @@ export default {
           </div>
         </li>
       </ul>
-      <p v-else-if="ordered.length" class="empty">No alert matches these filters: choose All, or clear the words.</p>
+      <p v-else-if="isNarrowed" class="empty">No alert matches these filters: choose All, or clear the words.</p>
       <p v-else class="empty">No alert stands. What needs you is listed here, the worst first.</p>
       <button v-if="shown.length > listed.length" type="button" class="text-button" @click="isWhole = true">
         {{ shown.length - listed.length }} more

@@ -225,7 +225,7 @@ def result_panels(view_model: ViewModel) -> None:
         live_text("bt.shown", {"bt.shown": cell("", "no"), **view_model.get("cells", {})}, "bt-shown").props(
             "aria-hidden=true"
         )
-        with panel("Results", "overflow") as top:
+        with panel("Results, money in USD", "overflow") as top:
             with top:
                 link = element("a", "text-button", "HTML report").props(
                     f'href="{address("/backtest/report")}" download'
