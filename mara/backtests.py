@@ -7,6 +7,7 @@ from typing import Final, TypedDict
 
 import mara
 from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
+from mara.core.snapshot_builder import plays_of
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
 from mara.feeds.day_ahead import known_ahead
@@ -41,6 +42,8 @@ class SharedFigures(RunFigures):
     site_steps_per_s: float
     seed: int
     version: str
+    plays: str
+    """World that was played: synthetic, replayed or live."""
 
 
 _Period = TypedDict("_Period", {"from": str, "to": str})
@@ -153,10 +156,15 @@ def shared_figures(
     cpu_s: float,
     seed: int,
     *,
+    feed: str,
     has_positions: bool = False,
     has_terms: bool = False,
 ) -> SharedFigures:
-    """Compute the figures that a backtest and a simulation have in common."""
+    """Compute the figures that a backtest and a simulation have in common.
+
+    Args:
+        feed: name of the feed of the run.
+    """
     figures = totals.report()
     return {
         "ticks": figures["ticks"],
@@ -177,6 +185,7 @@ def shared_figures(
         "site_steps_per_s": totals.ticks * sites / max(cpu_s, 1e-9),
         "seed": seed,
         "version": mara.__version__,
+        "plays": plays_of(feed),
     }
 
 
@@ -229,6 +238,7 @@ class _Run:
                 wall_s,
                 cpu_s,
                 settings.seed,
+                feed=outside.feed.name,
                 has_positions=settings.has_positions,
                 has_terms=fleet.power is not None,
             ),

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mara.core.arrays import Floats, sealed, stacked
+from mara.core.arrays import Floats, Ints, sealed, stacked
 from mara.core.climate import derate_share, pue_of
-from mara.core.fleet import Workload
+from mara.core.fleet import Fleet, Workload
 from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG, TOKENS_PER_MTOK
-from mara.core.world import Conditions, Forecast, Observation, RunConfig, known_in
+from mara.core.world import Conditions, Forecast, Observation, RunConfig, grid_limit_mw, known_in
 
 Row = TypeVar("Row")
 
@@ -118,6 +119,7 @@ def conditions_of_all(observations: Sequence[Observation], config: RunConfig) ->
         available *= derate
     racks = available[:, :, Workload.GPU] + available[:, :, Workload.ASIC]
     rack_pue = pue[:, :, Workload.GPU]
+    limits = _grid_limits_mw(observations, fleet)
     carbon = stacked([seen.carbon_intensity_g_per_kwh for seen in observations])
     carbon = carbon * (terms.carbon_price_usd_per_t / G_PER_KG)
     grid = stacked([seen.energy_price_usd_per_mwh for seen in observations]) + carbon
@@ -127,12 +129,20 @@ def conditions_of_all(observations: Sequence[Observation], config: RunConfig) ->
         available_mw=sealed(available),
         racks_mw=sealed(racks),
         rack_pue=pue[:, :, Workload.GPU],
-        contract_room_mw=sealed(np.minimum(racks, fleet.grid_limit_mw / rack_pue)),
+        grid_limit_mw=limits,
+        contract_room_mw=sealed(np.minimum(racks, limits / rack_pue)),
         carbon_cost_usd_per_mwh=sealed(carbon),
         grid_cost_usd_per_mwh=sealed(grid),
         mining_value_usd_per_mwh=sealed(mining_value_usd_per_mwh(hashprice[:, None], fleet.efficiency_j_per_th)),
         merchant_value_usd_per_mwh=sealed(_merchant_value(observations, config)),
     )
+
+
+    """Return the most power of each site in each tick (T, S) [MW]."""
+    """Return the most power of each site in each tick (T, S); one row for all where no limit is ordered."""
+    if all(seen.import_limit_mw is None for seen in observations):
+        return np.broadcast_to(fleet.grid_limit_mw, (len(observations), fleet.site_count))
+    return sealed(stacked([grid_limit_mw(seen, fleet) for seen in observations]))
 
 
 def each_of(conditions: Conditions) -> tuple[Conditions, ...]:
@@ -145,6 +155,7 @@ def each_of(conditions: Conditions) -> tuple[Conditions, ...]:
             available_mw=conditions.available_mw[t],
             racks_mw=conditions.racks_mw[t],
             rack_pue=conditions.rack_pue[t],
+            grid_limit_mw=conditions.grid_limit_mw[t],
             contract_room_mw=conditions.contract_room_mw[t],
             carbon_cost_usd_per_mwh=conditions.carbon_cost_usd_per_mwh[t],
             grid_cost_usd_per_mwh=conditions.grid_cost_usd_per_mwh[t],
@@ -174,3 +185,31 @@ def _merchant_value(observations: Sequence[Observation], config: RunConfig) -> F
     by_kind = fleet.tokens_per_mwh * (price / TOKENS_PER_MTOK)[:, None]
     remote = remote_cost_usd_per_mwh(fleet, config.terms.remote_serving_usd_per_mwh)
     return np.asarray((multiplier[:, :, None] * by_kind[:, None, :])[:, :, None, :] - remote)
+
+
+def unchanging(seen: Observation, hours: int) -> Forecast:
+    """Return the forecast of someone who knows only the present: each hour is like it."""
+
+    def on(values: Floats) -> Floats:
+        return sealed(np.tile(values, (hours, 1)))
+
+    return Forecast(
+        tick=seen.tick,
+        energy_price_usd_per_mwh=on(seen.energy_price_usd_per_mwh),
+        carbon_intensity_g_per_kwh=on(seen.carbon_intensity_g_per_kwh),
+        dry_bulb_c=on(seen.dry_bulb_c),
+        wet_bulb_c=on(seen.wet_bulb_c),
+        hashprice_usd_per_ph_day=sealed(np.full(hours, seen.hashprice_usd_per_ph_day)),
+        demand_multiplier_share=on(seen.demand_multiplier_share),
+        demand_tokens_per_h=on(seen.demand_tokens_per_h),
+        import_limit_mw=None if seen.import_limit_mw is None else on(seen.import_limit_mw),
+    )
+
+
+def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
+    """Count the ticks of each row of a forecast that are still to come at a tick (H,)."""
+    if forecast.row_minutes:
+        return np.array(forecast.row_minutes) // grid.tick_minutes
+    ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
+    ticks[0] -= tick % grid.ticks_per_hour
+    return ticks

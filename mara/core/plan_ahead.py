@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints
+from mara.core.outlook import row_ticks
 from mara.core.plan import Plan
 from mara.core.units import SECONDS_PER_HOUR
-from mara.core.world import Forecast, RunConfig, row_ticks
+from mara.core.world import Forecast, RunConfig
 
 HOURS_AHEAD: Final = 24
 """Clock hours that are shown; the first is the present one."""

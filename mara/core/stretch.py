@@ -55,6 +55,7 @@ class Stretch:
             self._is_quiet
             and self.world.tick < self._end_tick
             and not seen.arrivals
+            and seen.import_limit_mw is None
             and (seen.availability_share is available or bool((seen.availability_share == available).all()))
         )
 

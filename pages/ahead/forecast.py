@@ -6,13 +6,18 @@ from nicegui import ui
 
 from components.ahead.plan_table import plan_channels, plan_panel
 from components.forecast.forecast_panels import price_channel, price_table, source_channel, source_table
+from components.forecast.guess_panel import guess_channel, guess_table
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element, page_tabs
 from components.shared.view_model import ViewModel
 from mara.api import paths
+from mara.core.history import GuessError
+from mara.core.snapshot import Snapshot
+from mara.core.units import MINUTES_PER_HOUR
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
 from pages.frame import frame
+from pages.serving.cached_query import CachedQuery
 from pages.serving.publisher import Publisher
 
 TABS: Final = (
@@ -27,14 +32,28 @@ class ForecastScreen:
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
+        self._guesses: CachedQuery[tuple[GuessError, ...]] = CachedQuery("guesses", self._read, ())
 
     def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
         """Return the page's channels; empty before the first tick."""
         sources = source_channel(self._platform.sources())
         if current.snapshot is None:
             return {"sources": sources}
-        prices = price_channel(current.snapshot, current.forecast)
-        return {**plan_channels(current.snapshot, current.ahead), "prices": prices, "sources": sources}
+        return {
+            **plan_channels(current.snapshot, current.ahead),
+            "prices": price_channel(current.snapshot, current.forecast),
+            "guesses": guess_channel(current.snapshot, self._guesses.newest(_hour_of(current.snapshot))),
+            "sources": sources,
+        }
+
+    async def _read(self) -> tuple[GuessError, ...]:
+        snapshot = self._platform.publisher.read().snapshot
+        return () if snapshot is None else await self._platform.archive.guesses(_hour_of(snapshot))
+
+
+def _hour_of(snapshot: Snapshot) -> int:
+    """Count the whole hours of a run: guesses are measured once in each."""
+    return snapshot.tick * snapshot.tick_minutes // MINUTES_PER_HOUR
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
@@ -51,4 +70,5 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 page_tabs(TABS, paths.FORECAST)
             price_table(picture.get("prices", {}))
             plan_panel(picture)
+            guess_table(picture.get("guesses", {}))
             source_table(picture.get("sources", {}))

@@ -22,7 +22,6 @@ SMALL: dict[str, str] = {
     "components/time_range/range_picker.py": "an element, in a file of its own as each of them",
     "pages/serving/shown_range.py": "pages of several kinds read the range from their address",
     "mara/env_file.py": "`settings`, which alone calls it, is as long as a file may be",
-    "mara/core/live_source.py": "screens and the API show it; the snapshot, which is of a tick, has no part of it",
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
     "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",
     "mara/assembly/people.py": "the commands on users need no other part of a run, and start faster without",

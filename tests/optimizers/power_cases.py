@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mara.errors import PlanRejected
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
 from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
@@ -69,7 +70,14 @@ def random_contract(case: LpCase, seed: int) -> PowerContract:
         peak_so_far_mw=np.append(charge.peak_so_far_mw, 0.0),
         counts=np.column_stack([charge.counts, np.arange(h) % 2 == 0]),
     )
+    supply = SupplyVolumes(
+        site=np.array([0, 0, s - 1]),
+        volume_mw=case.grid_limit_mw[[0, 0, s - 1]] * draw.uniform(0.1, 0.8, (h, 3)),
+        # No more than selling a hedge back loses, or the two would be played against each other.
+        unused_usd_per_mwh=0.3 * case.sellback_spread_share * np.abs(case.price_usd_per_mwh)[:, [0, 0, s - 1]],
+    )
     return PowerContract(
+        supply=supply if seed % 3 == 1 else None,
         export_limit_mw=draw.choice([0.0, 1.0, 5.0], s),
         export_fee_usd_per_mwh=draw.choice([0.0, 3.0], s),
         adder_usd_per_mwh=draw.choice([0.0, 12.0], (h, s)),

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from components.ahead.plan_table import plan_channels
 from components.forecast.forecast_panels import price_channel, source_channel
+from components.forecast.guess_panel import guess_channel
+from mara.core.history import GuessError
 from mara.core.live_source import SourceSnapshot
 from tests.ui.conftest import Screen, element_of
 from tests.ui.rows import row_of
@@ -32,6 +34,7 @@ async def test_the_forecast_page_shows_every_site_and_that_nobody_is_asked(scree
     await screen.open("/forecast")
     await screen.user.should_see("Prices of the next 24 hours")
     await screen.user.should_see("Live sources")
+    await screen.user.should_see("How good the guesses were")
 
 
 def test_means_with_guesses_in_them_are_marked() -> None:
@@ -83,3 +86,14 @@ def test_of_a_large_fleet_the_sites_with_most_planned_power_are_shown() -> None:
     shown = plan_channels(SNAPSHOT, replace(ahead_at(288), sites=many))
     assert set(shown["ahead"]) == {f"s{n}" for n in range(50, 150)}
     assert str(shown["cells"]["ahead.made"]).endswith("50 sites with less planned power are not shown.")
+
+
+def test_errors_of_guesses_stand_in_a_row_for_each_site() -> None:
+    site = SNAPSHOT.sites[1]
+    error = GuessError(
+        site_id=site.id, ahead_h=6, count=9, error_usd_per_mwh=4.25, bias_usd_per_mwh=-1.0, persistence_usd_per_mwh=8.0
+    )
+    rows = guess_channel(SNAPSHOT, [error, replace(error, ahead_h=24, count=0), replace(error, site_id="gone")])
+    row = row_of(rows[site.id])
+    assert (len(rows), row["site"], row["e6"], row["p6"], row["e24"]) == (1, site.name, "4.2", "8.0", "–")
+    assert guess_channel(SNAPSHOT, []) == {}

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mara.core.arrays import Floats, Ints
+from mara.core.outlook import row_ticks
 from mara.core.plan import Problem
 from mara.core.power_calendar import adder_usd_per_mwh, local_times, power_of
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
-from mara.core.world import row_ticks
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes, take_or_pay_usd_per_mwh, volumes_ahead
 from mara.optimizers.flexibility.demand_charges import DemandCharges, charges_ahead
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 
@@ -26,6 +27,8 @@ class ExpectedTerms:
         risk_share: peaks that each step is expected to have (H, S).
         demand: prices of higher peaks, by the horizon's part of the time left in each month.
         reserve_price_usd_per_mw_h: (H, P, S).
+        take_or_pay_usd_per_mwh: difference that contracts of a year's energy make to what is drawn (H, S).
+        supply: contracted power that costs something where it is not drawn.
     """
 
     adder_usd_per_mwh: Floats
@@ -33,6 +36,8 @@ class ExpectedTerms:
     risk_share: Floats
     demand: DemandCharges
     reserve_price_usd_per_mw_h: Floats
+    take_or_pay_usd_per_mwh: Floats
+    supply: SupplyVolumes | None
 
 
 def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> ExpectedTerms:
@@ -64,6 +69,7 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
             )
             risk[:, s] += share
             peak[:, s] += share * charge.usd_per_mw / hours
+    market = problem.forecast.energy_price_usd_per_mwh[rows]
     prices = np.zeros((len(lengths), len(terms.products), fleet.site_count))
     if problem.forecast.power is not None:
         prices = problem.forecast.power.reserve_price_usd_per_mw_h[rows] * terms.sold_at
@@ -73,6 +79,8 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
         risk_share=risk,
         demand=charges_ahead(problem, begins_s, local, hours),
         reserve_price_usd_per_mw_h=prices,
+        take_or_pay_usd_per_mwh=take_or_pay_usd_per_mwh(problem, market, hours),
+        supply=volumes_ahead(fleet, local, market, config.terms.sellback_spread_share),
     )
 
 

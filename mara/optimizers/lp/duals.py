@@ -49,7 +49,7 @@ def shadow_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> D
     value[:, model.columns.metered] = power[:, model.columns.metered]
     racks = -hourly[:, model.families["racks"]]
     reserve = -hourly[:, model.families["reserve"]]
-    of_racks = case.available_mw[:, :, RACKS].sum(axis=2) < case.grid_limit_mw / case.pue[:, :, Workload.GPU]
+    of_racks = case.available_mw[:, :, RACKS].sum(axis=2) < case.drawn_limit_mw / case.pue[:, :, Workload.GPU]
     return DualPrices(
         site_power_usd_per_mwh=sealed(value + 0.0),
         grid_usd_per_mwh=sealed(np.maximum(value - energy, 0.0)),

@@ -62,7 +62,7 @@ class Static:
             contracts, at = _contracts(problem, conditions), _NOT_CHOSEN
             merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))
         drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
-        headroom = problem.config.fleet.grid_limit_mw - drawn
+        headroom = conditions.grid_limit_mw - drawn
         step = PlanStep(
             miners_mw=sealed(fill_miners(miners, pue, value, headroom)),
             merchant_mw=sealed(merchant),
@@ -84,7 +84,7 @@ def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw
     _place_emptiest(spread, [i for i in by_tier if spread.tier[i] != Tier.SPOT])
     promised = np.array(spread.load).sum(axis=1)
     merchant = spread_merchant(problem, conditions, promised)
-    spare = problem.config.fleet.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
+    spare = conditions.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
     room = np.minimum(np.array(spread.free) - row_sums(merchant.sum(axis=0)), spare / conditions.rack_pue)
     cost = conditions.rack_cost_usd_per_mwh
     spread.free = np.where(list_rate_usd_per_mwh(Tier.SPOT, problem.config) >= cost, room, 0.0).tolist()

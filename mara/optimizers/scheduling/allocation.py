@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, row_sums
-from mara.core.fleet import MINER_COUNT, MINERS, RACKS, Fleet
+from mara.core.fleet import MINER_COUNT, MINERS, RACKS
 from mara.core.plan import PowerStep, Problem
 from mara.core.world import Conditions
 
@@ -64,14 +64,14 @@ def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:
     return np.where((off > 0) & (off < least), 0.0, available)
 
 
-def site_limit_mw(fleet: Fleet, power: PowerStep | None) -> Floats:
+def site_limit_mw(conditions: Conditions, power: PowerStep | None) -> Floats:
     """Return the most power that load may have at each site (S,) [MW].
 
     It is the connection, or the peak that a plan pays for, with what a battery delivers less what it takes.
     """
     if power is None:
-        return fleet.grid_limit_mw
-    return np.asarray(np.minimum(fleet.grid_limit_mw, power.draw_limit_mw) + power.discharge_mw - power.charge_mw)
+        return conditions.grid_limit_mw
+    return np.asarray(np.minimum(conditions.grid_limit_mw, power.draw_limit_mw) + power.discharge_mw - power.charge_mw)
 
 
 def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floats) -> Floats:

@@ -59,8 +59,12 @@ class ContractScheduler:
         self.load = SiteLoad(problem, self.conditions)
         self.tokens = TokenSales(self.load)
 
-    def from_prices(self) -> PlanStep:
-        """Schedule by the prices of the tick alone, without looking ahead."""
+    def from_prices(self, limit_mw: Floats | None = None) -> PlanStep:
+        """Schedule by the prices of the tick alone, without looking ahead.
+
+        Args:
+            limit_mw: most that miners may raise a site's power to (S,); None for its connection.
+        """
         self._place_promised()
         self.tokens.sell()
         broken: list[int] = []
@@ -69,7 +73,11 @@ class ContractScheduler:
             broken = break_promises(self.load, broken_now(self.problem).tolist(), [np.inf] * TIER_COUNT)
         self._move_where_it_pays()
         self._place_spot()
-        return self._step_with(broken, lambda headroom: miners_that_pay(self.problem, self.conditions, headroom))
+        grid_mw = self.problem.config.fleet.grid_limit_mw
+        less_mw = 0.0 if limit_mw is None else np.maximum(grid_mw - limit_mw, 0.0)
+        return self._step_with(
+            broken, lambda headroom: miners_that_pay(self.problem, self.conditions, headroom - less_mw)
+        )
 
     def from_megawatts(self, step: PlanStep) -> PlanStep:
         """Carry out a plan's step in whole contracts.
@@ -219,11 +227,11 @@ class ContractScheduler:
 
     def _spare_site_mw(self) -> list[float]:
         """Return site power left by contracts, tokens and profitable miners (S,) [MW]."""
-        conditions, fleet = self.conditions, self.problem.config.fleet
+        conditions = self.conditions
         pays = conditions.miner_margin_usd_per_mwh >= 0.0
         mining = row_sums(conditions.available_mw[:, MINERS] * conditions.pue[:, MINERS] * pays)
         inference = (conditions.contract_room_mw - np.array(self.load.free)) * conditions.rack_pue
-        spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()
+        spare: list[float] = (conditions.grid_limit_mw - mining - inference).tolist()
         return spare
 
     def _step_with(
@@ -236,7 +244,7 @@ class ContractScheduler:
         contracts, merchant = np.array(self.load.load), self.tokens.merchant_mw()
         drawn = inference_power_mw(self.conditions, row_sums(contracts), merchant)
         return PlanStep(
-            miners_mw=sealed(miners_in(site_limit_mw(self.problem.config.fleet, power) - drawn)),
+            miners_mw=sealed(miners_in(site_limit_mw(self.conditions, power) - drawn)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, self.conditions)),

@@ -10,6 +10,7 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS, RACKS, Workload
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
 from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
@@ -26,6 +27,8 @@ def add_hourly_costs(cost_usd_per_mw: Floats, case: LpCase, contract: PowerContr
     """
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     cost_usd_per_mw[:, columns.exported] = -paid[:, columns.feeding]
+    if contract.supply is not None:
+        cost_usd_per_mw[:, columns.unused] = contract.supply.unused_usd_per_mwh
     if contract.products:
         miners, merchant, spot = (earned.max(axis=0) for earned in pledges_usd_per_mw_h(contract, case))
         cost_usd_per_mw[:, columns.pledged_miners.ravel()] = -miners.reshape(case.steps, -1)
@@ -69,6 +72,8 @@ def add_upper(upper_mw: Floats, case: LpCase, contract: PowerContract, columns: 
         owed = contract.demand_charge.peak_so_far_mw[columns.billed]
         most = np.maximum(owed, case.grid_limit_mw[columns.billed_site])
         upper_mw[-1, columns.peak] = 2.0 * most + 1.0
+    if contract.supply is not None:
+        upper_mw[:, columns.unused] = 2.0 * contract.supply.volume_mw + 1.0
     loads = 2.0 * case.available_mw + 1.0
     racks = loads[:, :, RACKS]
     if contract.products:
@@ -143,6 +148,16 @@ def battery_pledge_usd_per_mw_h(product: GridProduct, battery: Batteries, case: 
     if not product.takes_batteries:
         return np.full_like(paid, TOO_SLOW_USD_PER_MW_H)
     return paid - called * (battery.wear_usd_per_mwh + losses)
+
+
+def unused_usd(net_mw: Floats, supply: SupplyVolumes, dt_h: Floats) -> float:
+    """Price contracted power that is not drawn [USD].
+
+    Args:
+        net_mw: each site's power beyond its hedge (H, S).
+    """
+    unused_mw = np.maximum(supply.volume_mw - np.maximum(net_mw[:, supply.site], 0.0), 0.0)
+    return float(dt_h @ (unused_mw * supply.unused_usd_per_mwh).sum(axis=1))
 
 
 def peak_charge_usd(peak_mw: Floats, charge: DemandCharges) -> float:

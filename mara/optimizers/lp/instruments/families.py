@@ -11,6 +11,7 @@ import numpy as np
 from mara.core.arrays import Ints
 from mara.core.contract import Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
 from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
@@ -28,6 +29,8 @@ def contract_families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
         yield _one_way(case, contract.battery, columns)
     if contract.demand_charge is not None and len(columns.billed):
         yield _site_peak(case, contract.demand_charge, columns)
+    if contract.supply is not None:
+        yield _unused(contract.supply, columns)
     if not contract.products:
         return
     yield _pledged(case, columns)
@@ -74,6 +77,12 @@ def _site_peak(case: LpCase, charge: DemandCharges, columns: Columns) -> Rows:
     return at_most("site_peak", upper, entries)
 
 
+def _unused(supply: SupplyVolumes, columns: Columns) -> Rows:
+    """Count contracted power as unused where less is bought."""
+    n, bought = np.arange(len(columns.supplied)), columns.bought[np.searchsorted(columns.metered, columns.supplied)]
+    return at_most("unused", -supply.volume_mw, [minus(n, columns.unused), minus(n, bought)])
+
+
 def _pledged(case: LpCase, columns: Columns) -> Rows:
     """Limit pledges to load that runs and may stop.
 
@@ -104,7 +113,7 @@ def _sold_power(case: LpCase, columns: Columns) -> Rows:
     contracts = case.pue[:, :, Workload.GPU]
     entries = [Entries(row=s, column=column, factor=contracts) for column in _kept(columns)]
     entries += _pledged_load(case, columns, s)
-    return at_most("sold_power", np.tile(case.grid_limit_mw, (case.steps, 1)), entries)
+    return at_most("sold_power", case.drawn_limit_mw, entries)
 
 
 def _pledged_power(case: LpCase, battery: Batteries, columns: Columns) -> Rows:

@@ -2,7 +2,8 @@
 
 Both sides of the bound count the same: adders, wear and feeding in as the ledger has them; a demand charge on the
 month's highest tick; coincident peaks at the month's true ones; awards at their true prices while they are not called.
-Calls, penalties and contracted supply count on neither side. Model: docs/model.md#7-certificate-and-bounds
+Contracted power counts where it is not drawn. Calls,
+penalties and a year's take-or-pay energy count on neither side. Model: docs/model.md#7-certificate-and-bounds
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from mara.core.power_terms import PowerTerms
 from mara.core.step import Step
 from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_HOUR
 from mara.core.world import RunConfig
+from mara.optimizers.flexibility.contracted_supply import volumes_ahead
 from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.flexibility.expected_terms import ExpectedTerms
 from mara.optimizers.lp.power_contract import PowerContract, contract_of_run
@@ -46,6 +48,14 @@ def past_contract(steps: Sequence[Step], config: RunConfig) -> PowerContract | N
             counts=np.stack([demand_counts(fleet, hour) for hour in hours]) > 0.0,
         ),
         reserve_price_usd_per_mw_h=prices,
+        # A year's energy may be taken whenever, so that no month's bound could count it.
+        take_or_pay_usd_per_mwh=np.zeros(shape),
+        supply=volumes_ahead(
+            fleet,
+            [local_times(fleet, hour) for hour in hours],
+            np.stack([step.observation.energy_price_usd_per_mwh for step in steps]),
+            config.terms.sellback_spread_share,
+        ),
     )
     contract = contract_of_run(terms, expected, state.stored_mwh, fleet.grid_limit_mw)
     return _without_calls(contract)
