@@ -138,8 +138,8 @@ def conditions_of_all(observations: Sequence[Observation], config: RunConfig) ->
     )
 
 
+def _grid_limits_mw(observations: Sequence[Observation], fleet: Fleet) -> Floats:
     """Return the most power of each site in each tick (T, S) [MW]."""
-    """Return the most power of each site in each tick (T, S); one row for all where no limit is ordered."""
     if all(seen.import_limit_mw is None for seen in observations):
         return np.broadcast_to(fleet.grid_limit_mw, (len(observations), fleet.site_count))
     return sealed(stacked([grid_limit_mw(seen, fleet) for seen in observations]))

@@ -36,8 +36,8 @@ def with_peak_price(problem: Problem) -> Problem:
 def peak_limit_mw(problem: Problem) -> Floats | None:
     """Limit sites to the peak that is paid for, unless load pays for more (S,).
 
-    That is what the best own load earns in the hours ahead that count, beside the price of a megawatt more. None for a fleet
-    without demand charges.
+    That is what the best own load earns in the hours ahead that count, beside the price of a megawatt more. None for a
+    fleet without demand charges.
     """
     fleet = problem.config.fleet
     if fleet.power is None or not fleet.power.demand:
