@@ -17,19 +17,24 @@ MOST_SITES: Final = 100
 PRICE_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
     TableColumn(
-        key="now", label="Now", look="number", hint="± a stale source: guessed prices are planned dearer by it."
+        key="now",
+        label="Now",
+        look="number",
+        unit="USD/MWh",
+        hint="± a stale source: guessed prices are planned dearer by it.",
     ),
     *(
         TableColumn(
             key=f"h{end}",
             label=f"{begin} to {end} h",
             look="number desk" if end in {3, 6} else "number",
-            hint="Mean price, USD/MWh; ~ where some is a guess.",
+            unit="USD/MWh",
+            hint="Mean price; ~ where some is a guess.",
         )
         for begin, end in SPANS_H
     ),
-    TableColumn(key="low", label="Cheapest", look="number desk"),
-    TableColumn(key="high", label="Dearest", look="number desk"),
+    TableColumn(key="low", label="Cheapest", look="number desk", unit="USD/MWh"),
+    TableColumn(key="high", label="Dearest", look="number desk", unit="USD/MWh"),
     TableColumn(key="published", label="Published to", look="number"),
 )
 SOURCE_COLUMNS: Final = (
@@ -44,8 +49,11 @@ NOBODY_ASKED: Final = "This world is not live: nobody is asked. MARA_FEED=live a
 
 def price_table(first: Channel) -> None:
     """Draw the table that `price_channel` states."""
-    how = "USD/MWh, as the plan in force expects them. Published prices are known; ~ marks means with guesses in them."
-    title = "Prices of the next 24 hours, USD/MWh, times in UTC"
+    how = (
+        "As the plan in force expects them. Published prices are known; ~ marks means with guesses in them. Times are in "
+        "UTC, unless the preferences say otherwise."
+    )
+    title = "Prices of the next 24 hours, USD/MWh"
     with panel(title, "", how), scroll("Prices of the next 24 hours by site"):
         LiveTable(
             "prices", columns=PRICE_COLUMNS, caption="Prices of the next 24 hours", empty="No plan yet.", first=first

@@ -104,6 +104,36 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyInterval:
+    """Sums of the ledger's money lines over one interval of time.
+
+    Attributes:
+        amounts_micro_usd: a row of all lines for each site; income is positive.
+    """
+
+    at_epoch_s: int
+    amounts_micro_usd: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyBreakdown:
+    """Money of a span of time by interval, site and ledger line.
+
+    Attributes:
+        kinds: names of the lines, in the ledger's order.
+        intervals: those in which there is a tick, oldest first.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    ticks_count: int
+    step_minutes: int
+    kinds: tuple[str, ...]
+    site_ids: tuple[str, ...]
+    intervals: tuple[MoneyInterval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A decision or an event at a site, in the sentence that was shown at the time.
 
@@ -224,6 +254,15 @@ class ExclusionRow:
     is_fleet_wide: bool
     reason: str
     author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionAhead:
+    """Announcement about ticks to come of a live contract, or of all of them."""
+
+    contract_id: str
+    """Contract that it is about; empty for all."""
+    row: ExclusionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

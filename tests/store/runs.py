@@ -5,7 +5,7 @@ A plan follows the world roughly; contracts come, fail and end.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from mara.core.arrays import floats, sealed
 from mara.core.commands import Cancel, Command, Exclude, Outage
 from mara.core.contract import ContractRequest, Tier
+from mara.core.day_gains import DayGains
 from mara.core.events import Event
 from mara.core.fleet import Cooling, Fleet, Machine, Site
 from mara.core.plan import Plan, PlanStep
@@ -192,7 +193,27 @@ def go_on(store: Store, ticks: int) -> None:
     assert loaded
     run, world, _ = loaded
     for step, plan, events in steps(run.config, world, ticks, run.seed):
-        store.append(step, plan, events, parts_at(step.tick), ordered(store, step))
+        closed = closed_day_before(step.tick, run.config.grid)
+        store.append(step, plan, events, parts_at(step.tick), ordered(store, step), closed)
+
+
+def closed_day_before(tick: int, grid: TimeGrid) -> DayGains | None:
+    """Gains of the day that ends where a tick begins, if one does."""
+    begins = grid.at(tick)
+    if tick == 0 or begins.hour or begins.minute:
+        return None
+    from_tick = grid.first_tick_of_day(tick - 1)
+    return DayGains(
+        day=begins - timedelta(days=1),
+        from_tick=from_tick,
+        ticks_count=tick - from_tick,
+        is_over=True,
+        vs_rules_micro_usd=tick,
+        vs_rules_same_budgets_micro_usd=-tick,
+        vs_static_breakeven_micro_usd=7 * tick,
+        vs_static_micro_usd=9 * tick,
+        sla_flexibility_micro_usd=0,
+    )
 
 
 def ordered(store: Store, step: Step) -> tuple[Outcome, ...]:

@@ -212,6 +212,7 @@ class LiveLoop:
             result.events,
             result.parts,
             self._orders.outcomes(result.step),
+            result.closed_day,
         )
         done, _ = await asyncio.wait({stored}, timeout=SLOW_STORE_S)
         if not done:

@@ -6,6 +6,7 @@ from typing import Final
 
 from mara.core.arrays import Floats
 from mara.core.commands import Command
+from mara.core.day_gains import DayGains
 from mara.core.events import FLEET_WIDE, Event, events_of
 from mara.core.plan import Plan, Problem, problem_of
 from mara.core.snapshot import ShadowGains, Snapshot
@@ -46,6 +47,11 @@ class TickResult:
     """Outcomes of the orders that the tick took."""
     peak_risk_share: Floats | None = None
     """Peaks expected in the next clock hours (24, S); None without such charges."""
+
+    @property
+    def closed_day(self) -> DayGains | None:
+        """Gains of the UTC day that ended before the tick; None for none."""
+        return self.ahead.closed_day if self.ahead is not None else None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -170,7 +176,7 @@ def simulate(
         result = engine.with_counterfactuals(result, reading)
         if store is not None:
             outcomes = refused + outcomes_of(result.step, good)
-            store.append(result.step, result.plan, result.events, result.parts, outcomes)
+            store.append(result.step, result.plan, result.events, result.parts, outcomes, result.closed_day)
         waiting = ()
         engine.keep(result)
         daily_log.note(result.step, result.events, is_ahead=True)

@@ -66,6 +66,7 @@ COVERAGE: Final[dict[str, Cover]] = {
     "optimization_runs": Cover(
         by=_SEAL, not_covered={"solve_wall_s": "measured wall time, which differs between equal runs"}
     ),
+    "daily_gains": Cover(by=_SEAL),
     "events": Cover(by=f"{_SEAL}, while raw rows are kept"),
     "audit": Cover(
         by="hash chain of its own, and the orders of each tick",

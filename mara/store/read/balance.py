@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from mara.core.contract import TIER_KEYS
 from mara.core.history import EnergyFlow, Ledger, LedgerSum, MoneyLine
 from mara.core.units import MICRO_USD_PER_USD
-from mara.errors import CommandError
+from mara.errors import CommandError, RangeTooLong
 from mara.store.read.query_scope import first_tick_of_next_day, site_number, sites_of, tick_range_of
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
@@ -49,7 +49,8 @@ def daily_ledgers(
     """Sum all lines of each UTC day in ``[from_, to)``, oldest first; None: no bound.
 
     Raises:
-        CommandError: there is no such site, a time has no time zone, or the range has more than `MOST_DAYS` days.
+        CommandError: there is no such site, or a time has no time zone.
+        RangeTooLong: the range has more than `MOST_DAYS` days.
     """
     grid = read_model.run().config.grid
     first, end = tick_range_of(read_model, grid, from_, to)
@@ -59,7 +60,7 @@ def daily_ledgers(
         days.append((first, following))
         first = following
         if len(days) > MOST_DAYS:
-            raise CommandError(
+            raise RangeTooLong(
                 f"a ledger by day has at most {MOST_DAYS} days: ask for a shorter time, with from and to"
             )
     return tuple(ledger(read_model, grid.at(begin), grid.at(finish), site_id) for begin, finish in days)

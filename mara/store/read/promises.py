@@ -7,7 +7,16 @@ from sqlalchemy import Select, func, select
 
 from mara.core.commands import Exclude
 from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, SlaAccounts, Tier, budget_ticks
-from mara.core.history import ContractLife, ContractRow, ContractWindow, EvidenceTick, ExclusionRow, TickRun, TickState
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    ContractWindow,
+    EvidenceTick,
+    ExclusionAhead,
+    ExclusionRow,
+    TickRun,
+    TickState,
+)
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.encoding.codec import value_of
@@ -79,7 +88,7 @@ def contract(read_model: ReadModel, contract_id: str) -> ContractLife:
         row=_contract_row(stored, window, grid),
         windows=tuple(_windows(read_model, stored, window, grid)),
         strip=tuple(_strip(read_model, stored.number, end, grid)),
-        exclusions=tuple(_exclusions(read_model, stored, end, grid)),
+        exclusions=tuple(_exclusions(read_model, stored, stored.ends_tick if window is not None else end)),
     )
 
 
@@ -197,8 +206,32 @@ def _strip(read_model: ReadModel, number: int, end: int, grid: TimeGrid) -> Iter
             )
 
 
-def _exclusions(read_model: ReadModel, stored: NamedRow, end: int, grid: TimeGrid) -> Iterator[ExclusionRow]:
-    """Read the exclusions for a contract, or for all, within its life from the audit."""
+def exclusions_ahead(read_model: ReadModel) -> tuple[ExclusionAhead, ...]:
+    """List the announcements whose last tick is still to come, by their first tick.
+
+    Those of contracts that have ended are left out.
+    """
+    live = {contract.id for contract in read_model.world().book.contracts}
+    now = read_model.next_tick()
+    found = [
+        (order.from_tick, ExclusionAhead(contract_id=order.contract_id, row=row))
+        for order, row in _announced(read_model)
+        if order.to_tick > now and (not order.contract_id or order.contract_id in live)
+    ]
+    return tuple(ahead for _, ahead in sorted(found, key=lambda one: (one[0], one[1].contract_id)))
+
+
+def _exclusions(read_model: ReadModel, stored: NamedRow, end: int) -> Iterator[ExclusionRow]:
+    """Read the exclusions for a contract, or for all, within its life before `end`."""
+    for order, row in _announced(read_model):
+        is_about_it = order.contract_id in ("", stored.contract_id)
+        if is_about_it and order.from_tick < end and order.to_tick > stored.starts_tick:
+            yield row
+
+
+def _announced(read_model: ReadModel) -> Iterator[tuple[Exclude, ExclusionRow]]:
+    """Read every exclusion from the audit, with its order, oldest first."""
+    grid = read_model.run().config.grid
     announced = (
         select(_AUDIT.tick, _AUDIT.action)
         .where(func.substr(_AUDIT.action, 1, len(_EXCLUDE) + 1) == _EXCLUDE + " ")
@@ -206,16 +239,17 @@ def _exclusions(read_model: ReadModel, stored: NamedRow, end: int, grid: TimeGri
     )
     for line in read_model.ask(announced):
         order: Exclude = value_of(Exclude, line.action.removeprefix(_EXCLUDE))
-        is_about_it = order.contract_id in ("", stored.contract_id)
-        if is_about_it and order.from_tick < end and order.to_tick > stored.starts_tick:
-            yield ExclusionRow(
+        yield (
+            order,
+            ExclusionRow(
                 announced_at=grid.at(line.tick),
                 starts_at=grid.at(order.from_tick),
                 ends_at=grid.at(order.to_tick),
                 is_fleet_wide=not order.contract_id,
                 reason=order.reason,
                 author=order.author,
-            )
+            ),
+        )
 
 
 _CONTRACT: Final = table_of(SlaContractRow).c

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from mara.core.units import SECONDS_PER_HOUR
 from mara.store.encoding.seal import OLDER, Marks, head_mark, row_digest, rows_digest
 from mara.store.schema import tables
+from mara.store.schema.gain_table import DayGainsRow
 from mara.store.schema.hourly import FLEET, Hourly
 from mara.store.schema.tables import NamedRow, columns_of, table_of
 
@@ -59,6 +60,7 @@ BY_ROW: Final = (
     Sealed(tables.SlaWindow, "closed_tick"),
     Sealed(tables.OptimizationRun, "adopted_tick"),
     Sealed(tables.EventRow, "tick"),
+    Sealed(DayGainsRow, "closed_tick"),
 )
 HOURLY: Final = Sealed(Hourly, "hour_epoch_s")
 RUN: Final = Sealed(tables.Run, "number")
