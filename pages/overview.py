@@ -77,6 +77,7 @@ def overview_picture(current: PublishedState, past: KeyFigureHistory) -> ViewMod
 def _draw(picture: ViewModel, platform: Authorized, shown: ChartRange, refusal: str) -> None:
     cells = picture["cells"]
     with element("div", "overview"):
+        element("h1", "sr-only", "Overview")
         kpi_strip(cells)
         with element("div", "strip strip-now"):
             site_map_panel(paths.SITES_CSV)

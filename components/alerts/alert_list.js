@@ -17,10 +17,18 @@ export default {
   },
   data() {
     return { state: this.chosen ? "" : "open", severity: "", wanted: "", since: "", until: "", quieting: 0,
-      hours: this.silences[0].hours, end: "", isWhole: false };
+      hours: this.silences[0].hours, end: "", isWhole: false, leaving: null };
   },
   mounted() {
     if (this.chosen) document.getElementById(`alert-${this.chosen}`)?.scrollIntoView({ block: "center" });
+  },
+  updated() {
+    // A row that an order takes away takes the focus along: that goes to the row in its place, not to the page's top.
+    if (!this.leaving || this.listed.some((row) => row.number === this.leaving.number)) return;
+    const rows = this.$el.querySelectorAll(".alert");
+    const heir = rows[Math.min(this.leaving.place, rows.length - 1)]?.querySelector("button");
+    this.leaving = null;
+    if (document.activeElement === document.body) (heir ?? this.$el.querySelector(".filter[aria-pressed=true]")).focus();
   },
   computed: {
     ordered() {
@@ -43,6 +51,9 @@ export default {
     },
     listed() {
       return this.isWhole ? this.shown : this.shown.slice(0, MOST_SHOWN);
+    },
+    isNarrowed() {
+      return this.ordered.length > 0 && (this.state !== "open" || this.severity || this.wanted.trim() || this.found);
     },
     open() {
       return this.shown.filter((row) => row.state === "open").map((row) => row.number);
@@ -75,10 +86,15 @@ export default {
     silence(row) {
       const at = (this.moment.at ?? 0) + this.hours * HOUR_S;
       const until = this.hours ? new Date(at * 1000).toISOString() : this.end;
+      this.remember(row);
       this.$emit("order-silence", { numbers: [row.number], until });
       this.quieting = 0;
     },
+    remember(row) {
+      this.leaving = { number: row.number, place: this.listed.findIndex((one) => one.number === row.number) };
+    },
     order(what, row) {
+      this.remember(row);
       this.$emit(`order-${what}`, { numbers: [row.number] });
     },
     urlOf(path) {
@@ -167,8 +183,8 @@ export default {
           </div>
         </li>
       </ul>
-      <p v-else-if="ordered.length" class="empty">No alert matches these filters: choose All, or clear the words.</p>
-      <p v-else class="empty">Nothing is wrong. What needs attention is listed here, the worst first.</p>
+      <p v-else-if="isNarrowed" class="empty">No alert matches these filters: choose All, or clear the words.</p>
+      <p v-else class="empty">No alert stands. What needs you is listed here, the worst first.</p>
       <button v-if="shown.length > listed.length" type="button" class="text-button" @click="isWhole = true">
         {{ shown.length - listed.length }} more
       </button>

@@ -105,7 +105,7 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             key="fleet",
             label="Fleet",
             kind="text",
-            limits={"placeholder": "the history's own sites"},
+            limits={"placeholder": "its own sites"},
             hint="A shipped fleet, or a TOML file.",
         ),
         *_conditions(horizon_hours),
@@ -228,7 +228,7 @@ def result_panels(view_model: ViewModel) -> None:
         live_text("bt.shown", {"bt.shown": cell("", "no"), **view_model.get("cells", {})}, "bt-shown").props(
             "aria-hidden=true"
         )
-        with panel("Results", "overflow") as top:
+        with panel("Results, money in USD", "overflow") as top:
             with top:
                 link = element("a", "text-button", "HTML report").props(
                     f'href="{address("/backtest/report")}" download'

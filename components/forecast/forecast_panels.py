@@ -49,8 +49,12 @@ NOBODY_ASKED: Final = "This world is not live: nobody is asked. MARA_FEED=live a
 
 def price_table(first: Channel) -> None:
     """Draw the table that `price_channel` states."""
-    how = "USD/MWh, as the plan in force expects them. Published prices are known; ~ marks means with guesses in them."
-    with panel("Prices of the next 24 hours", "", how), scroll("Prices of the next 24 hours by site"):
+    how = (
+        "As the plan in force expects them. Published prices are known; ~ marks means with guesses in them. "
+        "Times are in UTC, unless the preferences say otherwise."
+    )
+    title = "Prices of the next 24 hours, USD/MWh"
+    with panel(title, "", how), scroll("Prices of the next 24 hours by site"):
         LiveTable(
             "prices", columns=PRICE_COLUMNS, caption="Prices of the next 24 hours", empty="No plan yet.", first=first
         )

@@ -307,5 +307,9 @@ WORDS: Final = (
         "Degraded, halted",
         "A tick failed and is tried again; after six tries time stands still until somebody resumes it.",
     ),
+    (
+        "Advise, shadow, dry run, act",
+        "How far the plan reaches into a real site: told, compared with meters, written on trial, or obeyed.",
+    ),
     ("Finished", "A replay has come to the end of its history: nothing is wrong, and nothing more will come."),
 )

@@ -4,13 +4,11 @@ from collections.abc import Callable
 
 from components.shared import format as text
 from components.shared.live import figure_strip
-from components.shared.optimizer_labels import STATUS, maker_of
+from components.shared.optimizer_labels import STATUS, gap_share, gap_text, maker_of
 from components.shared.theme import element
 from components.shared.view_model import Channel, Shown, cell
-from mara.core.plan import known_gap_share
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot, Snapshot
 
-SMALL_GAP_SHARE = 1e-4
 FIGURES = (
     ("maker", "Plan in force", "Who made it, how old it is and how far it looks ahead."),
     ("objective", "Expected profit", "What the plan earns over its horizon by its own forecast: not yet money."),
@@ -61,19 +59,6 @@ def optimizer_cells(snapshot: Snapshot) -> Channel:
         cells[f"optimizer.{key}.unit"] = unit
         cells[f"optimizer.{key}.note"] = note
     return cells
-
-
-def gap_share(objective_usd: float | None, bound_usd: float | None) -> float | None:
-    """Return the gap of an objective to its bound over the bound; None without both."""
-    share = known_gap_share(objective_usd, bound_usd)
-    return None if share is None else max(share, 0.0)
-
-
-def gap_text(share: float | None) -> str:
-    """Format a gap: `0.012 %`; one below the proof's precision is given as a limit."""
-    if share is None:
-        return text.NOTHING
-    return text.percent(share, 2) if share >= SMALL_GAP_SHARE else "< 0.01 %"
 
 
 def seconds_text(wall_s: float | None) -> tuple[str, str]:

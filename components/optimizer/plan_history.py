@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from components.optimizer.optimizer_now import gap_share, gap_text, seconds_text
+from components.optimizer.optimizer_now import seconds_text
 from components.shared import format as text
 from components.shared.fold_table import FoldTable, Inside
 from components.shared.live import TableColumn
-from components.shared.optimizer_labels import maker_of
+from components.shared.optimizer_labels import gap_share, gap_text, maker_of
 from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel, Row, cell
 from mara.core.history import Optimization, OptimizationSnapshot

@@ -11,10 +11,9 @@ from nicegui import ui
 
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn, live_text
-from components.shared.optimizer_labels import maker_of
+from components.shared.optimizer_labels import STATUS, gap_share, gap_text, maker_of
 from components.shared.theme import BROWSER_MODULES, element, explained, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
-from mara.core.plan import known_gap_share
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, PlanSnapshot, Snapshot
 
 MOST_CLAIMS: Final = 8
@@ -139,12 +138,12 @@ def _list(look: str, name: str, most: int, first: Channel) -> None:
 
 def _age(plan: PlanSnapshot, tick_minutes: int) -> str:
     age = "made this tick" if plan.age_ticks <= 0 else f"{text.duration(plan.age_ticks * tick_minutes)} old"
-    parts = [age, plan.status]
+    parts = [age, STATUS.get(plan.status, plan.status)]
     if plan.objective_usd is not None:
         parts.append(f"expects {text.usd_in_short(plan.objective_usd)}")
-    gap_share = known_gap_share(plan.objective_usd, plan.bound_usd)
-    if gap_share is not None:
-        parts.append(f"gap {text.percent(gap_share, 2)}")
+    share = gap_share(plan.objective_usd, plan.bound_usd)
+    if share is not None:
+        parts.append(f"gap {gap_text(share)}")
     return ", ".join(part for part in parts if part)
 
 

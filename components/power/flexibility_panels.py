@@ -30,7 +30,7 @@ BATTERY_COLUMNS: Final = (
     TableColumn(key="next", label="Next", look="grow", hint="The next change that the plan has for it, local time."),
 )
 BATTERY_BARS: Final = (
-    Bar(key="mw", name="Delivered by all batteries; charging below zero", look="bar-2", is_loss=False),
+    Bar(key="mw", name="Delivered by all batteries, MW; charging below zero", look="bar-2", is_loss=False),
 )
 
 
@@ -92,7 +92,7 @@ def award_channel(snapshot: Snapshot) -> Channel:
                 "site": link,
                 "product": award.product,
                 "sold": text.mw(award.award_mw),
-                "price": f"{text.number(award.price_usd_per_mw_h, 2)} USD",
+                "price": f"{text.number(award.price_usd_per_mw_h, 2)} USD/MW/h",
                 "now": _called(award, snapshot),
                 "headroom": "" if place else headroom,
             }
@@ -152,5 +152,5 @@ def _next_change(site: SitePowerSnapshot, clock: tzinfo, snapshot: Snapshot) -> 
     for hour, then in enumerate(does):
         if then.split()[0] != now:
             at = snapshot.at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=hour)
-            return f"{then} from {at.astimezone(clock):%H:%M}"
+            return f"{then} from {at.astimezone(clock):%H:%M %Z}"
     return f"{now} for {text.number(len(does))} h"

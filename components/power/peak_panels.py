@@ -137,9 +137,8 @@ def hour_rows(snapshot: Snapshot, values: list[dict[str, float]]) -> Channel:
     hours: Channel = {}
     for place, row in enumerate(values):
         at = begin + timedelta(hours=place)
-        suffix = " UTC" if clock is UTC else ""
         key = str(int(at.timestamp()) // SECONDS_PER_HOUR)
-        hours[key] = {"rank": -int(key), "label": f"{at.astimezone(clock):%H:%M}{suffix}", **row}
+        hours[key] = {"rank": -int(key), "label": f"{at.astimezone(clock):%H:%M %Z}", **row}
     return hours
 
 
@@ -176,4 +175,4 @@ def _riskiest(site: SitePowerSnapshot, snapshot: Snapshot, places: Mapping[str, 
         return text.NOTHING
     hour = max(range(len(risks)), key=risks.__getitem__)
     at = snapshot.at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=hour)
-    return cell(f"{at.astimezone(ZoneInfo(known.timezone)):%H:%M}", note=" ".join(risk_text(risks[hour])))
+    return cell(f"{at.astimezone(ZoneInfo(known.timezone)):%H:%M %Z}", note=" ".join(risk_text(risks[hour])))

@@ -63,7 +63,8 @@ def order_form(
                 single[one.key] = _single(one, name)
         button = element("button", "button button-strong order-submit", submit).props("type=submit")
         button.props["disabled"] = bool(why_not)
-        said = ui.label(why_not).classes("order-refusal").mark(f"{name}-refusal")
+        standing = f"{submit}: {why_not}." if why_not else ""
+        said = ui.label(standing).classes("note" if why_not else "order-refusal").mark(f"{name}-refusal")
         said.tag = "p"
     if unusable is not None:
         _follow(form, fields, single, unusable, is_live=not why_not)

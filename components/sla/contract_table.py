@@ -54,14 +54,14 @@ COLUMNS: Final = (
         look="number",
         hint="Good ticks over counted ones of its window, rounded down.",
     ),
-    TableColumn(key="target", label="Target", look="number desk"),
+    TableColumn(key="target", label="Target", look="number desk roomy"),
     TableColumn(
         key="bad_ticks", label="Bad ticks", look="number", hint="Of those that its promise tolerates in the window."
     ),
     TableColumn(
         key="burn",
         label="Burn",
-        look="number desk",
+        look="number desk roomy",
         hint="1 uses up the budget exactly at the window's end; above 1 it will break.",
     ),
     TableColumn(

@@ -1,6 +1,6 @@
 """Panel of tiers against their targets, and of the live contracts in most danger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from components.shared import format as text
@@ -37,7 +37,7 @@ TIER_COLUMNS = (
     ),
 )
 CONTRACT_COLUMNS = (
-    TableColumn(key="contract", label="Contract in most danger", look="grow", clipped=True),
+    TableColumn(key="contract", label="Most in danger", look="grow", clipped=True),
     TableColumn(key="site", label="Site", look="site-name", clipped=True),
     TableColumn(key="power", label="MW", look="number"),
     TableColumn(
@@ -85,7 +85,8 @@ def tier_channel(snapshot: Snapshot) -> Channel:
 def contract_channel(snapshot: Snapshot) -> Channel:
     """Return a row for each live contract, ranked by how fast it uses up its budget."""
     in_danger = sorted(snapshot.contracts, key=lambda contract: -_danger(contract))
-    return {contract.id: _contract_row(contract) for contract in in_danger[:MOST_CONTRACTS_SHOWN]}
+    names = {site.id: site.name for site in snapshot.sites}
+    return {contract.id: _contract_row(contract, names) for contract in in_danger[:MOST_CONTRACTS_SHOWN]}
 
 
 def _tier_row(tier: TierSnapshot) -> Row:
@@ -122,24 +123,24 @@ def _availability_state(tier: TierSnapshot) -> str:
     return "bad" if tier.broken_count else "warn"
 
 
-def _contract_row(contract: ContractSnapshot) -> Row:
+def _contract_row(contract: ContractSnapshot, names: Mapping[str, str]) -> Row:
     best_effort = contract.tier == BEST_EFFORT
     over = contract.bad_ticks > contract.budget_ticks and not best_effort
     state = "bad" if over else "" if contract.is_on_target else "warn"
     return {
         "rank": round(_danger(contract), 4),
         "contract": cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
-        "site": _site(contract, best_effort=best_effort),
+        "site": _site(contract, names, best_effort=best_effort),
         "power": text.number(contract.power_mw, 1),
         "availability": cell(text.availability(contract.availability_share), state),
         "budget": _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
     }
 
 
-def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:
+def _site(contract: ContractSnapshot, names: Mapping[str, str], *, best_effort: bool) -> Shown:
     if not contract.served:
         return cell("off now", "" if best_effort else "bad")
-    return cell(contract.site_id, href=f"/sites/{contract.site_id}")
+    return cell(names.get(contract.site_id, contract.site_id), href=f"/sites/{contract.site_id}")
 
 
 def _danger(contract: ContractSnapshot) -> float:

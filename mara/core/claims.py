@@ -17,6 +17,8 @@ from mara.core.step import Step
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD, TOLERANCE_MW
 from mara.core.world import RunConfig
 
+LEAST_TOLD_USD_PER_H: Final = 0.005
+"""Gain that is told; a smaller one would be told as nothing."""
 PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 
@@ -67,8 +69,8 @@ def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
 def _drafts(step: Step, facts: dict[str, float]) -> Iterator[Draft]:
     load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
     if float(load.sum()) > TOLERANCE_MW:
-        yield _climate(step, facts, load)
-        yield _time_zone(step, facts, load)
+        gains = (_climate(step, facts, load), _time_zone(step, facts, load))
+        yield from (gain for gain in gains if abs(facts[gain.refs[0]]) >= LEAST_TOLD_USD_PER_H)
     yield from _serving(facts)
     if facts["now.scheduled_off_mw"] > TOLERANCE_MW:
         ref = "now.scheduled_off_mw"
@@ -80,7 +82,9 @@ def _climate(step: Step, facts: dict[str, float], load: np.ndarray) -> Draft:
     pue = step.conditions.rack_pue
     best = _most_loaded_of(np.argsort(pue, kind="stable"), load)
     saved = (
-        "Running where cooling is cheap saves" if facts[ref] >= 0.0 else "Running where cooling is dear changes cost by"
+        "Running where cooling is cheap saves"
+        if facts[ref] >= 0.0
+        else "Running where cooling is dear changes profit by"
     )
     text = (
         f"{saved} {{{{{ref}}}}} and {{{{{carbon}}}}} of carbon against an even spread: "
@@ -93,7 +97,9 @@ def _time_zone(step: Step, facts: dict[str, float], load: np.ndarray) -> Draft:
     ref = "now.time_zone_gain_usd_per_h"
     best = _most_loaded_of(np.argsort(step.observation.energy_price_usd_per_mwh, kind="stable"), load)
     gained = (
-        "Running where power is cheap at this hour gains" if facts[ref] >= 0.0 else "Prices at this hour change cost by"
+        "Running where power is cheap at this hour gains"
+        if facts[ref] >= 0.0
+        else "Prices at this hour change profit by"
     )
     text = (
         f"{gained} {{{{{ref}}}}} against an even spread: "

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Visit, arrive, deafen, free_port, new_tab, running_app
+from tests.browser.conftest import PHONE, Visit, arrive, deafen, free_port, new_tab, running_app
 
 pytestmark = pytest.mark.browser
 
@@ -33,6 +33,21 @@ def test_the_navigation_marks_the_page_that_is_open_and_a_key_leads_to_another(d
     expect(current).to_have_text("Help")
     page.keyboard.press("1")
     expect(current).to_have_text("Overview")
+
+
+def test_a_phone_shows_the_name_of_the_open_page_among_those_that_do_not_fit(tab: Visit, address: str) -> None:
+    page = arrive(tab, f"{address}/help", size=PHONE).page
+    expect(page.locator(".nav")).not_to_have_js_property("scrollLeft", 0)
+    expect(page.get_by_role("link", name="Help", exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_the_focus_goes_to_the_next_alert_where_an_order_takes_one_away(tab: Visit, address: str) -> None:
+    page = arrive(tab, f"{address}/alerts").page
+    alerts = page.locator(".alert")
+    count = alerts.count()
+    alerts.first.get_by_role("button", name="Acknowledge").press("Enter")
+    expect(alerts).to_have_count(count - 1)
+    expect(alerts.first.get_by_role("button", name="Acknowledge")).to_be_focused()
 
 
 def test_the_first_tab_offers_to_skip_to_the_page(desk: Visit) -> None:
@@ -144,6 +159,7 @@ def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_ba
     form = page.get_by_role("form", name="Request a contract")
     form.get_by_label("Power").fill("7")
     form.get_by_label("Tier").select_option(label="Flexible")
+    assert page.evaluate("getComputedStyle(document.querySelector('.page > *')).opacity") == "1", "old, yet readable"
     with running_app(port=port):
         expect(page.locator("html[data-link=up]")).to_be_attached()
         expect(lost).to_be_hidden()

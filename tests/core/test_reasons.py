@@ -100,3 +100,11 @@ def test_scarcity_leaves_room_for_other_reasons() -> None:
     everywhere = dict.fromkeys((WEST, NORTH, EAST), 3.0)
     lines = reasons_of(DONE, OF, plan_with(everywhere, everywhere, (1.0, 1.0, 1.0)))
     assert 4 < len(lines) <= MAX_REASONS
+
+
+def test_a_loss_by_placement_lowers_profit_in_words_and_number_alike_and_a_gain_of_nothing_is_not_told() -> None:
+    gains = replace(DONE.gains, climate_micro_usd=-20_000, time_zone_micro_usd=0)
+    serving = replace(DONE.allocation, site_merchant_it_mw=sealed(np.ones(3)))
+    told = [claim.text for claim in claims_of(replace(DONE, gains=gains, allocation=serving), plan_with(), OF)]
+    assert told[0].startswith("Running where cooling is dear changes profit by −0.24 USD/h and")
+    assert not any("power is cheap" in line or "Prices at this hour" in line for line in told)

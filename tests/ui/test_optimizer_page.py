@@ -6,11 +6,11 @@ from nicegui.events import GenericEventArguments
 
 from components.optimizer.comparison_panel import against_cells, against_channel
 from components.optimizer.dual_panel import shadow_channel, worth_channel
-from components.optimizer.optimizer_now import gap_text, optimizer_cells, seconds_text
+from components.optimizer.optimizer_now import optimizer_cells, seconds_text
 from components.optimizer.plan_history import lines_of, run_channel
 from components.shared.fold_table import FoldTable
 from components.shared.format import utc_moment
-from components.shared.optimizer_labels import maker_of
+from components.shared.optimizer_labels import gap_text, maker_of
 from mara.core.history import Optimization
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot
 from mara.runtime.published_state import EngineState, StatePublisher

@@ -69,6 +69,9 @@ def test_contracts_in_most_danger_rank_highest_and_a_broken_promise_above_all() 
     first = contracts[rows[0][0]]
     assert first.bad_ticks > first.budget_ticks
     assert all(contracts[key].tier != "spot" for key, _ in rows)  # there are enough that can be in danger
+    names = {site.id: site.name for site in SNAPSHOT.sites}
+    served = next(key for key, _ in rows if contracts[key].served)
+    assert row_of(contract_channel(SNAPSHOT)[served])["site"]["text"] == names[contracts[served].site_id]
 
 
 def test_only_so_many_contracts_are_drawn_and_those_in_danger_are_among_them() -> None:

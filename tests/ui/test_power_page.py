@@ -58,7 +58,7 @@ def test_peak_risk_is_told_for_the_day_and_by_local_hour() -> None:
     assert list(risk_channel(SNAPSHOT)) == ["texas"]
     shown = row_of(risk_channel(SNAPSHOT)["texas"])
     assert shown["risk"] == "60.0 %"
-    assert shown["when"] == {"text": "12:00", "note": "15.0 %"}
+    assert shown["when"] == {"text": "12:00 CDT", "note": "15.0 %"}
     hours = ranked(hour_channel(SNAPSHOT))
     assert [row["label"] for _, row in hours[14:16]] == ["16:00 UTC", "17:00 UTC"]
     assert [row["risk"] for _, row in hours[14:16]] == [0.0, 15.0]
@@ -75,7 +75,7 @@ def test_a_call_is_told_with_its_end_and_what_comes_short() -> None:
 def test_a_battery_is_told_with_what_it_does_and_will_do_next() -> None:
     (shown,) = [row_of(row) for row in battery_channel(SNAPSHOT).values()]
     assert shown["stored"] == {"text": "24.0 of 40.0 MWh", "share": 0.6}
-    assert (shown["now"], shown["next"]) == ("charge 4.0 MW", "rest from 23:00")
+    assert (shown["now"], shown["next"]) == ("charge 4.0 MW", "rest from 23:00 CDT")
     assert [row["mw"] for _, row in ranked(plan_channel(SNAPSHOT))] == [-4.0, -4.0, 0.0, 12.5]
 
 

@@ -111,7 +111,7 @@ def test_a_plan_tells_its_age_and_its_certified_gap() -> None:
         SNAPSHOT.plan, optimizer="lp", age_ticks=3, status="optimal", objective_usd=990_000.0, bound_usd=1_000_000.0
     )
     cells = reasoning_cells(replace(SNAPSHOT, plan=plan), None)
-    assert cells["plan.age"] == "15 min old, optimal, expects 990 kUSD, gap 1.00 %"
+    assert cells["plan.age"] == "15 min old, proved optimal, expects 990 kUSD, gap 1.00 %"
 
 
 def test_a_fallback_is_told_and_surplus_reasons_are_left_out() -> None:

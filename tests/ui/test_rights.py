@@ -236,7 +236,7 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     await screen.user.should_see("No quotes and bookings here: that needs the role operator, vic is viewer")
     assert element_of(screen.user, "contract-sheet").props["forbidden"].startswith("that needs the role operator")
     await screen.open("/backtest")
-    assert refusal_on(screen).startswith("that needs the role operator")
+    assert refusal_on(screen).startswith("Run backtest: that needs the role operator")
 
 
 async def test_every_call_of_the_wrapper_is_judged_and_needs_what_the_table_says(

@@ -65,12 +65,20 @@ export function carryRange() {
   for (const kind of ["pointerover", "focusin", "click"]) document.addEventListener(kind, carry, { capture: true });
 }
 
+// Where the pages' names do not fit side by side, the present one is in sight, and its neighbours with it.
+function revealHere() {
+  const here = document.querySelector('.nav a[aria-current="page"]');
+  const bar = here?.parentElement;
+  if (bar) bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+}
+
 // A page without its server must not look alive: it says so, and since when.
 export function followConnection() {
   if (!window.socket) return setTimeout(followConnection, SOCKET_POLL_MS);
   followDrafts(window.socket);
   window.socket.on("connect", () => {
     link("up", "");
+    revealHere();
     greet();
   });
   window.socket.on("disconnect", () => {

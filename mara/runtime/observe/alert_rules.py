@@ -209,7 +209,7 @@ def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
         elif bad >= PREMIUM_BAD_IN_AN_HOUR:
             yield _of_contract("burn_rate", CRITICAL, contract, f"{bad} bad ticks in the last hour")
         elif used >= PREMIUM_BUDGET_USED:
-            why = f"{used} bad ticks of {contract.budget_ticks} in its window"
+            why = f"{used} of {contract.budget_ticks} tolerated bad ticks are used up in its window"
             yield _of_contract("burn_rate", CRITICAL, contract, why)
 
 

@@ -3,6 +3,13 @@ import { measureOf, zoneName } from "../preferences.js";
 import { secondsOf } from "./course.js";
 
 const PICTURE = { format: "png", width: 1200, height: 520, scale: 2 };
+const DAY_MS = 86_400_000;
+// Dates as they stand everywhere else; plotly shows what follows a line break only where it changes.
+const DATE_TICKS = [
+  { dtickrange: [null, DAY_MS - 1], value: "%H:%M\n%-d %b %Y" },
+  { dtickrange: [DAY_MS, "M1"], value: "%-d %b\n%Y" },
+  { dtickrange: ["M1", null], value: "%b\n%Y" },
+];
 
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -29,6 +36,7 @@ export function paint(unit, kind) {
       type: typeOf(kind),
       title: { text: kind === "day" ? "day" : zoneName(), font: { size: 11 }, standoff: 4 },
       hoverformat: kind === "day" ? undefined : `%a %-d %b %Y %H:%M ${zoneName().split(",")[0]}`,
+      tickformatstops: kind === "day" ? undefined : DATE_TICKS,
       showgrid: false,
       nticks: 6,
       tickangle: 0,
