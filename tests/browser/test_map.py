@@ -97,12 +97,11 @@ def test_a_view_that_somebody_chose_stays_when_the_window_changes(desk: Visit) -
     page.set_viewport_size({"width": 1000, "height": 900})
     settle(page)
     assert page.evaluate(SPREAD_PX) != pytest.approx(fitted, abs=5)
-    page.get_by_label("Zoom in").click()
+    page.get_by_label("Zoom out").click()  # a mark beyond the edge would not be drawn
     settle(page)
     chosen = page.evaluate(SPREAD_PX)
-    for width in (1300, 1000):  # back again, since a mark beyond the edge of a smaller map is not drawn
-        page.set_viewport_size({"width": width, "height": 900})
-        settle(page)
+    page.set_viewport_size({"width": 1300, "height": 900})
+    settle(page)
     assert page.evaluate(SPREAD_PX) == pytest.approx(chosen, abs=2)
 
 
