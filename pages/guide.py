@@ -6,7 +6,7 @@ Its texts are written in `components.help`; this module arranges them.
 from nicegui import ui
 
 from components.help.help_panels import chapters, key_panel, tier_panel, word_panel
-from components.help.tour import tour
+from components.help.tour import looking_at, tour
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
 from components.shared.view_model import ViewModel
@@ -32,7 +32,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 key_panel()
             chapters()
             tier_panel()
-            tour(opens_by_itself=False)
+            tour(looking_at(platform.publisher.read().snapshot), opens_by_itself=False)
 
 
 def help_picture(_: PublishedState, __: KeyFigureHistory) -> ViewModel:

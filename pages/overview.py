@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from components.help.tour import tour
+from components.help.tour import looking_at, tour
 from components.overview.events_panel import event_channel, events_panel
 from components.overview.kpis import kpi_cells, kpi_strip
 from components.overview.money_panel import money_panel
@@ -91,4 +91,4 @@ def _draw(picture: ViewModel, platform: Authorized, shown: ChartRange, refusal: 
                 cells, picture.get("advice", {}), advice_action(platform), missing_right(Permission.ASK_CLAUDE)
             )
             events_panel(picture.get("events", {}))
-    tour(opens_by_itself=True)
+    tour(looking_at(platform.publisher.read().snapshot), opens_by_itself=True)

@@ -9,6 +9,7 @@ import { canvasMarks } from "mara-map/canvas_marks.js";
 import { cardOf } from "mara-map/card.js";
 import { clusterMarks, groupsOf } from "mara-map/clusters.js";
 import { nightOf } from "mara-map/night.js";
+import { spreadOf } from "mara-map/spread.js";
 import { svgMarks } from "mara-map/svg_marks.js";
 import { copiesBetween, shownAt, viewOf } from "mara-map/view.js";
 
@@ -20,6 +21,7 @@ const NARROW_PX = 560; // a map this narrow, on no desk, groups the circles that
 const DESK_PX = 1000;
 const CLOSEST_GROUP = 6; // zoom from which on none are grouped: sites of one town stay apart there
 const WHOLE_WORLD = { south: -58, north: 78 };
+const RING_GAP_PX = 3; // rings may touch, circles may not
 const MOST_ELEMENTS = 200; // sites; beyond that they are painted
 
 const radiusPx = (powerMw, scale) => Math.min(26, Math.max(6, 3 + 1.15 * Math.sqrt(Math.max(powerMw, 0))) * scale);
@@ -176,7 +178,7 @@ export default {
       };
       return this.isPainted ? canvasMarks(this.map, told) : svgMarks(this.map, told);
     },
-    // Where the map is narrow, circles that overlap give way to one mark with their number.
+    // Where the map is narrow, circles that overlap give way to one mark with their number; elsewhere they make room.
     group() {
       if (!this.sites || !this.marks) return;
       this.clusters ??= clusterMarks(this.map, (ids) => this.openGroup(ids));
@@ -186,16 +188,29 @@ export default {
       const groups = groupsOf(circles.sort((one, other) => other.radius - one.radius || (one.id < other.id ? -1 : 1)));
       const grouped = new Set(groups.flat());
       for (const id of this.marks.ids()) this.marks.hide(id, grouped.has(id));
-      this.clusters.show(groups, (id) => this.marks.place(id).at);
+      this.clusters.show(groups, (id) => this.placeOf(id));
       this.paintGroups();
+      if (!this.isPainted) this.spread(grouped);
+    },
+    spread(grouped) {
+      const alone = this.marks.ids().filter((id) => !grouped.has(id));
+      const circles = alone.map((id) => this.circleOf(id));
+      const moved = spreadOf(circles.map((one) => ({ ...one, radius: one.radius - RING_GAP_PX })));
+      for (const id of this.marks.ids()) {
+        const to = moved[id] ? this.map.containerPointToLatLng(moved[id]) : this.placeOf(id);
+        if (!to.equals(this.marks.place(id).at)) this.marks.shift(id, to);
+      }
+      this.placeCard();
+    },
+    placeOf(id) {
+      return L.latLng(this.sites[id].lat, this.sites[id].lon);
     },
     circleOf(id) {
-      const { at, radius } = this.marks.place(id);
-      return { id, radius, ...this.map.latLngToContainerPoint(at) };
+      return { id, radius: this.marks.place(id).radius, ...this.map.latLngToContainerPoint(this.placeOf(id)) };
     },
     openGroup(ids) {
       this.moved = true;
-      const bounds = L.latLngBounds(ids.map((id) => this.marks.place(id).at));
+      const bounds = L.latLngBounds(ids.map((id) => this.placeOf(id)));
       const isPoint = bounds.getNorthEast().equals(bounds.getSouthWest());
       if (isPoint) this.map.setView(bounds.getCenter(), CLOSEST_GROUP, { animate: false });
       else this.map.fitBounds(bounds, { animate: false, maxZoom: CLOSEST_GROUP, padding: [60, 60] });
@@ -226,7 +241,8 @@ export default {
       this.numbers = { ...all };
       const changed = Object.keys(all).filter((id) => all[id] !== before[id]);
       for (const id of changed) if (this.sites?.[id]) this.draw(id, all[id]);
-      this.paintGroups();
+      if (Object.keys(all).every((id) => id in before)) this.paintGroups();
+      else this.group(); // only now the new circles have their sizes
       if (this.openId && !all[this.openId]) this.closeCard(this.openId);
       else if (changed.includes(this.openId)) this.fillCard();
     },

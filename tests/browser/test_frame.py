@@ -175,6 +175,8 @@ def test_the_tour_is_shown_at_the_first_visit_and_again_when_it_is_asked_for(bro
         page = arrive(first, address).page
         tour = page.locator("#tour")
         expect(tour).to_be_visible()
+        tour.get_by_role("button", name="Next").click()
+        expect(tour).to_contain_text("A world drawn from a seed")
         tour.get_by_role("button", name="Begin").click()
         expect(tour).to_be_hidden()
         page.reload()

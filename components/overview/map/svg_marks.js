@@ -53,6 +53,10 @@ export function svgMarks(map, told) {
       sign.getElement().dataset.status = now.status;
       sign.getElement().textContent = now.status === "down" ? "\u2715" : number(now.efficiency_share * 100);
     },
+    // Draws a site elsewhere than it lies: beside another one that it would cover.
+    shift(id, at) {
+      for (const layer of Object.values(marks[id])) layer.setLatLng(at);
+    },
     hide(id, isHidden) {
       const { ring, circle, sign } = marks[id];
       for (const layer of [ring, circle, sign]) layer.getElement().style.display = isHidden ? "none" : "";
