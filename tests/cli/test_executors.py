@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from mara.errors import EXIT_INPUT, EXIT_USAGE
+from mara.signals.executors import luxos
 from mara.signals.executors.hold import Hold, HoldFile
+from mara.signals.imitations.luxos_miner import ImitatedMiner
 from tests.cli.console import ran
-from tests.signals.fake_devices import FakeLuxos, serving
+from tests.signals.devices import a_miner, serving
 
 
 @pytest.fixture
-def miner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeLuxos, str]]:
-    fake = FakeLuxos()
+def miner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ImitatedMiner, str]]:
+    fake = a_miner()
     with serving(fake.answer) as port:
         host = f"127.0.0.1:{port}"
         path = tmp_path / "executors.toml"
@@ -25,7 +27,7 @@ def miner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Fak
         yield fake, host
 
 
-def test_a_check_tells_what_a_device_takes_and_writes_nothing(miner: tuple[FakeLuxos, str]) -> None:
+def test_a_check_tells_what_a_device_takes_and_writes_nothing(miner: tuple[ImitatedMiner, str]) -> None:
     fake, host = miner
     told = ran("executor", "check", "oslo", "--json").report
     assert (told["kind"], told["most_mw"], told["is_held"]) == ("luxos", 0.0035, False)
@@ -33,7 +35,7 @@ def test_a_check_tells_what_a_device_takes_and_writes_nothing(miner: tuple[FakeL
     assert set(fake.commands) == {"config"}
 
 
-def test_a_release_gives_a_held_device_back_once(miner: tuple[FakeLuxos, str], tmp_path: Path) -> None:
+def test_a_release_gives_a_held_device_back_once(miner: tuple[ImitatedMiner, str], tmp_path: Path) -> None:
     fake, host = miner
     fake.mode = "Sleep"
     hold = Hold(site_id="oslo", spec={}, owners=((host, "wakeup"),), ours=(((host, "sleep"),),))
@@ -46,12 +48,13 @@ def test_a_release_gives_a_held_device_back_once(miner: tuple[FakeLuxos, str], t
 
 
 def test_what_cannot_be_reached_or_is_not_set_up_is_told_in_one_line(
-    miner: tuple[FakeLuxos, str], monkeypatch: pytest.MonkeyPatch
+    miner: tuple[ImitatedMiner, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake, host = miner
-    fake.fault = "refuse"
+    monkeypatch.setattr(luxos, "TIMEOUT_S", 0.2)
+    fake.fault = "silent"
     said = ran("executor", "check", "oslo")
-    assert (said.exit_code, f"{host} refused config" in said.complaint) == (EXIT_INPUT, True)
+    assert (said.exit_code, f"{host} does not answer config" in said.complaint) == (EXIT_INPUT, True)
     said = ran("executor", "check", "texas")
     assert (said.exit_code, "no executor is set up for 'texas'" in said.complaint) == (EXIT_USAGE, True)
     monkeypatch.delenv("MARA_EXECUTORS")
