@@ -10,7 +10,7 @@ from mara.signals.executors.registry import executor_of, spec_of
 from tests.signals.devices import CLOCK, SECRET, a_controller, a_miner, a_service, serving
 
 KINDS = ("webhook", "modbus", "luxos")
-SITE = "s1"
+SITE = "site1"
 MOST_MW = 30.0
 
 

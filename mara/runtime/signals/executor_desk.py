@@ -129,7 +129,7 @@ class ExecutorDesk:
         self._lease = Lease(self._setup.holds, self._setup.secret, lease_s, self._clock)
         self._sites = {place: self._executor(place, spec, self._setup, self._lease) for place, spec in specs.items()}
         await asyncio.to_thread(self._bring_back, self._setup)
-        self._beat_task = self._start(self._beat())
+        self._beat_task = asyncio.create_task(self._beat(), name="mara-lease")
         self._tell()
 
     async def close(self) -> None:
