@@ -24,7 +24,7 @@ from tests.forks import FORKS
 from tests.runtime.desks import desks_in
 from tests.scenarios.killed_executors import ARMED, acted
 from tests.signals.devices import CLOCK
-from tests.signals.rigs import KINDS, Rig, rig_of
+from tests.signals.rigs import KINDS, Rig, rig_of, write_executors
 from tests.store.databases import url_of
 
 KILL_COUNT = int(os.environ.get("KILLS", "2"))
@@ -39,13 +39,8 @@ LONGEST_LIFE_S = 0.4
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     pytest.importorskip("pymodbus", reason="the extra `modbus` is not installed")
     with rig_of(request.param) as made:
-        rows = "\n".join(f"{name} = {_toml(value)}" for name, value in made.spec.items())
-        (tmp_path / "executors.toml").write_text(f"[[executor]]\n{rows}\n", encoding="utf-8")
+        write_executors(tmp_path, made)
         yield made
-
-
-def _toml(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
 
 
 class Life:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mara.signals.executors.base import Executor
@@ -100,3 +101,13 @@ def _unlinked(kind: str, links: ExitStack) -> Rig:
     for miner in miners:
         miner.session_s = 0.2
     return Rig(kind, {**common, "unit_power_mw": 0.5}, miners, "mode", "None", "None", links)
+
+
+def write_executors(folder: Path, rig: Rig) -> None:
+    """Write `executors.toml` in a folder, for the devices of a rig."""
+    rows = "\n".join(f"{name} = {_toml(value)}" for name, value in rig.spec.items())
+    (folder / "executors.toml").write_text(f"[[executor]]\n{rows}\n", encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')

@@ -34,6 +34,7 @@ class Lease:
         self._secret = secret
         self._clock = clock
         self._watchdog: subprocess.Popen[bytes] | None = None
+        self._former: list[subprocess.Popen[bytes]] = []
         self._name = ""
         self._beat_s = float("-inf")
         self._is_lost = False
@@ -62,17 +63,21 @@ class Lease:
     def end(self) -> None:
         """End the watchdog, unless it has something to give back still."""
         self._thread.shutdown(wait=False)
-        watchdog, self._watchdog = self._watchdog, None
-        if watchdog is None or watchdog.stdin is None:
-            return
-        is_left = any(self._holds.glob(f"*{HOLD}"))
-        with suppress(OSError):
-            if not is_left:  # else it goes on trying to release them
-                watchdog.stdin.write(DONE)
-            watchdog.stdin.close()
-        if not is_left:
-            with suppress(subprocess.TimeoutExpired):
-                watchdog.wait(CLOSE_S)
+        with self._beating:  # a beat that comes later starts no other
+            watchdog, self._watchdog, self._is_lost = self._watchdog, None, True
+        if watchdog is not None and watchdog.stdin is not None:
+            self._former.append(watchdog)
+            is_left = any(self._holds.glob(f"*{HOLD}"))
+            with suppress(OSError):
+                if not is_left:  # else it goes on trying to release them
+                    watchdog.stdin.write(DONE)
+                watchdog.stdin.close()
+            if not is_left:
+                with suppress(subprocess.TimeoutExpired):
+                    watchdog.wait(CLOSE_S)
+        for one in self._former:
+            one.poll()
+            one.returncode = one.returncode or 0  # those that still release outlive Mara, which is no oversight
 
     def _sent_beat(self) -> bool:
         """Send a beat; False where the watchdog is gone, or the beat comes too late."""
@@ -88,7 +93,7 @@ class Lease:
         if is_late:  # it has died, or gives back what is held by now: the next lease has another
             with suppress(OSError):
                 watchdog.stdin.close()
-            watchdog.poll()
+            self._former.append(watchdog)
             self._watchdog = None
         self._beat_s = float("-inf") if is_late else now_s
         return not is_late
