@@ -8,6 +8,7 @@ from mara.assembly.signals import executor_setup_of
 from mara.assembly.worlds import outside_of
 from mara.cli.app import app
 from mara.cli.report import show
+from mara.core.fleet import machines_of
 from mara.errors import CommandError, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.runtime.signals.documents import document_at
@@ -17,7 +18,7 @@ from mara.signals.document_json import plain_document, schema_of_documents
 from mara.signals.executors.base import Executor, state_text
 from mara.signals.executors.hold import HoldFile
 from mara.signals.executors.ownership import released
-from mara.signals.executors.registry import executor_of, machines_of, specs_in
+from mara.signals.executors.registry import executor_of, specs_in
 from mara.store.read.read_model import ReadModel
 
 executor = typer.Typer(

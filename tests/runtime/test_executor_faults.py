@@ -101,7 +101,7 @@ async def test_a_mara_that_hung_for_longer_than_its_lease_has_lost_its_site(rig:
     clock = a_clock()
     async with desks_in(tmp_path, clock) as desks:
         await armed(desks, rig)
-        pass_time(clock, 6.0)
+        pass_time(clock, 11.0)
         await desks.executors.look_at_lease()
         await given_back(desks, rig, "shadow")
         await desks.arm()

@@ -30,7 +30,7 @@ from tests.store.databases import url_of
 KILL_COUNT = int(os.environ.get("KILLS", "2"))
 STOPPED_EVERY = 10
 """Of so many processes one is stopped for longer than its lease, as a hanging one is."""
-LEASE_S = 5.0
+LEASE_S = 10.0
 SLOWEST_START_S = 60.0
 LONGEST_LIFE_S = 0.4
 

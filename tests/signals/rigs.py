@@ -89,7 +89,7 @@ def rig_of(kind: str) -> Iterator[Rig]:
 
 
 def _unlinked(kind: str, links: ExitStack) -> Rig:
-    common = {"site": SITE, "kind": kind, "least_interval_s": 0.0, "lease_s": 5.0}
+    common = {"site": SITE, "kind": kind, "least_interval_s": 0.0, "lease_s": 10.0}
     if kind == "webhook":
         service = a_service()
         service.most_mw = MOST_MW

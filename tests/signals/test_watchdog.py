@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mara.signals.executors import watchdog
 from mara.signals.executors.hold import Hold, HoldFile, releases_in
 from mara.signals.executors.luxos import luxos_miners
 from mara.signals.executors.watchdog import BEAT, DONE, release_all, watch
@@ -43,6 +44,16 @@ def test_silence_for_a_lease_is_a_hang(pipe: tuple[int, int]) -> None:
     assert watch(pipe[0], 0.02) is True
 
 
+def test_what_a_release_needs_is_ready_before_it_is_needed(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "QUIET_S", 0.01)
+    prepared: list[str] = []
+    os.write(pipe[1], BEAT)
+    assert watch(pipe[0], 0.05, lambda: prepared.append("ready")) is True
+    assert prepared == ["ready"]
+
+
 def held(folder: Path, host: str) -> None:
     """Put a miner to sleep and hold it, as a Mara does that dies afterwards."""
     spec = {"site": "oslo", "kind": "luxos", "hosts": [host], "unit_power_mw": 0.0035}
@@ -61,11 +72,11 @@ def test_a_killed_mara_leaves_its_miners_in_their_owners_state(tmp_path: Path) -
         held(tmp_path, f"127.0.0.1:{port}")
         assert fake.mode == "Sleep"
         words = [sys.executable, "-m", "mara.runtime.signals.watchdog_process", str(tmp_path), "60", "this"]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as watchdog:
-            assert watchdog.stdin is not None
-            watchdog.stdin.write(b"a secret\n" + BEAT)
-            _, told = watchdog.communicate(timeout=PATIENCE_S)
-        assert (watchdog.returncode, fake.mode) == (0, "None")
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            process.stdin.write(b"a secret\n" + BEAT)
+            _, told = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, fake.mode) == (0, "None")
         assert b"oslo: 127.0.0.1" in told
         assert b"restored" in told
     (note,) = releases_in(tmp_path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mara.core.dispatch_document import MODES, VALID_TICKS, DispatchDocument, Mode, SiteTarget
+from mara.core.fleet import machines_of
 from mara.core.metering import ExecutorStatus
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.core.world import RunConfig
@@ -22,7 +23,7 @@ from mara.runtime.signals.lease import Lease
 from mara.signals.executors.base import state_text
 from mara.signals.executors.driver import RELEASE, WRITE, Driver
 from mara.signals.executors.hold import HoldFile, releases_in
-from mara.signals.executors.registry import Place, executor_of, machines_of, specs_in
+from mara.signals.executors.registry import Place, executor_of, specs_in
 from mara.signals.executors.watchdog import release_all
 from mara.store.store import Store
 from mara.store.write.signals import NewSignal

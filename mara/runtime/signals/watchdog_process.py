@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from mara.runtime.clock import SystemClock
-from mara.signals.executors.watchdog import first_line, release_all, watch
+from mara.signals.executors.watchdog import first_line, prepare_release, release_all, watch
 
 
 def main(folder: Path, lease_s: float, lease: str) -> None:
@@ -18,7 +18,7 @@ def main(folder: Path, lease_s: float, lease: str) -> None:
         signal.signal(ending, signal.SIG_IGN)  # who ends a whole group of processes ends Mara: that is the moment
     beats, clock = sys.stdin.fileno(), SystemClock()
     secret = first_line(beats)
-    if watch(beats, lease_s):
+    if watch(beats, lease_s, prepare_release):
         for said in release_all(folder, secret, clock.now, clock.monotonic_s, _pause, lease=lease):
             sys.stderr.write(f"{said}\n")
 

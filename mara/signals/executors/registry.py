@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from mara.core.fleet import WORKLOAD_KEYS, Fleet
 from mara.errors import ConfigError
 from mara.signals.executors.base import Executor
 from mara.signals.executors.luxos import luxos_miners
@@ -18,14 +17,6 @@ from mara.signals.executors.specs import SPEC, ModbusSpec, WebhookSpec
 
 Place: TypeAlias = tuple[str, str]
 """A site, and the group of its machines; an empty group is the whole site."""
-
-
-def machines_of(fleet: Fleet) -> dict[str, tuple[str, ...]]:
-    """List the kinds of machines at each site."""
-    return {
-        site_id: tuple(key for key, count in zip(WORKLOAD_KEYS, counts, strict=True) if count)
-        for site_id, counts in zip(fleet.site_ids, fleet.units_count.tolist(), strict=True)
-    }
 
 
 def specs_in(path: Path, machines: Mapping[str, Collection[str]]) -> dict[Place, Any]:

@@ -18,6 +18,8 @@ from mara.signals.executors.ownership import released
 
 BEAT: Final = b"beat\n"
 DONE: Final = b"done\n"
+QUIET_S: Final = 2.0
+"""Time without a beat after which the process prepares for a release."""
 TRIES: Final = 1_500
 """Most tries while a device does not answer: about a day."""
 FIRST_WAIT_S: Final = 1.0
@@ -33,17 +35,33 @@ def first_line(beats: int) -> str:
     return line.decode().removesuffix("\n")
 
 
-def watch(beats: int, lease_s: float) -> bool:
-    """Wait while beats come; True where the lease ended, False after `done`."""
+def watch(beats: int, lease_s: float, prepare: Callable[[], None] | None = None) -> bool:
+    """Wait while beats come; True where the lease ended, False after `done`.
+
+    Args:
+        prepare: called once it is quiet, so that a release has nothing to wait for.
+    """
     waiting = b""
     while True:
-        ready, _, _ = select.select([beats], [], [], lease_s)
+        quiet_s = min(QUIET_S, lease_s) if prepare is not None else 0.0
+        ready, _, _ = select.select([beats], [], [], quiet_s or lease_s)
+        if not ready and prepare is not None:
+            prepare()
+            prepare = None
+            ready, _, _ = select.select([beats], [], [], lease_s - quiet_s)
         part = os.read(beats, 65_536) if ready else b""
         if not part:
             return True
         waiting = (waiting + part)[-len(DONE) :]
         if waiting == DONE:
             return False
+
+
+def prepare_release() -> None:
+    """Import what a release needs."""
+    import httpx  # noqa: F401
+
+    import mara.signals.executors.registry  # noqa: F401
 
 
 def release_all(
@@ -85,7 +103,7 @@ def release_all(
 def _released(
     path: Path, hold: Hold, secret: str, now: Callable[[], datetime], monotonic_s: Callable[[], float]
 ) -> str:
-    from mara.signals.executors.registry import executor_of, spec_of
+    from mara.signals.executors.registry import executor_of, spec_of  # slow to import
 
     executor = executor_of(spec_of(hold.spec, str(path)), secret, now, monotonic_s)
     done = released(executor, hold, lambda _: None)

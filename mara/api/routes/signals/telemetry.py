@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from mara.api.routes.changes import requires
-from mara.api.routes.inputs import ModeInput, Named, TelemetryInput
+from mara.api.routes.inputs import ModeInput, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import documented, or_not_there
 from mara.api.security.permissions import Permission, permit
 from mara.core.dispatch_document import UNARMED, Mode
 from mara.core.history import SignalEntry
-from mara.core.metering import Reading
+from mara.signals.meters.telemetry_json import TelemetryInput
 
 MAX_LISTED: Final = 200
 
@@ -40,18 +40,7 @@ def signal_routes(platform: PlatformApi) -> APIRouter:
     @router.post("/telemetry", dependencies=[requires(Permission.TELEMETRY)])
     async def telemetry(body: TelemetryInput) -> Received:
         """Take in readings of meters, all or none; repeating them changes nothing."""
-        readings = [
-            Reading(
-                site_id=one.site_id,
-                group=one.group,
-                at=one.at,
-                power_mw=one.power_mw,
-                hashrate_ths=one.hashrate_ths,
-                rate_tokens_per_s=one.tokens_per_s,
-                quality=one.quality,
-            )
-            for one in body.readings
-        ]
+        readings = [one.reading for one in body.readings]
         receipt = await platform.signals.receive(readings)
         return Received(accepted=receipt.accepted_count, repeated=receipt.repeated_count, known_at=receipt.known_at)
 
