@@ -1,5 +1,7 @@
 """The commands `dispatch` and `executor`: a plan's targets, and real devices."""
 
+from contextlib import ExitStack
+from threading import Event
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +21,7 @@ from mara.signals.executors.base import Executor, state_text
 from mara.signals.executors.hold import HoldFile
 from mara.signals.executors.ownership import released
 from mara.signals.executors.registry import executor_of, specs_in
+from mara.signals.imitations.serving import FAULTS
 from mara.store.read.read_model import ReadModel
 
 executor = typer.Typer(
@@ -74,7 +77,7 @@ def check(
 ) -> None:
     """Connect to the devices of a site and read them; nothing is written."""
     settings = read_settings()
-    setup, spec = _found(settings, site, group)
+    setup, spec = found_executor(settings, site, group)
     reached = _reached(spec, setup)
     takes, state = reached.capabilities(), reached.read()
     held = HoldFile(setup.holds, setup.locks, site, group).read()
@@ -101,7 +104,7 @@ def release(site: SiteId, *, group: Group = "") -> None:
     A Mara that runs is asked to disarm the site instead; a device that somebody else has set is left alone.
     """
     settings = read_settings()
-    setup, spec = _found(settings, site, group)
+    setup, spec = found_executor(settings, site, group)
     hold = HoldFile(setup.holds, setup.locks, site, group)
     held = hold.read()
     if held is None:
@@ -117,12 +120,40 @@ def release(site: SiteId, *, group: Group = "") -> None:
     typer.echo(f"{site}: {said}")
 
 
+@executor.command()
+def imitate(
+    site: SiteId,
+    *,
+    group: Group = "",
+    fault: Annotated[str, typer.Option(help=f"What they do wrong: {', '.join(FAULTS)}; left out: nothing.")] = "",
+) -> None:
+    """Serve imitated devices of a site on this machine, to try an executor without a site.
+
+    They listen where the executors file says, which must be addresses of this machine, refuse what real ones refuse,
+    and print each change. Ctrl-C ends them.
+    """
+    from mara.cli.imitations import served
+
+    if fault and fault not in FAULTS:
+        raise CommandError(f"a fault should be one of {', '.join(FAULTS)}, {fault[:60]!r} came: name one of them")
+    setup, spec = found_executor(read_settings(), site, group)
+    with ExitStack() as stack:
+        count = served(stack, spec, setup.secret, fault)
+        typer.echo(f"{site}: {count} of {spec.kind} imitated{f', {fault}' if fault else ''}; Ctrl-C ends")
+        wait_for_the_end()
+
+
+def wait_for_the_end() -> None:
+    """Wait until somebody ends the command."""
+    Event().wait()
+
+
 def _reached(spec: Any, setup: ExecutorSetup) -> Executor:
     clock = SystemClock()
     return executor_of(spec, setup.secret, clock.now, clock.monotonic_s)
 
 
-def _found(settings: Settings, site: str, group: str) -> tuple[ExecutorSetup, Any]:
+def found_executor(settings: Settings, site: str, group: str) -> tuple[ExecutorSetup, Any]:
     """Find the executor of a site, or of a group of its machines.
 
     Raises:

@@ -1,6 +1,7 @@
 """`mara executor`: reads the devices of a site, and returns it to its owner."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mara.signals.executors import luxos
 from mara.signals.executors.hold import Hold, HoldFile
 from mara.signals.imitations.luxos_miner import ImitatedMiner
 from tests.cli.console import ran
-from tests.signals.devices import a_miner, serving
+from tests.signals.devices import CLOCK, a_miner, serving
 
 
 @pytest.fixture
@@ -59,3 +60,27 @@ def test_what_cannot_be_reached_or_is_not_set_up_is_told_in_one_line(
     assert (said.exit_code, "no executor is set up for 'texas'" in said.complaint) == (EXIT_USAGE, True)
     monkeypatch.delenv("MARA_EXECUTORS")
     assert "MARA_EXECUTORS should name a file" in ran("executor", "check", "oslo").complaint
+
+
+def test_imitated_devices_take_limits_where_the_executors_file_says(
+    miner: tuple[ImitatedMiner, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    table = f'[[executor]]\nsite = "oslo"\nkind = "luxos"\nhosts = ["{host}"]\nunit_power_mw = 0.0035\n'
+    (tmp_path / "executors.toml").write_text(table, encoding="utf-8")
+    told: list[str] = []
+
+    def tried() -> None:
+        executor = luxos.luxos_miners([host], 0.0035, CLOCK.monotonic_s)
+        executor.apply(executor.state_for(0.0, executor.read()))
+        told.extend(state for _, state in executor.read())
+
+    monkeypatch.setattr("mara.cli.signals.wait_for_the_end", tried)
+    said = ran("executor", "imitate", "oslo")
+    assert (said.exit_code, told) == (0, ["sleep"])
+    assert said.out == f"oslo: 1 of luxos imitated; Ctrl-C ends\n{host}: curtail sleep\n"
+    assert "a fault should be one of silent" in ran("executor", "imitate", "oslo", "--fault", "fire").complaint
+    (tmp_path / "executors.toml").write_text(table.replace(host, "10.0.0.1"), encoding="utf-8")
+    assert "should be at an address of this machine" in ran("executor", "imitate", "oslo").complaint

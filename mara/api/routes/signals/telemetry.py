@@ -13,6 +13,7 @@ from mara.api.routes.problems import documented, or_not_there
 from mara.api.security.permissions import Permission, permit
 from mara.core.dispatch_document import UNARMED, Mode
 from mara.core.history import SignalEntry
+from mara.core.metering import ExecutorStatus
 from mara.signals.meters.telemetry_json import TelemetryInput
 
 MAX_LISTED: Final = 200
@@ -56,6 +57,11 @@ def signal_routes(platform: PlatformApi) -> APIRouter:
         await permit(request.scope, Permission.DISARM if body.mode in UNARMED else Permission.ARM)
         await platform.signals.set_mode(body.site_id, body.mode, body.reason)
         return ModeOfSite(site_id=body.site_id, mode=body.mode)
+
+    @router.get("/executors")
+    async def executors() -> tuple[ExecutorStatus, ...]:
+        """Return the state of each executor: what was written last, or why nothing is."""
+        return platform.publisher.read().executors
 
     @router.get("/signals", responses=documented(404))
     async def signals(
