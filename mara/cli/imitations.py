@@ -22,7 +22,7 @@ MOST_MINERS: Final = 200
 
 
 def served(stack: ExitStack, spec: Any, secret: str, fault: str) -> int:
-    """Serve the devices of a specification, until the stack is closed; returns how many.
+    """Serve devices of a specification until the stack is closed; return how many.
 
     Raises:
         CommandError: they are not at addresses of this machine, or of a kind that cannot be imitated.
