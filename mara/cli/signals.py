@@ -127,7 +127,7 @@ def imitate(
     group: Group = "",
     fault: Annotated[str, typer.Option(help=f"What they do wrong: {', '.join(FAULTS)}; left out: nothing.")] = "",
 ) -> None:
-    """Serve imitated devices of a site on this machine, to try an executor without a site.
+    """Serve imitated devices of a site on this machine, to try its executor there.
 
     They listen where the executors file says, which must be addresses of this machine, refuse what real ones refuse,
     and print each change. Ctrl-C ends them.

@@ -30,7 +30,7 @@ def serving(handle: Callable[[socket.socket], None], host: str = "127.0.0.1", po
         allow_reuse_address = True
         daemon_threads = True
         block_on_close = False
-        request_queue_size = 64
+        request_queue_size = 512
 
     with Visited((host, port), Visit) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
