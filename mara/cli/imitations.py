@@ -11,7 +11,8 @@ import typer
 from mara.errors import CommandError
 from mara.runtime.clock import SystemClock
 from mara.signals.executors.luxos import PORT
-from mara.signals.executors.specs import LuxosSpec, ModbusSpec, WebhookSpec
+from mara.signals.executors.specs import KueueSpec, LuxosSpec, ModbusSpec, WebhookSpec
+from mara.signals.imitations.kube_api import ImitatedCluster
 from mara.signals.imitations.limit_service import ImitatedService
 from mara.signals.imitations.luxos_miner import ImitatedMiner
 from mara.signals.imitations.modbus_controller import NO_LIMIT, ImitatedController
@@ -39,6 +40,10 @@ def served(stack: ExitStack, spec: Any, secret: str, fault: str) -> int:
             controller = ImitatedController(spec.register_, most_counts, none, _printing(f"{spec.host}:{spec.port}"))
             controller.fault, controller.unit = fault, spec.device
             stack.enter_context(serving(controller.answer, _ours(spec.host), spec.port))
+        case KueueSpec():
+            cluster = ImitatedCluster(told=_printing(f"{spec.url} {spec.cluster_queue}"))
+            cluster.fault, parts = fault, urlsplit(spec.url)
+            stack.enter_context(cluster.serving(_ours(parts.hostname or ""), parts.port or 80))
         case LuxosSpec():
             for host in spec.hosts[:MOST_MINERS]:
                 miner = ImitatedMiner(SystemClock().monotonic_s, _printing(host))
@@ -47,7 +52,9 @@ def served(stack: ExitStack, spec: Any, secret: str, fault: str) -> int:
                 stack.enter_context(serving(miner.answer, _ours(name), int(port or PORT)))
             return min(len(spec.hosts), MOST_MINERS)
         case _:
-            raise CommandError(f"{spec.kind} cannot be imitated: choose webhook, modbus or luxos to try executors")
+            raise CommandError(
+                f"{spec.kind} cannot be imitated: choose webhook, modbus, luxos or kueue to try executors"
+            )
     return 1
 
 

@@ -20,6 +20,7 @@ FOREIGN_NAMES = {
     "handle_error",
     "do_GET",  # by http.server
     "do_PUT",
+    "do_PATCH",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

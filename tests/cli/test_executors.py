@@ -75,7 +75,7 @@ def test_imitated_devices_take_limits_where_the_executors_file_says(
     def tried() -> None:
         executor = luxos.luxos_miners([host], 0.0035, CLOCK.monotonic_s)
         executor.apply(executor.state_for(0.0, executor.read()))
-        told.extend(state for _, state in executor.read())
+        told.extend(str(state) for _, state in executor.read())
 
     monkeypatch.setattr("mara.cli.signals.wait_for_the_end", tried)
     said = ran("executor", "imitate", "oslo")

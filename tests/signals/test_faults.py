@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from mara.core.metering import ExecutorStatus
-from mara.signals.executors import http_call, luxos, modbus
+from mara.signals.executors import asic, http_call, luxos, modbus
 from mara.signals.executors.driver import Driver, WritePace
 from mara.signals.executors.hold import HoldFile
-from tests.signals.devices import CLOCK
-from tests.signals.rigs import KINDS, SITE, Rig, rig_of
+from mara.signals.imitations.kube_api import TOKEN
+from tests.signals.devices import CLOCK, SECRET
+from tests.signals.rigs import ALL_KINDS, SITE, Rig, rig_of
 
 PATIENCE_S = 0.5
 LOW_MW, LOWER_MW = 1.0, 0.5
@@ -22,6 +23,7 @@ LOW_MW, LOWER_MW = 1.0, 0.5
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(luxos, "TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(modbus, "TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(asic, "TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(http_call, "DEADLINE_S", PATIENCE_S)
 
 
@@ -70,7 +72,7 @@ class Driven:
         assert not self.driver.is_holding
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=ALL_KINDS)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driven]:
     with rig_of(request.param) as rig:
         yield Driven(rig, tmp_path)
@@ -181,4 +183,14 @@ def test_no_write_reaches_a_device_without_a_line_in_the_log(site: Driven) -> No
         count = len(site.logged)
         site.follow(limit_mw)
         assert (len(site.logged) - count == 1) is (site.rig.values != before)
+    site.assert_given_back()
+
+
+def test_what_is_kept_of_a_device_holds_no_secret_and_is_read_by_its_owner_alone(site: Driven) -> None:
+    site.written()
+    kept = [path for path in site.folder.rglob("*") if path.is_file()]
+    assert [path.stat().st_mode & 0o077 for path in kept] == [0] * len(kept)
+    text = b"".join(path.read_bytes() for path in kept).decode() + str(site.logged)
+    assert SECRET not in text
+    assert TOKEN not in text
     site.assert_given_back()

@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from mara.errors import ConfigError
+from mara.signals.executors.asic import Account, asic_miners
 from mara.signals.executors.base import Executor
+from mara.signals.executors.kueue import KueueQuota, Quota
 from mara.signals.executors.luxos import luxos_miners
 from mara.signals.executors.modbus import ModbusSetpoint
 from mara.signals.executors.posted_limit import PostedLimit
-from mara.signals.executors.specs import SPEC, ModbusSpec, WebhookSpec
+from mara.signals.executors.specs import SPEC, AsicSpec, KueueSpec, ModbusSpec, WebhookSpec
 
 Place: TypeAlias = tuple[str, str]
 """A site, and the group of its machines; an empty group is the whole site."""
@@ -98,5 +100,32 @@ def executor_of(spec: Any, secret: str, now: Callable[[], datetime], monotonic_s
                 least_mw=spec.min_mw,
                 most_mw=spec.max_mw,
             )
+        case AsicSpec():
+            try:
+                import pyasic_rs  # noqa: F401
+            except ImportError as error:
+                raise ConfigError(f"the executor of {spec.site} needs the extra: pip install 'mara[asic]'") from error
+            return asic_miners(spec.hosts, spec.unit_power_mw, _account(spec), monotonic_s)
+        case KueueSpec():
+            quota = Quota(queue=spec.cluster_queue, flavor=spec.flavor, resource=spec.resource)
+            ca_file = Path(spec.ca_file) if spec.ca_file else None
+            return KueueQuota(spec.url, quota, Path(spec.token_file), ca_file, spec.unit_power_mw)
         case _:
             return luxos_miners(spec.hosts, spec.unit_power_mw, monotonic_s)
+
+
+def _account(spec: AsicSpec) -> Account | None:
+    """Read the account of miners, which stands in a file of its own.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if not spec.account_file:
+        return None
+    try:
+        user, colon, password = Path(spec.account_file).read_text(encoding="utf-8").strip().partition(":")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"account_file of {spec.site} cannot be read ({type(error).__name__}): correct it") from error
+    if not colon:
+        raise ConfigError(f"account_file of {spec.site} should hold user:password, no colon came: correct it")
+    return user, password

@@ -97,5 +97,25 @@ class LuxosSpec(_Switched):
     kind: Literal["luxos"]
 
 
-ExecutorSpec = Annotated[WebhookSpec | ModbusSpec | LuxosSpec, Field(discriminator="kind")]
+class AsicSpec(_Switched):
+    """Miners of any firmware that pyasic-rs knows, the least efficient first."""
+
+    kind: Literal["asic"]
+    account_file: str = Field("", max_length=MAX_LENGTH, description="a file with user:password of the miners")
+
+
+class KueueSpec(_Spec):
+    """The quota of a ClusterQueue, for one group of a site's machines."""
+
+    kind: Literal["kueue"]
+    url: str = Field(pattern=r"^https?://", max_length=MAX_LENGTH)
+    cluster_queue: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)
+    flavor: str = Field(min_length=1, max_length=253)
+    resource: str = Field("nvidia.com/gpu", min_length=1, max_length=253)
+    unit_power_mw: float = Field(gt=0, le=1)
+    token_file: str = Field(min_length=1, max_length=MAX_LENGTH)
+    ca_file: str = Field("", max_length=MAX_LENGTH)
+
+
+ExecutorSpec = Annotated[WebhookSpec | ModbusSpec | LuxosSpec | AsicSpec | KueueSpec, Field(discriminator="kind")]
 SPEC: Final[TypeAdapter[Any]] = TypeAdapter(ExecutorSpec)
