@@ -7,6 +7,8 @@ from itertools import count, cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import httpx  # noqa: F401  imported once, before processes are forked
+
 from mara.core.metering import Reading
 from mara.runtime.clock import SystemClock
 from tests.runtime.desks import Desks, desks_in

@@ -32,7 +32,7 @@ STOPPED_EVERY = 10
 """Of so many processes one is stopped for longer than its lease, as a hanging one is."""
 LEASE_S = 10.0
 SLOWEST_START_S = 60.0
-LONGEST_LIFE_S = 0.4
+LONGEST_LIFE_S = 0.2
 
 
 @pytest.fixture(params=KINDS)
