@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UPGRADE ?=
 
-# Half of the tests' time is waiting for sockets, clocks and disks: two of them share a core well.
-TESTS_AT_ONCE ?= 2
+# Half of the tests' time is waiting for sockets, clocks and disks: three of them fill two cores.
+TESTS_AT_ONCE ?= 3
+BROWSERS_AT_ONCE ?= 2
+PICTURES ?=
 ALONE := tests/runtime/test_pace.py tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/runtime/test_watchdog.py \
 	tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
 
@@ -26,7 +28,7 @@ PEERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load(
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test check format lint types contracts audit unit alone browser fmt bench bench-full peers lock
+.PHONY: help install dev run test check format lint types contracts audit unit alone browser timed fmt bench bench-full peers lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F '|' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -39,10 +41,10 @@ run: install ## start the dashboard on http://127.0.0.1:8080
 	@$(BIN)/mara run
 
 test: dev ## everything that must pass: format, lint, types, import contracts, tests, browser tests
-	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit -- alone browser
+	@MAKE="$(MAKE)" bash .ci/checks unit types -- format lint contracts audit browser -- alone timed
 
 check: dev ## the same without a browser
-	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit -- alone
+	@MAKE="$(MAKE)" bash .ci/checks unit -- format lint contracts types audit -- alone
 
 format: dev
 	@echo "== format" && $(BIN)/ruff format --check .
@@ -66,12 +68,17 @@ unit: dev
 alone: dev
 	@echo "== tests of punctuality" && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" $(ALONE)
 
-# Playwright's loop and pytest-asyncio's do not share a process. What measures speed has the machine to itself.
+# Playwright's loop and pytest-asyncio's do not share a process. Who looks at the pages: `make browser PICTURES=1`.
 browser: dev
 	@tests=$$(grep -rls --include='test_*.py' 'mark\.browser' tests) || exit 0; \
 	echo "== browser tests" && bash .ci/chromium && \
-	$(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder && \
-	$(BIN)/python -m pytest $$tests -m "browser and timed"
+	PICTURES=$(PICTURES) $(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(BROWSERS_AT_ONCE) --dist loadfile --no-loadscope-reorder
+
+# What measures speed in a browser has the machine to itself.
+timed: dev
+	@tests=$$(grep -rls --include='test_*.py' 'mark\.timed' tests) || exit 0; \
+	echo "== timed browser tests" && bash .ci/chromium && \
+	PICTURES=$(PICTURES) $(BIN)/python -m pytest $$tests -m "browser and timed"
 
 fmt: dev ## format the code and mend what the linter can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -15,10 +15,11 @@ from bench.report import Figure
 from bench.timing import Work, alternately, ready
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.model import LpModel, model_of
 from mara.optimizers.lp.one_way import solve_one_way
-from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
 from mara.optimizers.problem_answer import schedule_of
 from tests.optimizers.power_cases import power_case
 from tests.optimizers.power_rules import broken_rules
@@ -137,7 +138,10 @@ def _contract_for(case: LpCase) -> PowerContract:
         export_fee_usd_per_mwh=2.0 * every,
         adder_usd_per_mwh=np.full((h, s), 3.0),
         demand_charge=DemandCharges(
-            usd_per_mw=4_000.0 * every, peak_so_far_mw=0.6 * case.grid_limit_mw, counts=np.ones((h, s), dtype=np.bool_)
+            site=np.arange(s),
+            usd_per_mw=4_000.0 * every,
+            peak_so_far_mw=0.6 * case.grid_limit_mw,
+            counts=np.ones((h, s), dtype=np.bool_),
         ),
         battery=Batteries(
             power_mw=10.0 * every,

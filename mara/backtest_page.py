@@ -16,7 +16,7 @@ LEFT_PX = 84
 BOTTOM_PX = 28
 TOP_PX = 12
 USD_PER_MILLION: Final = 1e6
-REPEATED: Final = ("fleet", "history", "from", "to", "ticks", "sites", "seed", "version")
+REPEATED: Final = ("plays", "fleet", "history", "from", "to", "ticks", "sites", "seed", "version")
 """Figures that are the same for all policies, and are shown once."""
 TOLD_APART: Final = ("notes", "provenance")
 

@@ -7,7 +7,7 @@ from typing import Final, TypedDict
 
 import mara
 from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
-from mara.core.step import Step
+from mara.core.snapshot_builder import plays_of
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
 from mara.feeds.day_ahead import known_ahead
@@ -42,6 +42,8 @@ class SharedFigures(RunFigures):
     site_steps_per_s: float
     seed: int
     version: str
+    plays: str
+    """World that was played: synthetic, replayed or live."""
 
 
 _Period = TypedDict("_Period", {"from": str, "to": str})
@@ -154,10 +156,15 @@ def shared_figures(
     cpu_s: float,
     seed: int,
     *,
+    feed: str,
     has_positions: bool = False,
     has_terms: bool = False,
 ) -> SharedFigures:
-    """Compute the figures that a backtest and a simulation have in common."""
+    """Compute the figures that a backtest and a simulation have in common.
+
+    Args:
+        feed: name of the feed of the run.
+    """
     figures = totals.report()
     return {
         "ticks": figures["ticks"],
@@ -178,6 +185,7 @@ def shared_figures(
         "site_steps_per_s": totals.ticks * sites / max(cpu_s, 1e-9),
         "seed": seed,
         "version": mara.__version__,
+        "plays": plays_of(feed),
     }
 
 
@@ -210,7 +218,8 @@ class _Run:
             self.case.world,
             self.case.ticks,
             horizon_hours=settings.horizon_hours,
-            on_step=self._note,
+            on_step=self.accounts.add if self._with_bound else None,
+            on_profit=self._note,
         )
         self.accounts.close()
         wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
@@ -229,6 +238,7 @@ class _Run:
                 wall_s,
                 cpu_s,
                 settings.seed,
+                feed=outside.feed.name,
                 has_positions=settings.has_positions,
                 has_terms=fleet.power is not None,
             ),
@@ -237,11 +247,9 @@ class _Run:
             "worth_usd": {},
         }
 
-    def _note(self, step: Step) -> None:
-        self._daily_micro_usd[step.tick // self._day_ticks] += step.settlement.profit_micro_usd
-        if self._with_bound:
-            self.accounts.add(step)
-        done = step.tick + 1
+    def _note(self, tick: int, profit_micro_usd: int) -> None:
+        self._daily_micro_usd[tick // self._day_ticks] += profit_micro_usd
+        done = tick + 1
         if done % self._stride == 0 or done == self.case.ticks:
             self._tell(Progress(what=self.name, done=done, total=self.case.ticks))
             self.stop_if_cancelled()

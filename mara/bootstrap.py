@@ -10,7 +10,7 @@ from typing import Final
 from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import BYTES_PER_MB, ImportFolder
 from mara.assembly.listening import Listening
-from mara.assembly.runs import open_run, planner_of, reload_run
+from mara.assembly.runs import open_run, outside_of, planner_of, reload_run
 from mara.assembly.signals import executor_setup_of, outlets_of
 from mara.errors import FeedError
 from mara.optimizers.registry import refuse_unknown_optimizer
@@ -77,6 +77,7 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
         executors=executor_setup_of(settings),
         meters=settings.meters,
         listener=listening,
+        look_back=lambda: outside_of(settings, only_looks=True).feed,
         targets=targets_of(settings.alert_addresses),
     )
 

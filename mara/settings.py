@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     feed_keys: SecretStr | None = Field(
         None,
         max_length=MAX_TEXT_LENGTH,
-        description="keys of providers, as `entsoe=…,watttime=user:password`",
+        description="keys of providers, as `entsoe=…,watttime=user:password,openadr=client:secret`",
     )
     data_folders: str = Field(
         "",

@@ -15,7 +15,7 @@ import numpy as np
 import mara
 from mara.assembly.worlds import fleet_of_run, is_shipped_history, seeded_feed, terms_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
-from mara.core.step import Step
+from mara.core.snapshot_builder import plays_of
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, MINUTES_PER_HOUR, PPM
 from mara.core.world import RunConfig, first_world
@@ -136,6 +136,7 @@ def outcomes_of(scenario: Scenario) -> tuple[ScenarioResult, ...]:
 def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[ScenarioResult]]) -> dict[str, Any]:
     """Summarise a study: quantiles over its scenarios, by policy."""
     return {
+        "plays": plays_of("replay" if settings.history is not None else "synthetic"),
         "history": str(settings.history) if settings.history is not None else None,
         "scenarios": order.scenarios,
         "days": order.days,
@@ -149,6 +150,7 @@ def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[S
 def portable(settings: Settings) -> Settings:
     """Copy settings for workers: with absolute paths, and without secrets."""
     secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None, "alert_targets": ""}
+    secrets |= {"feed_keys": None, "dispatch_secret": None}
     history = settings.history
     if history is not None and not is_shipped_history(str(history)):
         history = history.absolute()
@@ -199,8 +201,8 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
     settings, day_ticks = scenario.settings, HOURS_PER_DAY * config.grid.ticks_per_hour
     daily = [0] * scenario.order.days
 
-    def note(step: Step) -> None:
-        daily[step.tick // day_ticks] += step.settlement.profit_micro_usd
+    def note(tick: int, profit_micro_usd: int) -> None:
+        daily[tick // day_ticks] += profit_micro_usd
 
     totals, _ = backtest(
         config,
@@ -209,7 +211,7 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
         first_world(config),
         scenario.order.days * day_ticks,
         horizon_hours=settings.horizon_hours,
-        on_step=note,
+        on_profit=note,
     )
     report = totals.report()
     daily[-1] += int(totals.lines_micro_usd.sum()) - sum(daily)  # credits of windows that ended with the last tick

@@ -4,7 +4,7 @@ No other module checks rights for the screens. The user is that of the connectio
 that a page or a message names.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from mara.core.dispatch_document import MODES, UNARMED, Mode
 from mara.core.explanation import Explanation
 from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
+from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.explain.why_by_claude import explained_by_claude
@@ -91,6 +92,10 @@ class Authorized:
     def seconds_left(self, report: Report) -> float | None:
         """Estimate the time until a job is done; see `JobRunner.seconds_left`."""
         return self._jobs.seconds_left(report)
+
+    def what_if(self, asked: WhatIfRequest) -> Awaitable[WhatIf]:
+        """Answer a what-if question, to everybody who may read: it changes nothing."""
+        return self._platform.what_if(asked)
 
     async def quote(self, ask: QuoteRequest) -> Quote:
         await _require(Permission.QUOTE)

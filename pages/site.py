@@ -8,12 +8,12 @@ from typing import Final
 
 from nicegui import ui
 
+from components.ahead.maintenance_form import MaintenanceActions, SiteNotice, maintenance_panel
 from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import address, element
 from components.shared.view_model import Channel, ViewModel
 from components.site.ledger_search import ledger_search
-from components.site.maintenance_form import MaintenanceActions, SiteNotice, maintenance_panel
 from components.site.site_lines import (
     forecast_channel,
     load_now,

@@ -16,10 +16,11 @@ from mara.core.contract import RATE_FACTOR, TIER_COUNT, UNPLACED, ContractReques
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.fleet import Cooling, Fleet, Machine, Site
 from mara.core.market import REGION_COUNT, REGION_ZONE, Terms, demand_multiplier
+from mara.core.outlook import unchanging
 from mara.core.plan import PlanStep, Problem
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Forecast, Observation, RunConfig, World, conditions_of, first_world, unchanging
+from mara.core.world import Forecast, Observation, RunConfig, World, conditions_of, first_world
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
 WEST, NORTH, EAST = 0, 1, 2

@@ -106,6 +106,7 @@ def test_the_page_shows_every_figure_of_every_policy_and_asks_nobody(settings: S
     shares = [text_of(result.figures["share_of_bound"]) for result in results]
     assert re.findall(r"<th>2023-01</th><td>[^<]*</td>" + "".join(f"<td>({share})</td>" for share in shares), page)
     assert html_of(results[:1]).count("<polyline") == 1
+    assert "<tr><th>plays</th><td>replayed</td></tr>" in page
     assert "prefers-color-scheme" in page  # dark where the reader's screen is
     assert page.count('<div class="wide"') == 2  # wide tables scroll by themselves, so that the page does not
 

@@ -1,7 +1,7 @@
 // Market files to a history: chosen or uploaded, inspected, mapped to sites, built. The server answers through the props
 // `files`, `reports`, `spec` and `said`, each with the number of the question; how far a build is comes by the channel `build`.
 import { useChannel } from "mara";
-import { CONSTANT, choicesOf, currenciesOf, draftOf, newSite, shippedId } from "mara/imports/draft.js";
+import { CONSTANT, choicesOf, currenciesOf, draftOf, newSite, shippedId, sourcesOf } from "mara/imports/draft.js";
 import { showProgress } from "mara/imports/progress.js";
 import { FileReport } from "mara/imports/report.js";
 import { SiteForm } from "mara/imports/site_form.js";
@@ -63,7 +63,7 @@ export default {
       const prices = this.choices.price ?? [];
       const known = new Set(Object.values(this.choices).flatMap((list) => list.map(({ id }) => id)));
       const holds = ({ source }) => !source.includes("/") || known.has(source);
-      this.entered.sites = this.entered.sites.filter((site) => [site.price, site.day_ahead, site.carbon, site.weather, site.demand, site.demand_forecast].every(holds));
+      this.entered.sites = this.entered.sites.filter((site) => sourcesOf(site).every(holds));
       const { bitcoin } = this.entered;
       if (!holds(bitcoin) || (bitcoin.source === CONSTANT && bitcoin.constant === "")) bitcoin.source = this.choices.hashprice?.[0].id ?? CONSTANT;
       if (!this.entered.sites.length && prices.length === 1) this.addSite(prices[0].id);
@@ -105,7 +105,7 @@ export default {
       return [...new Set((this.choices.fx ?? []).flatMap(({ files }) => files.files))];
     },
     currencies() {
-      return currenciesOf(this.entered.sites, this.choices.price);
+      return currenciesOf(this.entered.sites, this.choices.price, this.choices.ancillary);
     },
     hashprices() {
       const own = (this.choices.hashprice ?? []).map(({ id, label }) => ({ id, label }));

@@ -16,7 +16,9 @@ SPANS_H: Final = ((0, 1), (1, 3), (3, 6), (6, 12), (12, 24))
 MOST_SITES: Final = 100
 PRICE_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
-    TableColumn(key="now", label="Now", look="number"),
+    TableColumn(
+        key="now", label="Now", look="number", hint="± a stale source: guessed prices are planned dearer by it."
+    ),
     *(
         TableColumn(
             key=f"h{end}",
@@ -75,7 +77,11 @@ def _site_row(place: int, snapshot: Snapshot, forecast: ForecastSnapshot) -> Row
     until = forecast.at[known] if 0 < known < len(forecast.at) else None
     rows = [(at, prices[place]) for at, prices in zip(forecast.at, forecast.energy_price_usd_per_mwh, strict=True)]
     ahead = [(at, price) for at, price in rows if at >= snapshot.at]
-    row: Row = {"rank": -place, "site": site.name, "now": text.number(site.energy_price_usd_per_mwh, 1)}
+    now = text.number(site.energy_price_usd_per_mwh, 1)
+    risk = forecast.risk_usd_per_mwh[place] if forecast.risk_usd_per_mwh else 0.0
+    if risk > 0.0:
+        now = f"{now} ± {text.number(risk, 1)}"
+    row: Row = {"rank": -place, "site": site.name, "now": now}
     for begin, end in SPANS_H:
         from_at, to_at = snapshot.at + timedelta(hours=begin), snapshot.at + timedelta(hours=end)
         prices = [price for at, price in ahead if from_at <= at < to_at]
@@ -113,5 +119,6 @@ _UNITS: Final = {
     "hashprice_usd_per_ph_day": ("USD/PH/day", 1.0),
     "network_hashes_per_s": ("EH/s", 1e18),
     "btc_usd": ("USD", 1.0),
+    "events_count": ("events", 1.0),
 }
 """Unit of each column on the page, and its size in the column's own."""

@@ -1,5 +1,6 @@
 """Panels of peaks: those that are billed, and the risk of the system's next."""
 
+from calendar import day_abbr, month_abbr
 from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Final
@@ -11,7 +12,8 @@ from components.shared.bar_chart import Bar, BarChart, bar_legend
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
-from mara.core.power_snapshot import SitePowerSnapshot
+from mara.core.power_snapshot import DemandChargeSnapshot, SitePowerSnapshot
+from mara.core.power_terms import TermTimes
 from mara.core.snapshot import SiteSnapshot, Snapshot
 from mara.core.units import SECONDS_PER_HOUR, TOLERANCE_MW
 
@@ -82,19 +84,19 @@ def risk_panel(first: Channel, hours: Channel) -> None:
 
 
 def demand_channel(snapshot: Snapshot) -> Channel:
-    """Return a row for each site with a demand charge, in the fleet's order."""
+    """Return a row for each demand charge, by the fleet's order of sites."""
     places = _places(snapshot)
+    charged = [(site, n, charge) for site in snapshot.power for n, charge in enumerate(site.demand_charges)]
     return {
-        site.site_id: {
+        f"{site.site_id}-{n}": {
             "rank": -place,
-            "site": _link(site, places),
-            "now": _drawn(site),
-            "peak": text.mw(site.peak_mw),
-            "target": text.NOTHING if site.peak_target_mw is None else text.mw(site.peak_target_mw),
-            "next": text.usd(site.next_mw_usd or 0.0),
+            "site": _link(site, places, _times_text(charge.times)),
+            "now": _drawn(site, charge),
+            "peak": text.mw(charge.peak_mw),
+            "target": text.NOTHING if charge.target_mw is None else text.mw(charge.target_mw),
+            "next": text.usd(charge.usd_per_mw),
         }
-        for place, site in enumerate(snapshot.power)
-        if site.peak_mw is not None
+        for place, (site, n, charge) in enumerate(charged)
     }
 
 
@@ -145,15 +147,27 @@ def _places(snapshot: Snapshot) -> Mapping[str, SiteSnapshot]:
     return {site.id: site for site in snapshot.sites}
 
 
-def _link(site: SitePowerSnapshot, places: Mapping[str, SiteSnapshot]) -> Shown:
+def _link(site: SitePowerSnapshot, places: Mapping[str, SiteSnapshot], note: str = "") -> Shown:
     known = places.get(site.site_id)
-    return cell(known.name if known else site.site_id, href=f"/sites/{site.site_id}")
+    return cell(known.name if known else site.site_id, href=f"/sites/{site.site_id}", note=note)
 
 
-def _drawn(site: SitePowerSnapshot) -> Shown:
+def _times_text(times: TermTimes) -> str:
+    """Say when a charge counts: `Mon, Tue; 16, 17 h`; empty for always."""
+    parts = []
+    if times.month_numbers:
+        parts.append(", ".join(month_abbr[month] for month in times.month_numbers))
+    if times.weekday_numbers:
+        parts.append(", ".join(day_abbr[day - 1] for day in times.weekday_numbers))
+    if times.hour_numbers:
+        parts.append(f"{', '.join(map(str, times.hour_numbers))} h")
+    return "; ".join(parts)
+
+
+def _drawn(site: SitePowerSnapshot, charge: DemandChargeSnapshot) -> Shown:
     """Power drawn now; marked where it would raise the peak that is planned."""
-    most = max(site.peak_mw or 0.0, site.peak_target_mw or 0.0)
-    return cell(text.mw(site.drawn_mw), "warn" if site.drawn_mw > most + TOLERANCE_MW else "")
+    most = max(charge.peak_mw, charge.target_mw or 0.0)
+    return cell(text.mw(site.drawn_mw), "warn" if charge.counts_now and site.drawn_mw > most + TOLERANCE_MW else "")
 
 
 def _riskiest(site: SitePowerSnapshot, snapshot: Snapshot, places: Mapping[str, SiteSnapshot]) -> Shown:

@@ -1,6 +1,6 @@
 """Theme: stylesheets, fonts and icons, and the basic elements of panels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -26,6 +26,7 @@ STYLESHEETS: Final = {
     "sites.css": STATIC_FOLDER.parent / "overview" / "sites.css",
     "time_range.css": STATIC_FOLDER.parent / "time_range" / "time_range.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
+    "ahead.css": STATIC_FOLDER.parent / "ahead" / "ahead.css",
 }
 """Stylesheets in the order in which they count, by their name under `STATIC_URL`."""
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"
@@ -107,6 +108,15 @@ def explained(anchor: ui.element, text: str) -> None:
     with anchor:
         explanation = element("span", "explanation", text).props("role=tooltip")
     anchor.classes("explained").props(f'tabindex=0 aria-describedby="{explanation.html_id}"')
+
+
+def page_tabs(tabs: Iterable[tuple[str, str]], here: str) -> None:
+    """Draw links to pages that belong together, by path and name."""
+    with element("nav", "page-tabs").props('aria-label="Pages that belong together"'):
+        for path, name in tabs:
+            link = element("a", "", name).props(f'href="{address(path)}"')
+            if path == here:
+                link.props("aria-current=page")
 
 
 def icon(name: str) -> ui.element:

@@ -49,6 +49,12 @@ def site_figures(first: Channel) -> None:
     figure_strip("site", FIGURES, first, label="Key figures of the site")
 
 
+def _limit(site: SiteSnapshot) -> str:
+    if site.import_limit_mw is None:
+        return f"of {text.mw(site.grid_limit_mw)} grid limit"
+    return f"of {text.mw(site.import_limit_mw)} that the grid's operator allows"
+
+
 def site_cells(site: SiteSnapshot, snapshot: Snapshot, forecast: ForecastSnapshot | None) -> Channel:
     """Return the cells of head and figures."""
     figures = {
@@ -59,7 +65,7 @@ def site_cells(site: SiteSnapshot, snapshot: Snapshot, forecast: ForecastSnapsho
             "",
             f"cooling efficiency {text.percent(site.cooling_efficiency_share)}",
         ),
-        "power": (text.number(site.site_power_mw, 1), "MW", f"of {text.mw(site.grid_limit_mw)} grid limit"),
+        "power": (text.number(site.site_power_mw, 1), "MW", _limit(site)),
         "profit": (
             *text.scaled(site.profit_usd_per_h, "USD/h"),
             f"revenue {text.usd_per_h(site.revenue_usd_per_h)}",

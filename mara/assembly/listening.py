@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from mara.core.live_source import SourceSnapshot
+from mara.core.live_source import GridWarning, SourceSnapshot
+from mara.core.snapshot import Snapshot
 from mara.errors import ConfigError, FeedInvalid
-from mara.feeds.live.journal import JournalWriter
+from mara.feeds.live.journal import JournalWriter, is_journal
 from mara.feeds.live.memory import Memory
 from mara.feeds.live.sources import sources_of_spec
 from mara.feeds.markets.building.spec import Spec, read_spec
@@ -53,6 +54,15 @@ def journal_for(settings: Settings) -> Path:
     return database.path.parent / JOURNAL
 
 
+def beside_journal(settings: Settings) -> Path | None:
+    """Return the folder of a run's journal; None where there is none."""
+    try:
+        folder = journal_for(settings)
+    except ConfigError:
+        return None
+    return folder if is_journal(folder) else None
+
+
 class Listening:
     """The live sources of a run while it is open.
 
@@ -64,6 +74,8 @@ class Listening:
         self._memory: Memory | None = None
         self._ends = ExitStack()
         self._statuses: Callable[[], tuple[SourceSnapshot, ...]] = tuple
+        self._warnings: Callable[[], tuple[GridWarning, ...]] = tuple
+        self._take: Callable[[Snapshot], None] | None = None
 
     @property
     def memory(self) -> Memory:
@@ -97,9 +109,19 @@ class Listening:
             self._ends.callback(poller.close)
             self._statuses = poller.statuses
             poller.begin()
-            if any(not len(self._memory.newest(source.name).told.begin_s) for source in sources):
+            if any(not len(self._memory.newest(status.name).told.begin_s) for status in poller.statuses()):
                 poller.await_first(MOST_FIRST_ANSWERS_S)
             refuse_silent(poller, self._memory)
+            if spec.openadr is not None:
+                from mara.feeds.live.openadr.ven import ven_of  # as above
+
+                ven = ven_of(spec.openadr, sources, self._memory, asker, self._now_s, spec.fx.usd_per)
+                self._ends.callback(ven.close)
+                ven.begin()
+                ven.await_first(MOST_FIRST_ANSWERS_S)
+                ven.refuse_silent()
+                self._statuses = lambda: (*poller.statuses(), *ven.statuses())
+                self._warnings, self._take = ven.warnings, ven.take
         except BaseException:
             self.close()
             raise
@@ -108,10 +130,19 @@ class Listening:
         """Tell how asking each source goes; empty before the run is open."""
         return self._statuses()
 
+    def warnings(self) -> tuple[GridWarning, ...]:
+        """List the warnings of the grid's operator that stand."""
+        return self._warnings()
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Take in a stored tick, for reports to a VTN."""
+        if self._take is not None:
+            self._take(snapshot)
+
     def close(self) -> None:
         """Stop asking and close the journal; harmless when repeated."""
         self._ends.close()
-        self._statuses = tuple
+        self._statuses, self._warnings, self._take = tuple, tuple, None
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()

@@ -91,6 +91,7 @@ def simulate(
             wall_s,
             cpu_s,
             settings.seed,
+            feed=engine.feed.name,
             has_positions=settings.has_positions,
             has_terms=engine.config.fleet.power is not None,
         ),

@@ -2,12 +2,14 @@
 
 from dataclasses import asdict
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from mara.api.routes.json_values import json_value
+from mara.assembly.listening import beside_journal
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import show
@@ -15,6 +17,8 @@ from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.files.fleet_file import read_fleet
 from mara.feeds.files.terms.power_terms import terms_told, with_products
 from mara.feeds.files.terms.products import products_beside, read_products
+from mara.feeds.live.journal import extent_of, faults_in
+from mara.feeds.markets.reading.clocks import utc_text
 from mara.settings import read_settings
 from mara.store import maintenance
 from mara.store.check import coverage
@@ -22,6 +26,9 @@ from mara.store.read import order_list
 from mara.store.read.order_list import MOST_ORDERS
 from mara.store.read.read_model import ReadModel
 from mara.store.read.table_file import write_export
+
+MOST_FAULTS: Final = 20
+"""Faults of a journal that a check names."""
 
 
 class ExportName(StrEnum):
@@ -125,16 +132,22 @@ def upgrade() -> None:
 
 @db.command()
 def check() -> None:
-    """Check that every stored row is as it was written."""
-    report = maintenance.check(read_settings().database_url)
-    for finding in report.findings:
-        complain(f"{report.name}: {finding}")
-    if not report.is_sound:
+    """Check that every stored row, and line of a live feed's journal, is as written."""
+    settings = read_settings()
+    report = maintenance.check(settings.database_url)
+    journal = beside_journal(settings)
+    faults = () if journal is None else tuple(islice(faults_in(journal), MOST_FAULTS))
+    for finding in (*(f"{report.name}: {finding}" for finding in report.findings), *faults):
+        complain(finding)
+    if not report.is_sound or faults:
         raise typer.Exit(EXIT_DATABASE)
     run = f"run {report.run_id}, {report.ticks_count:,} ticks" if report.run_id else "no run yet"
     typer.echo(f"{report.name} is sound: {run}")
     for note in report.notes:
         typer.echo(note)
+    if journal is not None:
+        count, last_s = extent_of(journal)
+        typer.echo(f"the journal {journal} is sound: {count:,} lines until {utc_text(last_s)}")
     if report.unsealed_count:
         typer.echo(_unsealed(report))
     for line in coverage.told():

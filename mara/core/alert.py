@@ -80,6 +80,17 @@ KINDS: Final = {
             advice="If an operator took it down, bring it back from the outage dialog (o). If not, ask the site.",
         ),
         AlertKind(
+            key="grid_limit",
+            label="Grid limit",
+            about="site",
+            advice="The grid's operator lets the site draw less. If promised load is off, cancel lesser load.",
+        ),
+        AlertKind(
+            key="grid_alert",
+            label="Grid alert",
+            advice="The grid's operator warns. Nothing is changed by it: lower load or announce exclusions if it asks.",
+        ),
+        AlertKind(
             key="feed",
             label="Stale values",
             advice="The last good values stand in for an hour. See that the source answers and that its key is valid.",

@@ -64,6 +64,24 @@ def row_sums(array: Floats) -> Floats:
     return sums
 
 
+def row_sums_of_all(arrays: Floats) -> Floats:
+    """Compute `row_sums` of many arrays to the same bits as of each.
+
+    They are joined along the first axis. The last digits of `row_sums` itself depend on the shape that is summed.
+    """
+    sums: Floats = np.matmul(arrays, _ONES[arrays.shape[-1]])
+    return sums
+
+
+def stacked(arrays: Sequence[A]) -> A:
+    """Join arrays of one shape along a new first axis.
+
+    It takes a third of the time of `np.stack` where they are many and small.
+    """
+    joined: Any = np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
+    return joined  # type: ignore[no-any-return]
+
+
 def sealed(array: A) -> A:
     """Make an array read-only in place, for one that the program has just computed."""
     array.setflags(write=False)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import sealed
-from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
+from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
 from mara.core.contract import RATE_FACTOR, ContractRequest, SlaContract, Tier
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Exclusion, RunConfig, World
@@ -104,8 +104,8 @@ def ordered(world: World, commands: tuple[Command, ...], config: RunConfig) -> t
                         author=command.author,
                     )
                 )
-            case Book():
-                pass  # joins the arrivals in `requests_of`
+            case Book() | GridNotice():
+                pass  # the one joins the arrivals in `requests_of`, the other is noted alone
     changed = replace(world, outage_until_tick=sealed(until), exclusions=tuple(exclusions))
     return changed, frozenset(cancelled)
 

@@ -73,7 +73,23 @@ class Exclude:
     address: str = ""
 
 
-Command = Book | Cancel | Outage | Restore | Exclude
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridNotice:
+    """Take note of a warning of the grid's operator; nothing else changes.
+
+    Attributes:
+        event_id: of the event that gives it.
+        kind: as the operator names it, such as ALERT_FLEX_ALERT.
+    """
+
+    event_id: str
+    kind: str
+    text: str
+    by: str = "operator"
+    address: str = ""
+
+
+Command = Book | Cancel | Outage | Restore | Exclude | GridNotice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

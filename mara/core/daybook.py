@@ -1,10 +1,11 @@
 """Entry of a tick into the sums of its day."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from mara.core.arrays import Bools, Ints
+from mara.core.arrays import Bools, Floats, Ints
 from mara.core.contract import UNPLACED, ContractBook
 from mara.core.day import NOT_BEGUN, Day
 from mara.core.dispatch import Allocation
@@ -40,7 +41,54 @@ def day_after(
         news["rested_count"] = day.rested_count + int(np.count_nonzero(over))
         news["rest_ticks"] = day.rest_ticks + int(ticks[over].sum())
     if tick % grid.ticks_per_hour == 0 or tick == day.first_tick:
-        news |= _extremes(day, seen)
+        news |= _extremes(day, seen.energy_price_usd_per_mwh, seen.dry_bulb_c)
+    return replace(day, **news) if news else day  # type: ignore[arg-type]
+
+
+def day_after_all(
+    before: World,
+    done: Allocation,
+    rest_ticks: Ints,
+    cash_micro_usd: Sequence[int],
+    grid: TimeGrid,
+    *,
+    price_usd_per_mwh: Floats,
+    dry_bulb_c: Floats,
+) -> Day:
+    """Sums of the day after many ticks in which the book stays as it is.
+
+    Args:
+        before: the world before the first of them.
+        done: what ran in each (T, ...).
+        rest_ticks: ticks for which contracts had been scheduled off before each (T, C).
+        cash_micro_usd: cash before each, at least (T,).
+        price_usd_per_mwh, dry_bulb_c: of each (T, S).
+    """
+    day, begun, ticks = before.day, 0, range(before.tick, before.tick + len(price_usd_per_mwh))
+    begin = next((tick for tick in reversed(ticks) if begins_day(tick, grid)), None)
+    if begin is None and day.first_tick == NOT_BEGUN:
+        begin = before.tick
+    if begin is not None:
+        begun = begin - before.tick
+        day = Day(
+            first_tick=begin,
+            cash_micro_usd=cash_micro_usd[begun],
+            refused_count=before.refused_count,
+            day_ahead_micro_usd=before.gains.day_ahead_micro_usd,
+        )
+    news: dict[str, int | float] = {}
+    if np.count_nonzero(done.moved_mw[begun:]):
+        was = np.concatenate([before.accounts.site[None], done.site[:-1]])[begun:]
+        moves = done.served[begun:] & (done.site[begun:] != was) & (was != UNPLACED)
+        counts = np.count_nonzero(moves, axis=1) * done.moved_mw[begun:].any(axis=(1, 2))
+        news["moved_count"] = day.moved_count + int(counts.sum())
+    over = (rest_ticks[begun:] > 0) & ~done.scheduled[begun:]
+    if np.count_nonzero(over):
+        news["rested_count"] = day.rested_count + int(np.count_nonzero(over))
+        news["rest_ticks"] = day.rest_ticks + int(rest_ticks[begun:][over].sum())
+    looks = [tick - before.tick for tick in ticks[begun:] if tick % grid.ticks_per_hour == 0 or tick == day.first_tick]
+    if looks:
+        news |= _extremes(day, price_usd_per_mwh[looks], dry_bulb_c[looks])
     return replace(day, **news) if news else day  # type: ignore[arg-type]
 
 
@@ -65,13 +113,17 @@ def begins_day(tick: int, grid: TimeGrid) -> bool:
     return grid.epoch_s(tick) % SECONDS_PER_DAY == 0
 
 
-def _extremes(day: Day, seen: Observation) -> dict[str, int | float]:
+def _extremes(day: Day, price_usd_per_mwh: Floats, dry_bulb_c: Floats) -> dict[str, int | float]:
+    """Note higher prices and temperatures than before, of one tick or of several.
+
+    The arrays are of sites (S,), or of ticks and sites (T, S).
+    """
     news: dict[str, int | float] = {}
-    dearest = int(seen.energy_price_usd_per_mwh.argmax())
-    if seen.energy_price_usd_per_mwh[dearest] > day.dearest_usd_per_mwh:
-        news["dearest_usd_per_mwh"] = float(seen.energy_price_usd_per_mwh[dearest])
-        news["dearest_site"] = dearest
-    hottest = int(seen.dry_bulb_c.argmax())
-    if seen.dry_bulb_c[hottest] > day.hottest_c:
-        news["hottest_c"], news["hottest_site"] = float(seen.dry_bulb_c[hottest]), hottest
+    sites = price_usd_per_mwh.shape[-1]
+    dearest, hottest = int(price_usd_per_mwh.argmax()), int(dry_bulb_c.argmax())
+    price, heat = float(price_usd_per_mwh.flat[dearest]), float(dry_bulb_c.flat[hottest])
+    if price > day.dearest_usd_per_mwh:
+        news["dearest_usd_per_mwh"], news["dearest_site"] = price, dearest % sites
+    if heat > day.hottest_c:
+        news["hottest_c"], news["hottest_site"] = heat, hottest % sites
     return news

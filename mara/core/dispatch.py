@@ -87,7 +87,7 @@ def dispatch(
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = row_sums(placed.contracts_mw)
     flow = None if world.power is None else battery_flow(plan, world.power, config)
-    limit_mw = fleet.grid_limit_mw if flow is None else fleet.grid_limit_mw + flow[1]
+    limit_mw = conditions.grid_limit_mw if flow is None else conditions.grid_limit_mw + flow[1]
     loads = fit_own_load(plan, contracts_mw, world, conditions, observation, config, limit_mw=limit_mw)
     gave_way = _spot_that_gave_way(plan, placed)
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():

@@ -290,3 +290,22 @@ class SignalEntry:
     reason: str
     before: str
     after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuessError:
+    """Errors of a site's forecast prices over the last days, some hours ahead.
+
+    Attributes:
+        count: guesses that were compared with what came; without any the errors are 0.
+        error_usd_per_mwh: mean of the error without its sign.
+        bias_usd_per_mwh: mean error; above 0 where guesses were too dear.
+        persistence_usd_per_mwh: mean error of the price of the same hour a day before, without its sign.
+    """
+
+    site_id: str
+    ahead_h: int
+    count: int
+    error_usd_per_mwh: float
+    bias_usd_per_mwh: float
+    persistence_usd_per_mwh: float

@@ -1,7 +1,10 @@
-"""The state of a live source, for the outside: its newest value and its age."""
+"""States of live sources, for the outside: newest values, ages, grid warnings."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+EMERGENCIES: Final = frozenset({"ALERT_GRID_EMERGENCY", "ALERT_BLACK_START"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +32,38 @@ class SourceSnapshot:
     told_at: datetime | None
     next_at: datetime | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridWarning:
+    """Warning of the grid's operator that stands, with its sites and its time.
+
+    Attributes:
+        id: of the event that gives it.
+        kind: as the operator names it, such as ALERT_GRID_EMERGENCY.
+        text: the operator's own words.
+        site_ids: sites that it concerns.
+        until: None for no end.
+        author: who gives it.
+    """
+
+    id: str
+    kind: str
+    text: str
+    site_ids: tuple[str, ...]
+    begins_at: datetime
+    until: datetime | None
+    author: str
+
+    @property
+    def is_emergency(self) -> bool:
+        """True where the grid itself is failing or coming back."""
+        return self.kind in EMERGENCIES
+
+    @property
+    def sentence(self) -> str:
+        """The warning as a sentence for people."""
+        until = "until it is withdrawn" if self.until is None else f"until {self.until:%Y-%m-%d %H:%M} UTC"
+        name = self.kind.removeprefix("ALERT_").replace("_", " ").lower()
+        said = f", {self.text}" if self.text else ""
+        return f"{self.author} warns of {name} at {', '.join(self.site_ids)} {until}{said}"

@@ -4,21 +4,45 @@ None of it depends on the world, so that a run which knows its feed computes it 
 many small ones. The numbers are those of `conditions_of`, bit for bit, because every formula is applied by element.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
-from mara.core.arrays import Floats, sealed
+from mara.core.arrays import Floats, Ints, sealed, stacked
 from mara.core.climate import derate_share, pue_of
-from mara.core.fleet import MINERS, Workload
-from mara.core.market import (
-    margin_usd_per_mwh,
-    mining_value_usd_per_mwh,
-    remote_cost_usd_per_mwh,
-)
+from mara.core.fleet import Fleet, Workload
+from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG, TOKENS_PER_MTOK
-from mara.core.world import Conditions, Forecast, Observation, RunConfig, known_in
+from mara.core.world import Conditions, Forecast, Observation, RunConfig, grid_limit_mw, known_in
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlooks:
+    """Successive ticks with all that is computed of them together.
+
+    Attributes:
+        conditions, known_conditions: conditions of all ticks (T, ...), as in `Outlook`.
+        rack_cost_usd_per_mwh: cost of a rack megawatt-hour in each row of each forecast (T, H, S).
+    """
+
+    config: RunConfig
+    observations: Sequence[Observation]
+    forecasts: Sequence[Forecast]
+    conditions: Conditions
+    known_conditions: Conditions
+    rack_cost_usd_per_mwh: Floats
+    _derived: dict[Callable[["Outlooks"], Sequence[Any]], Sequence[Any]] = field(default_factory=dict)
+
+    def derived(self, rows_of: Callable[["Outlooks"], Sequence[Row]]) -> Sequence[Row]:
+        """Return what a planner derives from every tick, computed at the first call."""
+        if rows_of not in self._derived:
+            self._derived[rows_of] = rows_of(self)
+        return self._derived[rows_of]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +55,7 @@ class Outlook:
         conditions: conditions by which it is settled.
         rack_cost_usd_per_mwh: cost of a rack megawatt-hour in each row of the forecast (H, S).
         most_rack_cost_usd_per_mwh: the largest of them.
+        together: the ticks that were computed together; `earlier_count` of them come before this one.
     """
 
     observation: Observation
@@ -40,6 +65,8 @@ class Outlook:
     conditions: Conditions
     rack_cost_usd_per_mwh: Floats
     most_rack_cost_usd_per_mwh: float
+    together: Outlooks
+    earlier_count: int
 
 
 def outlooks_of(
@@ -55,74 +82,134 @@ def outlooks_of(
     known_conditions = conditions_of_all(known, config) if expects else conditions
     rack_cost = rack_cost_ahead_usd_per_mwh(forecasts, config)
     most: list[float] = rack_cost.max(axis=(1, 2)).tolist()
+    together = Outlooks(
+        config=config,
+        observations=observations,
+        forecasts=forecasts,
+        conditions=conditions,
+        known_conditions=known_conditions,
+        rack_cost_usd_per_mwh=rack_cost,
+    )
+    by_tick = each_of(conditions)
+    known_by_tick = each_of(known_conditions) if expects else by_tick
     return tuple(
         Outlook(
             observation=seen,
             forecast=forecasts[t],
             known=known[t],
-            known_conditions=known_conditions[t],
-            conditions=conditions[t],
+            known_conditions=known_by_tick[t],
+            conditions=by_tick[t],
             rack_cost_usd_per_mwh=rack_cost[t],
             most_rack_cost_usd_per_mwh=most[t],
+            together=together,
+            earlier_count=t,
         )
         for t, seen in enumerate(observations)
     )
 
 
-def conditions_of_all(observations: Sequence[Observation], config: RunConfig) -> tuple[Conditions, ...]:
-    """Compute the conditions of many ticks, with what planners ask of them."""
+def conditions_of_all(observations: Sequence[Observation], config: RunConfig) -> Conditions:
+    """Compute the conditions of many ticks (T, ...)."""
     fleet, terms = config.fleet, config.terms
-    dry_bulb_c = np.stack([seen.dry_bulb_c for seen in observations])
-    pue = pue_of(dry_bulb_c, np.stack([seen.wet_bulb_c for seen in observations]), fleet)
-    available = fleet.nameplate_mw * np.stack([seen.availability_share for seen in observations])[:, :, None]
+    dry_bulb_c = stacked([seen.dry_bulb_c for seen in observations])
+    pue = pue_of(dry_bulb_c, stacked([seen.wet_bulb_c for seen in observations]), fleet)
+    available = fleet.nameplate_mw * stacked([seen.availability_share for seen in observations])[:, :, None]
     derate = derate_share(dry_bulb_c)
     if derate is not None:
         available *= derate
     racks = available[:, :, Workload.GPU] + available[:, :, Workload.ASIC]
     rack_pue = pue[:, :, Workload.GPU]
-    room = np.minimum(racks, fleet.grid_limit_mw / rack_pue)
-    carbon = np.stack([seen.carbon_intensity_g_per_kwh for seen in observations])
+    limits = _grid_limits_mw(observations, fleet)
+    carbon = stacked([seen.carbon_intensity_g_per_kwh for seen in observations])
     carbon = carbon * (terms.carbon_price_usd_per_t / G_PER_KG)
-    grid = np.stack([seen.energy_price_usd_per_mwh for seen in observations]) + carbon
+    grid = stacked([seen.energy_price_usd_per_mwh for seen in observations]) + carbon
     hashprice = np.array([seen.hashprice_usd_per_ph_day for seen in observations])
-    mining = mining_value_usd_per_mwh(hashprice[:, None], fleet.efficiency_j_per_th)
-    margin = margin_usd_per_mwh(mining[:, None, :], pue[:, :, MINERS], grid[:, :, None])
-    merchant, rack_cost = _merchant_value(observations, config), rack_pue * grid
-    for array in (pue, available, racks, room, carbon, grid, mining, margin, merchant, rack_cost):
-        sealed(array)
+    return Conditions(
+        pue=sealed(pue),
+        available_mw=sealed(available),
+        racks_mw=sealed(racks),
+        rack_pue=pue[:, :, Workload.GPU],
+        grid_limit_mw=limits,
+        contract_room_mw=sealed(np.minimum(racks, limits / rack_pue)),
+        carbon_cost_usd_per_mwh=sealed(carbon),
+        grid_cost_usd_per_mwh=sealed(grid),
+        mining_value_usd_per_mwh=sealed(mining_value_usd_per_mwh(hashprice[:, None], fleet.efficiency_j_per_th)),
+        merchant_value_usd_per_mwh=sealed(_merchant_value(observations, config)),
+    )
+
+
+def _grid_limits_mw(observations: Sequence[Observation], fleet: Fleet) -> Floats:
+    """Return the most power of each site in each tick (T, S) [MW]."""
+    if all(seen.import_limit_mw is None for seen in observations):
+        return np.broadcast_to(fleet.grid_limit_mw, (len(observations), fleet.site_count))
+    return sealed(stacked([grid_limit_mw(seen, fleet) for seen in observations]))
+
+
+def each_of(conditions: Conditions) -> tuple[Conditions, ...]:
+    """Cut the conditions of many ticks into those of each."""
+    rack_cost, margin = conditions.rack_cost_usd_per_mwh, conditions.miner_margin_usd_per_mwh
     found = []
-    for t in range(len(observations)):
-        conditions = Conditions(
-            pue=pue[t],
-            available_mw=available[t],
-            racks_mw=racks[t],
-            rack_pue=pue[t, :, Workload.GPU],
-            contract_room_mw=room[t],
-            carbon_cost_usd_per_mwh=carbon[t],
-            grid_cost_usd_per_mwh=grid[t],
-            mining_value_usd_per_mwh=mining[t],
-            merchant_value_usd_per_mwh=merchant[t],
+    for t in range(len(conditions.pue)):
+        of_tick = Conditions(
+            pue=conditions.pue[t],
+            available_mw=conditions.available_mw[t],
+            racks_mw=conditions.racks_mw[t],
+            rack_pue=conditions.rack_pue[t],
+            grid_limit_mw=conditions.grid_limit_mw[t],
+            contract_room_mw=conditions.contract_room_mw[t],
+            carbon_cost_usd_per_mwh=conditions.carbon_cost_usd_per_mwh[t],
+            grid_cost_usd_per_mwh=conditions.grid_cost_usd_per_mwh[t],
+            mining_value_usd_per_mwh=conditions.mining_value_usd_per_mwh[t],
+            merchant_value_usd_per_mwh=conditions.merchant_value_usd_per_mwh[t],
         )
         # Cached properties: computed here for all ticks at once.
-        vars(conditions).update(rack_cost_usd_per_mwh=rack_cost[t], miner_margin_usd_per_mwh=margin[t])
-        found.append(conditions)
+        vars(of_tick).update(rack_cost_usd_per_mwh=rack_cost[t], miner_margin_usd_per_mwh=margin[t])
+        found.append(of_tick)
     return tuple(found)
 
 
 def rack_cost_ahead_usd_per_mwh(forecasts: Sequence[Forecast], config: RunConfig) -> Floats:
     """Compute the cost of a rack megawatt-hour in each row of each forecast (T, H, S)."""
-    carbon = np.stack([ahead.carbon_intensity_g_per_kwh for ahead in forecasts])
+    carbon = stacked([ahead.carbon_intensity_g_per_kwh for ahead in forecasts])
     carbon = carbon * (config.terms.carbon_price_usd_per_t / G_PER_KG)
-    dry_bulb_c = np.stack([ahead.dry_bulb_c for ahead in forecasts])
-    pue = pue_of(dry_bulb_c, np.stack([ahead.wet_bulb_c for ahead in forecasts]), config.fleet)[..., Workload.GPU]
-    return sealed(pue * (np.stack([ahead.energy_price_usd_per_mwh for ahead in forecasts]) + carbon))
+    dry_bulb_c = stacked([ahead.dry_bulb_c for ahead in forecasts])
+    pue = pue_of(dry_bulb_c, stacked([ahead.wet_bulb_c for ahead in forecasts]), config.fleet)[..., Workload.GPU]
+    return sealed(pue * (stacked([ahead.energy_price_usd_per_mwh for ahead in forecasts]) + carbon))
 
 
 def _merchant_value(observations: Sequence[Observation], config: RunConfig) -> Floats:
     """Compute `merchant_value_usd_per_mwh` of many ticks (T, R, S, 2)."""
     fleet = config.fleet
     price = np.array([seen.token_price_usd_per_mtok for seen in observations])
-    multiplier = np.stack([seen.demand_multiplier_share for seen in observations])
+    multiplier = stacked([seen.demand_multiplier_share for seen in observations])
     by_kind = fleet.tokens_per_mwh * (price / TOKENS_PER_MTOK)[:, None]
     remote = remote_cost_usd_per_mwh(fleet, config.terms.remote_serving_usd_per_mwh)
     return np.asarray((multiplier[:, :, None] * by_kind[:, None, :])[:, :, None, :] - remote)
+
+
+def unchanging(seen: Observation, hours: int) -> Forecast:
+    """Return the forecast of someone who knows only the present: each hour is like it."""
+
+    def on(values: Floats) -> Floats:
+        return sealed(np.tile(values, (hours, 1)))
+
+    return Forecast(
+        tick=seen.tick,
+        energy_price_usd_per_mwh=on(seen.energy_price_usd_per_mwh),
+        carbon_intensity_g_per_kwh=on(seen.carbon_intensity_g_per_kwh),
+        dry_bulb_c=on(seen.dry_bulb_c),
+        wet_bulb_c=on(seen.wet_bulb_c),
+        hashprice_usd_per_ph_day=sealed(np.full(hours, seen.hashprice_usd_per_ph_day)),
+        demand_multiplier_share=on(seen.demand_multiplier_share),
+        demand_tokens_per_h=on(seen.demand_tokens_per_h),
+        import_limit_mw=None if seen.import_limit_mw is None else on(seen.import_limit_mw),
+    )
+
+
+def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
+    """Count the ticks of each row of a forecast that are still to come at a tick (H,)."""
+    if forecast.row_minutes:
+        return np.array(forecast.row_minutes) // grid.tick_minutes
+    ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
+    ticks[0] -= tick % grid.ticks_per_hour
+    return ticks

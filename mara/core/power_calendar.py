@@ -52,13 +52,10 @@ def adder_usd_per_mwh(fleet: Fleet, epoch_h: int) -> Floats:
 
 @lru_cache(maxsize=4_096)
 def demand_counts(fleet: Fleet, epoch_h: int) -> Floats:
-    """1 where a site's demand charge counts in an hour, else 0 (S,)."""
-    counts = np.zeros(fleet.site_count)
-    if fleet.power is not None:
-        local = local_times(fleet, epoch_h)
-        for charge in fleet.power.demand:
-            counts[charge.site] = counts_at(charge.times, local[charge.site])
-    return sealed(counts)
+    """1 where a demand charge counts in an hour, else 0 (D,)."""
+    charges = () if fleet.power is None else fleet.power.demand
+    local = local_times(fleet, epoch_h)
+    return sealed(np.array([counts_at(charge.times, local[charge.site]) for charge in charges], dtype=np.float64))
 
 
 @lru_cache(maxsize=4_096)

@@ -127,7 +127,7 @@ def power_allocation(
     terms = power_of(config.fleet)
     charge, discharge = flow
     site_mw = load.flexible_mw + load.firm_mw
-    charge = np.minimum(charge, np.maximum(config.fleet.grid_limit_mw - site_mw, 0.0))
+    charge = np.minimum(charge, np.maximum(conditions.grid_limit_mw - site_mw, 0.0))
     discharge = np.minimum(discharge, site_mw + terms.export_limit_mw)
     net = site_mw + charge - discharge
     flexible = load.flexible_mw + charge - discharge
@@ -193,7 +193,7 @@ class _RoomLeft:
         self._energy_mwh = np.maximum(np.minimum(state.stored_mwh, after), 0.0) * terms.efficiency_out_share
         feed_in = np.maximum(net_mw + terms.export_limit_mw, 0.0)
         self._site = np.minimum(
-            feed_in, np.maximum(config.fleet.grid_limit_mw - kept * conditions.rack_pue, 0.0) + self._power
+            feed_in, np.maximum(conditions.grid_limit_mw - kept * conditions.rack_pue, 0.0) + self._power
         )
 
     def fitted(self, wanted_mw: Floats, signals: PowerObservation | None) -> Floats:

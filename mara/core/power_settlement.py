@@ -21,7 +21,7 @@ from mara.core.power_calendar import (
     supplied_mw,
 )
 from mara.core.power_dispatch import PowerAllocation
-from mara.core.power_state import PowerState
+from mara.core.power_state import SEEN_BLOCK_H, PowerState, SeenPrices
 from mara.core.power_terms import AS_PRODUCED, BLOCK, CFD, COLLAR, TAKE_OR_PAY, CoincidentPeakCharge
 from mara.core.timegrid import TimeGrid
 from mara.core.units import MICRO_USD_PER_USD, MONTHS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
@@ -69,6 +69,7 @@ def settle_power(allocation: Allocation, world: World, observation: Observation,
     lines += np.rint(usd * MICRO_USD_PER_USD).astype(np.int64)
     state = _with_supply(state, lines, done, observation, epoch_s, config)
     state = _with_demand(state, lines, done, epoch_s, config)
+    state = _with_prices(state, observation, epoch_s, config)
     state = _with_system_peaks(state, done, observation, epoch_s, config)
     state = _with_products(state, lines, done, observation, config)
     return PowerSettlement(lines_micro_usd=lines, state=_with_batteries(state, done, config))
@@ -229,6 +230,23 @@ def _with_demand(state: PowerState, lines: Ints, done: PowerAllocation, epoch_s:
         peak_mw=sealed(peak),
         charged_micro_usd=sealed(charged),
     )
+
+
+def _with_prices(state: PowerState, observation: Observation, epoch_s: int, config: RunConfig) -> PowerState:
+    """Remember the price at each demand charge's site, as its block's mean."""
+    if state.seen is None:
+        return state
+    seen = state.seen.usd_per_mwh.copy()
+    local = local_times(config.fleet, epoch_s // SECONDS_PER_HOUR)
+    for d, charge in enumerate(power_of(config.fleet).demand):
+        hour, into_hour_s = local[charge.site].hour, epoch_s % SECONDS_PER_HOUR
+        if hour == 0 and into_hour_s == 0:
+            seen[d] = np.concatenate([np.full((1, seen.shape[2]), np.nan), seen[d, :-1]])
+        block, into_block_s = hour // SEEN_BLOCK_H, hour % SEEN_BLOCK_H * SECONDS_PER_HOUR + into_hour_s
+        before = into_block_s // (config.grid.tick_minutes * SECONDS_PER_MINUTE)
+        mean, price = seen[d, 0, block], observation.energy_price_usd_per_mwh[charge.site]
+        seen[d, 0, block] = price if np.isnan(mean) else mean + (price - mean) / (before + 1)
+    return replace(state, seen=SeenPrices(usd_per_mwh=sealed(seen)))
 
 
 def _ends(end_s: int, interval_minutes: int, grid: TimeGrid) -> bool:

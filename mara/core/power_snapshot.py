@@ -8,10 +8,10 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.plan import Plan
 from mara.core.power_bill import BillPart, bill_hours, bill_of
-from mara.core.power_calendar import local_times, power_of, supplied_mw
+from mara.core.power_calendar import demand_counts, local_times, power_of, supplied_mw
 from mara.core.power_settlement import open_accruals_micro_usd
 from mara.core.power_state import PowerState
-from mara.core.power_terms import TAKE_OR_PAY
+from mara.core.power_terms import TAKE_OR_PAY, TermTimes
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.core.world import RunConfig
@@ -51,6 +51,29 @@ class SupplySnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DemandChargeSnapshot:
+    """A demand charge of a site in the month under way."""
+
+    peak_mw: float
+    """Highest counted power of the month so far."""
+    target_mw: float | None
+    """Peak that the plan in force pays for.
+
+    None where it has none, or the charge does not count now.
+    """
+    usd_per_mw: float
+    """Cost of one more megawatt of peak."""
+    times: TermTimes
+    """Local times in which it counts."""
+    counts_now: bool
+
+    @property
+    def planned_usd(self) -> float:
+        """Charge of the peak that the plan pays for, or of the one so far."""
+        return self.usd_per_mw * max(self.peak_mw, self.target_mw or 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SitePowerSnapshot:
     """Power terms of one site after the tick."""
 
@@ -63,11 +86,11 @@ class SitePowerSnapshot:
     """Hours until the local month ends."""
     drawn_mw: float
     peak_mw: float | None
-    """Highest counted power of the month so far; None without a demand charge."""
+    """Highest power of the month that a demand charge has counted; None without one."""
     peak_target_mw: float | None
     """Peak that the plan in force pays for; None without one."""
     next_mw_usd: float | None
-    """Cost of one more megawatt of peak; None without a demand charge."""
+    """Cost of one more megawatt of all peaks; None without a demand charge."""
     accrued_peak_usd: float
     """Coincident peaks of the open month as they stand: due in the next year."""
     coincident_mw_usd: float | None
@@ -94,6 +117,7 @@ class SitePowerSnapshot:
     """Power that could be sold beyond the awards."""
     awards: tuple[AwardSnapshot, ...]
     supplies: tuple[SupplySnapshot, ...]
+    demand_charges: tuple[DemandChargeSnapshot, ...] = ()
 
 
 def power_snapshot_of(
@@ -109,27 +133,26 @@ def power_snapshot_of(
     if terms is None or done is None or state is None:
         return ()
     accrued = open_accruals_micro_usd(state, config.fleet) / MICRO_USD_PER_USD
-    demand = {charge.site: d for d, charge in enumerate(terms.demand)}
     peaks = {charge.site: q for q, charge in enumerate(terms.peaks)}
     planned = planned_battery_mw(plan, step.tick, config)
     supplies = _supplies(state, step.tick, config)
     sites = []
     for s, site in enumerate(config.fleet.sites):
-        d, q = demand.get(s), peaks.get(s)
-        rate = None if d is None else terms.demand[d].usd_per_mw_month
-        target = None if d is None else _peak_target_mw(step, s, config)
+        q = peaks.get(s)
+        charges = _demand_charges(state, s, step, config)
+        target = _peak_target_mw(step, s, config) if charges else None
         hours = bill_hours(step.tick, site.timezone, config.grid)
         has_peak = q is not None and state.system_peak_mw[q, 0] >= 0.0
         sites.append(
             SitePowerSnapshot(
                 site_id=site.id,
-                bill=bill_of(state, s, hours, (rate or 0.0) * (target or 0.0)),
+                bill=bill_of(state, s, hours, sum(charge.planned_usd for charge in charges)),
                 billed_h=hours.billed_h,
                 left_h=hours.left_h,
                 drawn_mw=float(done.drawn_mw[s]),
-                peak_mw=None if d is None else float(state.peak_mw[d]),
+                peak_mw=max((charge.peak_mw for charge in charges), default=None),
                 peak_target_mw=target,
-                next_mw_usd=rate,
+                next_mw_usd=sum(charge.usd_per_mw for charge in charges) if charges else None,
                 accrued_peak_usd=float(accrued[s]),
                 coincident_mw_usd=None if q is None else terms.peaks[q].usd_per_mw,
                 system_peak_mw=float(state.system_peak_mw[q, 0]) if has_peak else None,
@@ -145,6 +168,7 @@ def power_snapshot_of(
                 headroom_mw=float(done.headroom_mw[s]),
                 awards=_awards(step, s, config),
                 supplies=supplies[s],
+                demand_charges=charges,
             )
         )
     return tuple(sites)
@@ -168,6 +192,23 @@ def planned_battery_mw(plan: Plan | None, tick: int, config: RunConfig) -> Float
             break
         by_hour.setdefault(hour, []).append(step.discharge_mw - step.charge_mw)
     return np.stack([np.mean(ticks, axis=0) for ticks in by_hour.values()]) if by_hour else none
+
+
+def _demand_charges(state: PowerState, site: int, step: Step, config: RunConfig) -> tuple[DemandChargeSnapshot, ...]:
+    """Demand charges of a site, in the order of the fleet file."""
+    terms, epoch_h = power_of(config.fleet), config.grid.epoch_h(step.tick)
+    counts, target = demand_counts(config.fleet, epoch_h), _peak_target_mw(step, site, config)
+    return tuple(
+        DemandChargeSnapshot(
+            peak_mw=float(state.peak_mw[d]),
+            target_mw=target if counts[d] else None,
+            usd_per_mw=charge.usd_per_mw_month,
+            times=charge.times,
+            counts_now=bool(counts[d]),
+        )
+        for d, charge in enumerate(terms.demand)
+        if charge.site == site
+    )
 
 
 def _peak_target_mw(step: Step, site: int, config: RunConfig) -> float | None:

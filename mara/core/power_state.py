@@ -1,19 +1,35 @@
 """State of a fleet's power terms between ticks: peaks, batteries, awards, bills."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, sealed
+from mara.core.arrays import LATER, Floats, Ints, sealed
 from mara.core.power_terms import TAKE_OR_PAY, PowerTerms
+from mara.core.units import HOURS_PER_DAY
 
 RATCHET_MONTHS: Final = 11
 """Months before the present one whose peaks a ratchet looks at."""
 DAYS_KEPT: Final = 31
 """Days whose highest system demand is remembered, today among them."""
+DAYS_SEEN: Final = 14
+"""Whole days whose prices a demand charge remembers: each weekday twice."""
+SEEN_BLOCK_H: Final = 4
+"""Hours of a block, whose prices are remembered as their mean."""
 BILL_COUNT: Final = 12
 """Parts of a bill: energy and the eleven lines of the power terms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SeenPrices:
+    """Prices of the last days at the sites of D demand charges, by block of hours.
+
+    Attributes:
+        usd_per_mwh: mean of each block of each local day, newest first, today's the first; NaN unknown (D, 15, 6).
+    """
+
+    usd_per_mwh: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +56,8 @@ class PowerState:
         taken_mwh: taken under take-or-pay contracts in the calendar year so far (T,).
         bill_micro_usd: the month's bill by part, a cost negative (S, 12): energy, then the lines of the power terms.
         accrued_micro_usd: coincident peaks accrued since the run began, due in the year after each.
+        seen: prices that plans under demand charges remember; None without such a charge, and in runs that began
+            before there was such a memory.
     """
 
     month_number: Ints
@@ -63,6 +81,7 @@ class PowerState:
     taken_mwh: Floats
     bill_micro_usd: Ints
     accrued_micro_usd: int = 0
+    seen: SeenPrices | None = field(default=None, metadata=LATER)
 
 
 def first_power_state(terms: PowerTerms) -> PowerState:
@@ -91,6 +110,7 @@ def first_power_state(terms: PowerTerms) -> PowerState:
         reserve_micro_usd=_whole(p, s),
         taken_mwh=_none(annual),
         bill_micro_usd=_whole(s, BILL_COUNT),
+        seen=SeenPrices(usd_per_mwh=_none(d, DAYS_SEEN + 1, HOURS_PER_DAY // SEEN_BLOCK_H, fill=np.nan)) if d else None,
     )
 
 

@@ -183,7 +183,7 @@ class PowerTerms:
     Attributes:
         export_limit_mw: most that a connection may feed into the grid (S,).
         export_fee_usd_per_mwh: taken off the price of energy that is fed in (S,).
-        demand: at most one for a site. batteries: at most one for a site.
+        batteries: at most one for a site.
 
     Raises:
         ValueError: a wrong shape, a limit below zero, a site twice, or two products of one id.
@@ -204,9 +204,8 @@ class PowerTerms:
             object.__setattr__(self, name, floats(getattr(self, name), (s,), name))
         if (self.export_limit_mw < 0.0).any():
             raise ValueError("export_limit_mw must not be negative")
-        for name, sites in (("demand", [c.site for c in self.demand]), ("batteries", [b.site for b in self.batteries])):
-            if len(set(sites)) != len(sites):
-                raise ValueError(f"{name} must have at most one for a site")
+        if len({battery.site for battery in self.batteries}) != len(self.batteries):
+            raise ValueError("batteries must have at most one for a site")
         if len({product.id for product in self.products}) != len(self.products):
             raise ValueError("products must have different ids")
 

@@ -64,6 +64,8 @@ class SiteSnapshot:
     """Site power that was bought at that price."""
     position_gain_usd_per_h: float = 0.0
     """Saved by it against the real-time price; negative is a loss."""
+    import_limit_mw: float | None = None
+    """Most power that the grid's operator lets the site draw; None for no order."""
     mode: str = "advise"
     metered: MeteredSnapshot | None = None
 
@@ -345,6 +347,8 @@ class ForecastSnapshot:
     """Prices by row, then by site in the snapshot's order."""
     published_count: tuple[int, ...] = ()
     """Number of first rows whose prices are published, by site; empty where unknown."""
+    risk_usd_per_mwh: tuple[float, ...] = ()
+    """Part of guessed prices that is due to a stale source, by site; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,10 +102,15 @@ def snapshot_of(
         gains=_gains(world, shadows),
         plan=_plan(step, plan, config),
         events=tuple(event_snapshot(event, config) for event in events),
-        plays=PLAYS.get(feed, PLAYS["synthetic"]),
+        plays=plays_of(feed),
         profit_today_usd=_profit_since(dawn_micro_usd, world),
         power=power_snapshot_of(step, config, peak_risk_share, plan),
     )
+
+
+def plays_of(feed: str) -> str:
+    """Name the world that a run of a feed plays: synthetic, replayed or live."""
+    return PLAYS.get(feed, PLAYS["synthetic"])
 
 
 def _power_by_workload(step: Step) -> tuple[tuple[str, float], ...]:
@@ -145,6 +150,7 @@ def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot
         at=tuple(begins),
         energy_price_usd_per_mwh=tuple(tuple(row) for row in rows),
         published_count=() if forecast.published_count is None else tuple(forecast.published_count.tolist()),
+        risk_usd_per_mwh=() if forecast.risk_usd_per_mwh is None else tuple(forecast.risk_usd_per_mwh.tolist()),
     )
 
 
@@ -206,6 +212,7 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
             pue=float(pue[s]),
             cooling_efficiency_share=1.0 / float(pue[s]),
             grid_limit_mw=float(fleet.grid_limit_mw[s]),
+            import_limit_mw=_import_limit_mw(step, config, s),
             site_power_mw=float(allocation.site_power_mw[s]),
             air_miner_mw=float(own[s, Workload.AIR_MINER]),
             hydro_miner_mw=float(own[s, Workload.HYDRO_MINER]),
@@ -224,6 +231,11 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
         )
         for s, site in enumerate(fleet.sites)
     )
+
+
+def _import_limit_mw(step: Step, config: RunConfig, site: int) -> float | None:
+    limit_mw = float(step.conditions.grid_limit_mw[site])
+    return limit_mw if limit_mw < float(config.fleet.grid_limit_mw[site]) else None
 
 
 def _status(availability_share: float, idle_mw: float) -> str:

@@ -59,6 +59,8 @@ class Observation:
         day_ahead_usd_per_mwh: price that an auction set for this tick on the day before (S,), NaN at sites without;
             None where no site has one.
         power: the power system beside its price; None where the fleet has no power terms.
+        import_limit_mw: most power that the grid's operator lets each site draw, infinite for no order (S,);
+            None where no site is limited.
     """
 
     tick: int
@@ -76,17 +78,19 @@ class Observation:
     stale_sources: tuple[str, ...] = ()
     day_ahead_usd_per_mwh: Floats | None = None
     power: PowerObservation | None = None
+    import_limit_mw: Floats | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conditions:
     """Capacity, efficiency and costs that follow from a tick's weather and prices.
 
-    Attributes:
+    Attributes (those of T ticks at once have that axis first):
         pue: power usage effectiveness by workload (S, K).
         available_mw: machines that can run (S, K) [MW].
         racks_mw: available inference racks, GPU and ASIC pooled (S,) [MW].
         rack_pue: PUE of contract load, which is that of the site's GPU racks (S,).
+        grid_limit_mw: most power that a site can draw: its connection, or less by order of the grid's operator (S,).
         contract_room_mw: contract load that racks and grid can hold (S,).
         carbon_cost_usd_per_mwh: carbon cost of a site megawatt-hour (S,).
         grid_cost_usd_per_mwh: price, carbon cost and adder of a site megawatt-hour (S,).
@@ -99,6 +103,7 @@ class Conditions:
     available_mw: Floats
     racks_mw: Floats
     rack_pue: Floats
+    grid_limit_mw: Floats
     contract_room_mw: Floats
     carbon_cost_usd_per_mwh: Floats
     grid_cost_usd_per_mwh: Floats
@@ -116,11 +121,8 @@ class Conditions:
 
         Below zero the miners are better switched off.
         """
-        return sealed(
-            margin_usd_per_mwh(
-                self.mining_value_usd_per_mwh, self.pue[:, :MINER_COUNT], self.grid_cost_usd_per_mwh[:, None]
-            )
-        )
+        value, pue = self.mining_value_usd_per_mwh[..., None, :], self.pue[..., :MINER_COUNT]
+        return sealed(margin_usd_per_mwh(value, pue, self.grid_cost_usd_per_mwh[..., None]))
 
     @cached_property
     def miner_break_even_usd_per_mwh(self) -> Floats:
@@ -163,9 +165,11 @@ class Forecast:
             which the first has begun.
         expects_present_price: prices of the present tick are settled when it is over, and expected until then.
         auction: the day-ahead auction to which orders are sent in this tick; None in most ticks.
+        risk_usd_per_mwh: part of guessed prices that is there because their source is stale (S,); None for none.
         published_count: number of first rows whose prices are published, by site (S,); 1 is the present alone. None
             where the feed does not tell.
         power: the power system beside its price; None where the fleet has no power terms.
+        import_limit_mw: as in the observation, by row (H, S); None where no site is limited.
     """
 
     tick: int
@@ -181,15 +185,8 @@ class Forecast:
     auction: Auction | None = None
     published_count: Ints | None = None
     power: PowerForecast | None = None
-
-
-def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
-    """Count the ticks of each row of a forecast that are still to come at a tick (H,)."""
-    if forecast.row_minutes:
-        return np.array(forecast.row_minutes) // grid.tick_minutes
-    ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
-    ticks[0] -= tick % grid.ticks_per_hour
-    return ticks
+    import_limit_mw: Floats | None = None
+    risk_usd_per_mwh: Floats | None = None
 
 
 def known_in(forecast: Forecast, observation: Observation) -> Observation:
@@ -200,24 +197,6 @@ def known_in(forecast: Forecast, observation: Observation) -> Observation:
     if not forecast.expects_present_price:
         return observation
     return replace(observation, energy_price_usd_per_mwh=forecast.energy_price_usd_per_mwh[0])
-
-
-def unchanging(seen: Observation, hours: int) -> Forecast:
-    """Return the forecast of someone who knows only the present: each hour is like it."""
-
-    def on(values: Floats) -> Floats:
-        return sealed(np.tile(values, (hours, 1)))
-
-    return Forecast(
-        tick=seen.tick,
-        energy_price_usd_per_mwh=on(seen.energy_price_usd_per_mwh),
-        carbon_intensity_g_per_kwh=on(seen.carbon_intensity_g_per_kwh),
-        dry_bulb_c=on(seen.dry_bulb_c),
-        wet_bulb_c=on(seen.wet_bulb_c),
-        hashprice_usd_per_ph_day=sealed(np.full(hours, seen.hashprice_usd_per_ph_day)),
-        demand_multiplier_share=on(seen.demand_multiplier_share),
-        demand_tokens_per_h=on(seen.demand_tokens_per_h),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,10 +314,12 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
     Observations compare by identity: the one that a tick is planned by is mostly the one that it is settled by.
     """
     fleet, terms = config.fleet, config.terms
+    limit = grid_limit_mw(observation, fleet)
     pue, available, racks, contract_room = _machines(
         observation.dry_bulb_c.tobytes(),
         observation.wet_bulb_c.tobytes(),
         observation.availability_share.tobytes(),
+        limit.tobytes(),
         fleet,
     )
     carbon = observation.carbon_intensity_g_per_kwh * (terms.carbon_price_usd_per_t / G_PER_KG)
@@ -350,6 +331,7 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
         available_mw=available,
         racks_mw=racks,
         rack_pue=pue[:, Workload.GPU],
+        grid_limit_mw=limit,
         contract_room_mw=contract_room,
         carbon_cost_usd_per_mwh=sealed(carbon),
         grid_cost_usd_per_mwh=sealed(cost),
@@ -363,11 +345,21 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
     )
 
 
-# Weather, outages and rates stay the same for many ticks, prices do not: what follows from the former is cached.
+def grid_limit_mw(observation: Observation, fleet: Fleet) -> Floats:
+    """Return the most power that each site can draw in a tick (S,) [MW].
+
+    The fleet's own array where the grid's operator orders nothing.
+    """
+    if observation.import_limit_mw is None:
+        return fleet.grid_limit_mw
+    return sealed(np.minimum(fleet.grid_limit_mw, observation.import_limit_mw))
+
+
+# All but prices stays the same for many ticks: what follows from it is cached.
 
 
 @lru_cache(maxsize=8)
-def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, ...]:
+def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, limit: bytes, fleet: Fleet) -> tuple[Floats, ...]:
     """Compute what weather and outages leave of a fleet's machines.
 
     Returns PUE and available machines (S, K), available racks and room for contracts (S,) [MW]. The arguments are bytes
@@ -380,7 +372,7 @@ def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, fleet: Flee
     if derate is not None:
         available *= derate
     racks = available[:, Workload.GPU] + available[:, Workload.ASIC]
-    room = np.minimum(racks, fleet.grid_limit_mw / pue[:, Workload.GPU])
+    room = np.minimum(racks, np.frombuffer(limit) / pue[:, Workload.GPU])
     return sealed(pue), sealed(available), sealed(racks), sealed(room)
 
 

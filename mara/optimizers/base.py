@@ -1,9 +1,9 @@
 """Protocols of optimizers, their state for a restart, and policy on error budgets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import LATER, Floats, Ints
 from mara.core.plan import DualPrices, Plan, PlanStep, Problem
 from mara.core.timegrid import TimeGrid
 
@@ -58,6 +58,7 @@ class ResumeState:
     Attributes:
         price_usd_per_mwh, availability_share: values of each site when the plan was requested (S,).
         promised_mw: promised load by tier when the plan was requested (G,).
+        import_limit_mw: what the grid's operator let each site draw then (S,); None for no order.
         basis_columns, basis_rows: status of each column (N,) and row (M,) of the program.
     """
 
@@ -76,6 +77,7 @@ class ResumeState:
     basis_tick: int
     basis_columns: Ints
     basis_rows: Ints
+    import_limit_mw: Floats | None = field(default=None, metadata=LATER)
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.accounting import worth_usd
 from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay, site_limit_mw
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
+from mara.optimizers.scheduling.tick_tables import tables_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +28,7 @@ class PlanInForce:
         asked_tick: tick in which the plan was requested; advice is older than the plan that follows it.
         price_usd_per_mwh, availability_share: values of each site then (S,).
         promised_mw: promised load by tier then (G,).
+        import_limit_mw: what the grid's operator let each site draw then (S,); None for no order.
     """
 
     plan: Plan
@@ -34,6 +36,7 @@ class PlanInForce:
     price_usd_per_mwh: Floats
     availability_share: Floats
     promised_mw: Floats
+    import_limit_mw: Floats | None = None
 
 
 def plan_in_force_of(plan: Plan, problem: Problem) -> PlanInForce:
@@ -45,6 +48,7 @@ def plan_in_force_of(plan: Plan, problem: Problem) -> PlanInForce:
         price_usd_per_mwh=seen.energy_price_usd_per_mwh,
         availability_share=seen.availability_share,
         promised_mw=problem.world.book.promised_mw,
+        import_limit_mw=seen.import_limit_mw,
     )
 
 
@@ -59,8 +63,8 @@ def is_due(in_force: PlanInForce, problem: Problem) -> bool:
 def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
     """Return whether something important has happened since a plan was requested.
 
-    That is: the hour is over, contracts came or ended, machines failed or came back, or a price moved so far that one
-    tick of the difference pays for a restart.
+    That is: the hour is over, contracts came or ended, machines failed or came back, a limit of the grid began, changed
+    or ended, or a price moved so far that one tick of the difference pays for a restart.
     """
     seen, config = problem.observation, problem.config
     per_hour = config.grid.ticks_per_hour
@@ -70,8 +74,16 @@ def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
         return True
     if np.count_nonzero(seen.availability_share != in_force.availability_share):
         return True
+    if not _same_limits(seen.import_limit_mw, in_force.import_limit_mw):
+        return True
     moved = np.abs(seen.energy_price_usd_per_mwh - in_force.price_usd_per_mwh)
     return float(moved.max()) * config.grid.dt_h > config.terms.restart_usd_per_mw
+
+
+def _same_limits(now: Floats | None, then: Floats | None) -> bool:
+    if now is None or then is None:
+        return now is then
+    return bool((now == then).all())
 
 
 def followed(in_force: PlanInForce, problem: Problem, budgets: BudgetPolicy = SPENDS) -> Plan:
@@ -140,5 +152,5 @@ def _with_miners_that_pay(step: PlanStep, problem: Problem) -> PlanStep:
     """Return the step with its miners replaced by those that the rules run."""
     conditions = problem.conditions
     drawn = inference_power_mw(conditions, row_sums(step.contracts_mw), step.merchant_mw)
-    headroom = site_limit_mw(problem.config.fleet, step.power) - drawn
-    return replace(step, miners_mw=sealed(miners_that_pay(problem, conditions, headroom)))
+    headroom = site_limit_mw(conditions, step.power) - drawn
+    return replace(step, miners_mw=sealed(miners_that_pay(problem, tables_of(problem), headroom)))

@@ -9,6 +9,7 @@ from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import DualPrices, PlanStatus
 from mara.errors import PlanError, PlanRejected
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns, columns_of
@@ -156,10 +157,25 @@ def _plain_power(power: PowerSchedule, net_mw: Floats, case: LpCase, contract: P
     }
     return {
         "battery": None if contract.battery is None else battery,
-        "peak_mw": peaks_mw(net_mw, case).tolist(),
+        "peak_mw": _peaks_mw(net_mw, case, contract).tolist(),
         "award_mw": {product.id: awards[p].tolist() for p, product in enumerate(contract.products)},
         "exported_mw": exported_mw(net_mw, case).tolist(),
     }
+
+
+def _peaks_mw(net_mw: Floats, case: LpCase, contract: PowerContract) -> Floats:
+    """Return each site's highest power (S,).
+
+    Without a demand charge every step counts.
+    """
+    charge = contract.demand_charge
+    every = DemandCharges(
+        site=np.arange(case.sites),
+        usd_per_mw=np.zeros(case.sites),
+        peak_so_far_mw=np.zeros(case.sites),
+        counts=np.ones((case.steps, case.sites), dtype=np.bool_),
+    )
+    return peaks_mw(net_mw, case, every if charge is None else charge)
 
 
 def _plain_contract_prices(prices: ContractPrices | None) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats
 from mara.errors import FeedInvalid
-from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
+from mara.optimizers.flexibility.demand_charges import DemandCharges
+from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
 from mara.optimizers.problem_numbers import listed, numbers_of, said
 
 CONTRACT: Final[dict[str, str]] = {
@@ -69,7 +70,12 @@ def _demand_charge(value: object, lengths: dict[str, int]) -> DemandCharges:
     fields = _fields("demand_charge", value, (*DEMAND_CHARGE, "counts"))
     given = _arrays("demand_charge", fields, DEMAND_CHARGE, lengths)
     counts = _switches("demand_charge.counts", fields["counts"], _shape("HS", lengths))
-    return DemandCharges(usd_per_mw=given["usd_per_mw"], peak_so_far_mw=given["peak_so_far_mw"], counts=counts)
+    return DemandCharges(
+        site=np.arange(lengths["S"]),
+        usd_per_mw=given["usd_per_mw"],
+        peak_so_far_mw=given["peak_so_far_mw"],
+        counts=counts,
+    )
 
 
 def _battery(value: object, lengths: dict[str, int]) -> Batteries:

@@ -158,6 +158,7 @@ def _memory_of(in_force: PlanInForce, lp: Lp) -> ResumeState:
         basis_tick=tick,
         basis_columns=basis.columns,
         basis_rows=basis.rows,
+        import_limit_mw=in_force.import_limit_mw,
     )
 
 
@@ -179,4 +180,5 @@ def _in_force_in(memory: ResumeState) -> PlanInForce:
         price_usd_per_mwh=memory.price_usd_per_mwh,
         availability_share=memory.availability_share,
         promised_mw=memory.promised_mw,
+        import_limit_mw=memory.import_limit_mw,
     )

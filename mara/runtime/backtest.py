@@ -8,6 +8,7 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
 from mara.core.outlook import Outlook, outlooks_of
 from mara.core.plan import PlanStep, problem_in
+from mara.core.settled_stretch import SettledStretch
 from mara.core.step import Step, advance
 from mara.core.stretch import Stretch
 from mara.core.world import RunConfig, World
@@ -40,10 +41,15 @@ def backtest(
     *,
     horizon_hours: int,
     on_step: Callable[[Step], None] | None = None,
+    on_profit: Callable[[int, int], None] | None = None,
 ) -> tuple[RunTotals, World]:
     """Advance `world` by `ticks`, planning before each.
 
     Returns the totals of the ticks and the world after the last.
+
+    Args:
+        on_step: called with each step; a run without it makes none of the ticks that are settled together.
+        on_profit: called with each tick and its profit [micro-USD].
 
     Raises:
         FeedError: the feed does not cover the period.
@@ -55,15 +61,24 @@ def backtest(
         outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
         while outlooks:
             tried = outlooks[:most]
-            steps = _together(config, optimizer, world, tried) if is_memoryless else []
+            settled = _together(config, optimizer, world, tried) if is_memoryless else None
+            done = len(settled.ticks) if settled is not None else 0
             # Plans beyond the end of a stretch are made again, so that few are made where stretches are short.
-            most = min(2 * (most if len(steps) == len(tried) else max(len(steps), 1)), TICKS_AHEAD)
-            steps = steps or [_advanced(config, optimizer, world, outlooks[0])]
-            for step in steps:
+            most = min(2 * (most if done == len(tried) else max(done, 1)), TICKS_AHEAD)
+            if settled is not None:
+                totals.add_stretch(settled)
+                steps, profits, after = settled.steps(), settled.profit_micro_usd, settled.world
+            else:
+                step = _advanced(config, optimizer, world, outlooks[0])
                 totals.add(step)
-                if on_step is not None:
+                steps, profits, after = iter((step,)), [step.settlement.profit_micro_usd], step.world
+            if on_step is not None:
+                for step in steps:
                     on_step(step)
-            world, outlooks = steps[-1].world, outlooks[len(steps) :]
+            if on_profit is not None:
+                for tick, profit_micro_usd in enumerate(profits, start=world.tick):
+                    on_profit(tick, profit_micro_usd)
+            world, outlooks = after, outlooks[len(profits) :]
     totals.close(world, config.fleet)
     return totals, world
 
@@ -81,10 +96,12 @@ def _outlooks(config: RunConfig, feed: Feed, ticks: range, horizon_hours: int) -
     return outlooks_of([r.observation for r in readings], [r.forecast for r in readings], config)
 
 
-def _together(config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]) -> list[Step]:
-    """Advance by the ticks in which nothing happens but the plan.
+def _together(
+    config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]
+) -> SettledStretch | None:
+    """Settle the ticks in which nothing happens but the plan.
 
-    There are none if the first has to stand alone.
+    None if the first has to stand alone.
     """
     stretch = Stretch(world, config)
     for outlook in outlooks:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from mara.core.alert import Alert
 from mara.core.dispatch_document import DispatchDocument
 from mara.core.metering import ExecutorStatus
+from mara.core.plan_ahead import PlanAhead
 from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
 
@@ -36,6 +37,8 @@ class PublishedState:
     snapshot: Snapshot | None = None
     forecast: ForecastSnapshot | None = None
     """Forecast behind the plan in force; None until a plan was made."""
+    ahead: PlanAhead | None = None
+    """The plan in force over the next day; None until a tick was computed here."""
     dispatch: DispatchDocument | None = None
     """Targets of the snapshot's tick; None until a tick was stored."""
     state: EngineState = EngineState.STARTING
@@ -79,9 +82,11 @@ class StatePublisher:
         snapshot: Snapshot,
         forecast: ForecastSnapshot | None = None,
         dispatch: DispatchDocument | None = None,
+        ahead: PlanAhead | None = None,
     ) -> None:
-        """Show a stored snapshot, its forecast and targets; the engine runs again."""
-        self._set(snapshot=snapshot, forecast=forecast, dispatch=dispatch, state=EngineState.RUNNING, reason="")
+        """Show a stored snapshot, its forecast, plan and targets; the engine runs again."""
+        state = EngineState.RUNNING
+        self._set(snapshot=snapshot, forecast=forecast, dispatch=dispatch, ahead=ahead, state=state, reason="")
 
     def refresh(self, snapshot: Snapshot, dispatch: DispatchDocument) -> None:
         """Show more about the tick that is shown; the engine's state stays as it is."""

@@ -20,6 +20,7 @@ from mara.core.history import (
     ContractRow,
     Decision,
     EvidenceTick,
+    GuessError,
     Ledger,
     LedgerSum,
     Optimization,
@@ -30,6 +31,7 @@ from mara.core.history import (
 from mara.core.snapshot import EventSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
+from mara.runtime.guess_check import LookBack, guess_errors
 from mara.runtime.replay_check import RulesSince, rules_since
 from mara.runtime.signals.documents import document_at
 from mara.store.read import alert_list, balance, optimizations, order_list, promises, series
@@ -65,15 +67,20 @@ class RunArchive:
         self._threads: ThreadPoolExecutor | None = None
         self._ahead: Ahead = no_forecast
         self._waiting = 0
+        self._look_back: LookBack | None = None
+        self._guesses: asyncio.Task[tuple[GuessError, ...]] | None = None
+        self._guessed_hour = -1
         self._is_over = Event()
 
-    def open(self, reading: ReadModel, ahead: Ahead = no_forecast) -> None:
+    def open(self, reading: ReadModel, ahead: Ahead = no_forecast, look_back: LookBack | None = None) -> None:
         """Start to answer queries from a database.
 
         Args:
             ahead: returns the forecast in force, for questions about prices to come.
+            look_back: opens a feed of its own, for questions about earlier forecasts; None for no such answers.
         """
         self._is_over.clear()
+        self._look_back, self._guesses, self._guessed_hour = look_back, None, -1
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mara-archive")
         self._reading = reading
         self._ahead = ahead
@@ -217,6 +224,20 @@ class RunArchive:
         if self._is_over.wait(REST_S):
             raise StoreError("the run was closed before the export was done: ask again when it is open")
 
+    async def guesses(self, hour: int) -> tuple[GuessError, ...]:
+        """Measure how good the forecast prices of the last days were.
+
+        Measured once for each `hour`, however often it is asked, and also if the caller is cancelled.
+        """
+        if self._look_back is None:
+            return ()
+        if self._guesses is None or (self._guesses.done() and (hour != self._guessed_hour or _failed(self._guesses))):
+            self._guessed_hour = hour
+            self._guesses = asyncio.create_task(
+                self._ask(guess_errors, self._look_back, self._rest), name="mara-guesses"
+            )
+        return await asyncio.shield(self._guesses)
+
     async def why(self, question: str) -> Explanation:
         """Answer a why-question about the run, in sentences of stored facts.
 
@@ -243,3 +264,7 @@ class RunArchive:
             )
         finally:
             self._waiting -= 1
+
+
+def _failed(task: asyncio.Task[tuple[GuessError, ...]]) -> bool:
+    return task.cancelled() or task.exception() is not None

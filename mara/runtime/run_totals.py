@@ -8,7 +8,7 @@ from typing import TypeAlias, TypedDict, cast
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Floats, Ints, stacked
 from mara.core.contract import TIER_COUNT, TIER_KEYS
 from mara.core.finance import (
     CONTRACT_LINES,
@@ -23,6 +23,7 @@ from mara.core.finance import (
 )
 from mara.core.fleet import Fleet
 from mara.core.power_settlement import PowerLine, open_accruals_micro_usd
+from mara.core.settled_stretch import SettledStretch
 from mara.core.step import Step
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
@@ -192,6 +193,39 @@ class RunTotals:
         self.gains_after = step.world.gains
         if len(book.contracts):
             self._add_contracts(step)
+
+    def add_stretch(self, settled: SettledStretch) -> None:
+        """Add the ticks of a stretch, to the same bits as one by one.
+
+        None of them has an outage or a request.
+        """
+        first, done, book = settled.first, settled.done, settled.first.book
+        self.ticks += len(settled.ticks)
+        self.site_lines_micro_usd = self.site_lines_micro_usd + settled.lines_micro_usd.sum(axis=0)
+        self.site_energy_wh = self.site_energy_wh + settled.energy_wh.sum(axis=0)
+        self.site_emissions_g = self.site_emissions_g + settled.emissions_g.sum(axis=0)
+        renewable = stacked([seen.renewable_share for seen in settled.observations])
+        for renewable_mw in np.vecdot(done.site_power_mw, renewable).tolist():
+            self.renewable_wh += renewable_mw * self.dt_h * WH_PER_MWH
+        if self.gains_before is None:
+            self.gains_before = first.gains
+        self.gains_after = settled.world.gains
+        if len(book.contracts):
+            self._add_contracts_of(settled)
+
+    def _add_contracts_of(self, settled: SettledStretch) -> None:
+        book, done = settled.first.book, settled.done
+        self.scheduled_off.add_stretch(settled)
+        promised = np.tile(book.promised_mw, (len(settled.ticks), 1))
+        # Sums of floats depend on their order: it is that of the ticks.
+        self.promised_mw_ticks = np.add.accumulate([self.promised_mw_ticks, *promised])[-1]
+        before = np.broadcast_to(self.site_delivered_mw_ticks, done.contracts_mw.shape[1:])
+        self.site_delivered_mw_ticks = np.add.accumulate(np.concatenate([before[None], done.contracts_mw]))[-1]
+        good = done.served.sum(axis=0)
+        self.good_ticks += np.bincount(book.tier, weights=good, minlength=TIER_COUNT).astype(np.int64)
+        self.bad_ticks += np.bincount(book.tier, weights=len(done.served) - good, minlength=TIER_COUNT).astype(np.int64)
+        planned = done.scheduled.sum(axis=0)
+        self.planned_bad_ticks += np.bincount(book.tier, weights=planned, minlength=TIER_COUNT).astype(np.int64)
 
     def _add_contracts(self, step: Step) -> None:
         book, report = step.before.book, step.report

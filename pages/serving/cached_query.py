@@ -15,6 +15,7 @@ from mara.core.history import (
     ContractRow,
     Decision,
     EvidenceTick,
+    GuessError,
     Ledger,
     LedgerSum,
     Optimization,
@@ -91,6 +92,7 @@ class ArchiveReader(Protocol):
         self, from_: datetime | None = ..., to: datetime | None = ..., limit: int = ...
     ) -> tuple[Alert, ...]: ...
     async def can_be_asked(self) -> tuple[str, ...]: ...
+    async def guesses(self, hour: int) -> tuple[GuessError, ...]: ...
 
 
 class CachedQuery(Generic[Read]):

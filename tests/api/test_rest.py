@@ -228,3 +228,24 @@ def test_a_question_is_answered_after_what_was_understood_and_a_strange_one_is_r
     strange = client.get("/api/why", params={"question": "write a poem"}).json()
     assert (strange["is_answered"], strange["refusal"], strange["understood"]) == (False, "off topic", None)
     assert client.get("/api/why").status_code == 422
+
+
+def test_a_run_of_rules_has_a_plan_of_the_present_alone(client: TestClient) -> None:
+    plan = client.get("/api/plan").json()
+    assert (plan["optimizer"], plan["at"], plan["sites"]) == ("rules", [], [])
+    assert plan["made_at"] == client.get("/api/snapshot").json()["at"]
+
+
+def test_a_what_if_answer_leaves_the_run_alone_and_a_wrong_question_is_one_line(client: TestClient) -> None:
+    before = client.get("/api/plan").json(), client.get("/api/snapshot").json()
+    answer = client.post("/api/what-if", json={"price_change_share": 0.5}).json()
+    assert answer["profit_changed_usd"] < answer["profit_now_usd"]
+    assert (client.get("/api/plan").json(), client.get("/api/snapshot").json()) == before
+    for body, told in (
+        ({}, "nothing would change: enter a price, a site that is off, or a contract"),
+        ({"off_site_ids": ["olso"]}, "no site 'olso'"),
+        ({"hashprice_change_share": -1.5}, "body.hashprice_change_share: "),
+    ):
+        status, detail = problem_of(client.post("/api/what-if", json=body))
+        assert status in {409, 422}
+        assert detail.startswith(told)

@@ -13,6 +13,7 @@ BY_FLOORS = {"mara/core"}
 SMALL: dict[str, str] = {
     "mara/templates.py": "one loader of Jinja2 templates for the API and the report, neither of which knows the other",
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
+    "pages/ahead/what_if.py": "a page, in a file of its own as each of them",
     # file: why it is a file of its own though it has under 40 lines
     "pages/serving/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
@@ -21,7 +22,6 @@ SMALL: dict[str, str] = {
     "components/time_range/range_picker.py": "an element, in a file of its own as each of them",
     "pages/serving/shown_range.py": "pages of several kinds read the range from their address",
     "mara/env_file.py": "`settings`, which alone calls it, is as long as a file may be",
-    "mara/core/live_source.py": "screens and the API show it; the snapshot, which is of a tick, has no part of it",
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
     "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",
     "mara/assembly/people.py": "the commands on users need no other part of a run, and start faster without",

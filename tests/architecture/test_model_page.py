@@ -15,7 +15,7 @@ from tests.architecture.house import ROOT
 PAGE = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
 PROGRAM = PAGE[PAGE.index("## 5. The linear program") : PAGE.index("## 6. ")]
 MODULES = PAGE[PAGE.index("## 17. Where each part lives") : PAGE.index("## 18. ")]
-NOT_VARIABLES = {"metered", "hedged", "batteries", "feeding", "billed", "resting", "width"}
+NOT_VARIABLES = {"metered", "hedged", "batteries", "feeding", "billed", "billed_site", "supplied", "resting", "width"}
 FAMILY = re.compile(r"(?:at_most\(|Rows\(name=)\"(\w+)\"")
 
 

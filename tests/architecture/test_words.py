@@ -45,6 +45,9 @@ OTHER_UNITS = {
     "usd_per_unit": "worth of one more of what a row of the program counts",
     "usd_per_day": "money rate of a budget",
     "usd_per_hour": "money rate of a budget",
+    "usd_per_mw_day": "part of a month's demand charge that a day bears",
+    "mw_per_minute": "ramp of a device",
+    "per_contract_day": "events of a contract in a day",
 }
 NUMBERS = {"float", "float | None", "Floats", "Floats | None"}
 

@@ -74,8 +74,12 @@ def test_a_market_file_becomes_a_history_that_can_be_deleted_and_brought_back(pa
     form = page.get_by_role("form", name="History")
     for label, value in FILLED.items():
         form.get_by_label(label).last.fill(value)
+    form.get_by_role("button", name="Add a reserve price").click()
+    form.get_by_label("Name of reserve 1").fill("fcr_up")
+    form.get_by_label("Price of fcr_up of Germany/Luxembourg, USD/MW/h").fill("7.5")
     form.get_by_text("The SPEC that this makes").click()
     expect(form.get_by_label("SPEC", exact=True)).to_contain_text("usd_per.EUR = 1.08")
+    expect(form.get_by_label("SPEC", exact=True)).to_contain_text("[site.reserve.fcr_up]\nconstant = 7.5")
     faults = [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in SERIOUS]
     assert faults == []
     picture(page, "import-1440x900", full_page=True)

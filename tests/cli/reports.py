@@ -36,6 +36,7 @@ BACKTEST = {
     "site_steps_per_s": float,
     "seed": int,
     "version": str,
+    "plays": str,
 }
 SIMULATION = BACKTEST | {
     "history": None,

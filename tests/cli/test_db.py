@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -18,6 +19,20 @@ def test_a_sound_database_is_called_sound_with_its_run_and_its_ticks(database: P
     assert f"{STORED_TICKS} ticks" in outcome.out
     assert "  sla_windows: seal of the tick" in outcome.out
     assert "  runs.stored_at: wall time" in outcome.out.partition("not covered:")[2]
+
+
+def test_the_journal_of_live_values_is_checked_with_the_database(database: Path) -> None:
+    journal = database.parent / "feed"
+    journal.mkdir()
+    text = b'{"known_at_s":1772524800}'
+    (journal / "2026-03-03.jsonl").write_bytes(f"{crc32(text):08x} ".encode() + text + b"\n")
+    outcome = ran("db", "check")
+    assert (outcome.exit_code, outcome.err) == (0, "")
+    assert f"the journal {journal} is sound: 1 lines until 2026-03-03T08:00" in outcome.out
+    (journal / "2026-03-03.jsonl").write_bytes(b"00000000 " + text + b"\n")
+    outcome = ran("db", "check")
+    assert (outcome.exit_code, outcome.out) == (4, "")
+    assert "line 1 should be as Mara wrote it, is not (the checksum differs)" in outcome.err
 
 
 @pytest.mark.parametrize(

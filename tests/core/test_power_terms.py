@@ -64,6 +64,31 @@ def test_a_demand_charge_is_posted_as_the_peak_rises_and_begins_anew_with_the_lo
     assert state_of(steps[-1]).earlier_peaks_mw[0, :2] == pytest.approx([5.0, 0.0])
 
 
+def test_demand_charges_of_other_hours_are_posted_side_by_side() -> None:
+    """5 MW at 19:00 and 3 MW at 20:00, which alone counts for the second charge."""
+    always = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60)
+    evening = replace(always, usd_per_mw_month=200.0, times=TermTimes(hour_numbers=(20,)))
+    of = run_of(terms_of(demand=(always, evening)))
+    steps = ran(of, [5.0, 3.0])
+    assert [usd(done, Line.DEMAND_CHARGE) for done in steps] == pytest.approx([-5_000, -600])
+    shown = power_snapshot_of(steps[-1], of)[WEST]
+    assert [(charge.peak_mw, charge.counts_now) for charge in shown.demand_charges] == [(5.0, True), (3.0, True)]
+    assert (shown.peak_mw, shown.next_mw_usd) == (5.0, 1_200.0)
+
+
+def test_prices_under_a_demand_charge_are_remembered_by_block_and_local_day() -> None:
+    """The run begins at 19:00 on 30 June in Chicago: an hour of one block, four of the next, then July."""
+    charge = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60)
+    of = run_of(terms_of(demand=(charge,)))
+    steps = ran(of, [1.0] * 7, price=[70.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0])
+    seen = state_of(steps[-1]).seen
+    assert seen is not None
+    assert seen.usd_per_mwh[0, 0, 0] == pytest.approx(55.0)
+    assert seen.usd_per_mwh[0, 1, 4:] == pytest.approx([70.0, 25.0])
+    assert np.isfinite(seen.usd_per_mwh).sum() == 3
+    assert state_of(ran(run_of(terms_of()), [1.0])[-1]).seen is None, "without a demand charge nothing is remembered"
+
+
 def test_a_ratchet_bills_a_share_of_earlier_peaks_from_the_month_s_first_tick_on() -> None:
     """The least bill is 0.8 x 5 MW x 1,000 USD, which covers the 4 MW drawn later."""
     charge = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60, ratchet_share=0.8)

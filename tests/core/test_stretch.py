@@ -10,7 +10,7 @@ from mara.core.arrays import sealed
 from mara.core.commands import Outage
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS
-from mara.core.outlook import Outlook, conditions_of_all, outlooks_of
+from mara.core.outlook import Outlook, conditions_of_all, each_of, outlooks_of
 from mara.core.plan import PlanStep, problem_in
 from mara.core.sla import opened
 from mara.core.step import Step, advance
@@ -72,11 +72,13 @@ def stretches(config: RunConfig, seed: int) -> Iterator[tuple[list[Step], list[S
             plans.append(plan)
             if not stretch.may_go_on(outlook) or not stretch.follow(outlook, plan):
                 break
-        together, alone = stretch.settled(), []
+        settled, alone = stretch.settled(), []
+        together = list(settled.steps()) if settled is not None else []
         for outlook, plan in zip(outlooks[world.tick :], plans[: max(len(together), 1)], strict=False):
             alone.append(advance(world, outlook.observation, plan, config))
             world = alone[-1].world
-        if together:
+        if settled is not None:
+            assert bits_of(settled.world) == bits_of(together[-1].world)
             yield together, alone
 
 
@@ -106,7 +108,7 @@ def test_conditions_of_many_ticks_are_those_of_each() -> None:
     config = config_of(0.0, 60.0)
     seen = [outlook.observation for outlook in outlooks_from(config, seed=5)]
     hot = replace(seen[0], dry_bulb_c=sealed(seen[0].dry_bulb_c + 25.0))
-    for found, each in zip(conditions_of_all([*seen, hot], config), [*seen, hot], strict=True):
+    for found, each in zip(each_of(conditions_of_all([*seen, hot], config)), [*seen, hot], strict=True):
         alone = conditions_of(each, config)
         assert bits_of(found) == bits_of(alone)
         assert bits_of(found.rack_cost_usd_per_mwh) == bits_of(alone.rack_cost_usd_per_mwh)

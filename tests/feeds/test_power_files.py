@@ -129,7 +129,7 @@ months = [9, 6, 7, 8]
         ('[[site.charge]]\nkind = "demand"\nusd_per_mw_month = 1\ninterval_minutes = 7', "should divide an hour"),
         (
             '[[site.charge]]\nkind = "demand"\nusd_per_mw_month = 1\n' * 2,
-            "should be the only demand charge of its site",
+            "should count in other months, weekdays or hours",
         ),
         ("[site.battery]\npower_mw = 5\nenergy_mwh = 5\nefficiency_in_share = 95", "should be less than or equal to 1"),
         ('[[site.supply]]\nkind = "block"\npower_mw = 60\nprice_usd_per_mwh = 3', "at most grid_limit_mw, 50, came 60"),

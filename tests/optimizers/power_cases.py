@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from mara.errors import PlanRejected
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase, check
-from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
 from tests.optimizers.lp_cases import random_case
 
 
@@ -47,6 +49,7 @@ def random_contract(case: LpCase, seed: int) -> PowerContract:
         end_mwh=start.copy() if seed % 2 else None,
     )
     charge = DemandCharges(
+        site=np.arange(s),
         usd_per_mw=draw.choice([0.0, 300.0, 5_000.0], s),
         peak_so_far_mw=case.grid_limit_mw * draw.uniform(0.0, 0.8, s),
         counts=draw.random((h, s)) < 0.7,
@@ -61,11 +64,24 @@ def random_contract(case: LpCase, seed: int) -> PowerContract:
         )
         for name in ("fast", "slow")
     )
+    more = DemandCharges(
+        site=np.append(charge.site, s - 1),
+        usd_per_mw=np.append(charge.usd_per_mw, 900.0),
+        peak_so_far_mw=np.append(charge.peak_so_far_mw, 0.0),
+        counts=np.column_stack([charge.counts, np.arange(h) % 2 == 0]),
+    )
+    supply = SupplyVolumes(
+        site=np.array([0, 0, s - 1]),
+        volume_mw=case.grid_limit_mw[[0, 0, s - 1]] * draw.uniform(0.1, 0.8, (h, 3)),
+        # No more than selling a hedge back loses, or the two would be played against each other.
+        unused_usd_per_mwh=0.3 * case.sellback_spread_share * np.abs(case.price_usd_per_mwh)[:, [0, 0, s - 1]],
+    )
     return PowerContract(
+        supply=supply if seed % 3 == 1 else None,
         export_limit_mw=draw.choice([0.0, 1.0, 5.0], s),
         export_fee_usd_per_mwh=draw.choice([0.0, 3.0], s),
         adder_usd_per_mwh=draw.choice([0.0, 12.0], (h, s)),
-        demand_charge=None if seed % 5 == 1 else charge,
+        demand_charge=None if seed % 5 == 1 else more if seed % 2 else charge,
         battery=None if seed % 5 == 2 else battery,
         products=() if seed % 5 == 3 else products,
     )

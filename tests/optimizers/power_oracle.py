@@ -7,6 +7,7 @@ and every load a pledge for every product.
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
 from tests.optimizers.lp_oracle import GPU, KINDS, MINERS, PREMIUM, SPOT, STANDARD, Name, Program, Terms, program_of
@@ -54,6 +55,8 @@ def contract_program_of(case: LpCase) -> Program:
             _products(program, case, contract, t, s)
     if contract.demand_charge is not None:
         _peaks(program, case, contract)
+    if contract.supply is not None:
+        _unused(program, case, contract.supply)
     return program
 
 
@@ -86,15 +89,22 @@ def _battery(program: Program, case: LpCase, contract: PowerContract, battery: B
 def _peaks(program: Program, case: LpCase, contract: PowerContract) -> None:
     charge = contract.demand_charge
     assert charge is not None
-    for s in range(case.sites):
-        rate, so_far = float(charge.usd_per_mw[s]), float(charge.peak_so_far_mw[s])
-        program.gain["P", s] = -rate
+    for d, s in enumerate(charge.site.tolist()):
+        rate, so_far = float(charge.usd_per_mw[d]), float(charge.peak_so_far_mw[d])
+        program.gain["P", d] = -rate
         program.constant_usd += rate * so_far
-        program.at_most.append(({("P", s): -1.0}, -so_far))
+        program.at_most.append(({("P", d): -1.0}, -so_far))
         for t in range(case.steps):
-            if charge.counts[t, s]:
-                drawn: Terms = {("b", t, s): 1.0, ("w", t, s): -1.0, ("P", s): -1.0}
+            if charge.counts[t, d]:
+                drawn: Terms = {("b", t, s): 1.0, ("w", t, s): -1.0, ("P", d): -1.0}
                 program.at_most.append((drawn, -float(case.hedge_mw[s])))
+
+
+def _unused(program: Program, case: LpCase, supply: SupplyVolumes) -> None:
+    for n, s in enumerate(supply.site.tolist()):
+        for t in range(case.steps):
+            program.gain["U", t, n] = -float(case.dt_h[t] * supply.unused_usd_per_mwh[t, n])
+            program.at_most.append(({("U", t, n): -1.0, ("b", t, s): -1.0}, -float(supply.volume_mw[t, n])))
 
 
 def _products(program: Program, case: LpCase, contract: PowerContract, t: int, s: int) -> None:

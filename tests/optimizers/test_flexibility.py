@@ -9,8 +9,20 @@ import pytest
 
 from mara.core.arrays import sealed
 from mara.core.plan import Problem
+from mara.core.power_calendar import month_numbers
 from mara.core.power_signals import PowerForecast, PowerObservation
-from mara.core.power_terms import CoincidentPeakCharge, DemandCharge, PowerTerms, ReserveProduct, SiteBattery
+from mara.core.power_terms import (
+    AS_PRODUCED,
+    BLOCK,
+    TAKE_OR_PAY,
+    CoincidentPeakCharge,
+    DemandCharge,
+    PowerTerms,
+    ReserveProduct,
+    SiteBattery,
+    SupplyContract,
+    TermTimes,
+)
 from mara.core.step import advance
 from mara.core.world import RunConfig, first_world
 from mara.optimizers.flexibility.expected_terms import risk_of_next_day
@@ -127,6 +139,105 @@ def test_a_plan_raises_a_peak_only_where_the_days_left_pay_for_it_and_the_tick_k
     paid = replace(now, world=replace(now.world, power=replace(state, peak_mw=np.array([6.0]))))
     after = advance(paid.world, paid.observation, Lp().plan(paid).steps[0], dear)
     assert after.allocation.drawn_mw[WEST] == pytest.approx(6.0, abs=1e-5), "what is paid for already is free"
+
+
+def test_the_hours_of_the_next_month_have_a_peak_of_their_own() -> None:
+    """June ends at WEST after five hours; its peak is paid for, and July's is not."""
+    of = run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=3e5, interval_minutes=60),))
+    now = asked(of)
+    state = now.world.power
+    assert state is not None
+    paid = replace(now, world=replace(now.world, power=replace(state, peak_mw=np.array([6.0]))))
+    powers = [there.power for there in Lp().plan(paid).steps]
+    limits = [float(power.draw_limit_mw[WEST]) for power in powers if power is not None]
+    assert limits == pytest.approx([6.0] * 5 + [0.0] * 19, abs=1e-5)
+
+
+def test_the_first_plan_of_a_month_does_not_take_the_month_before_for_its_own() -> None:
+    """July begins at WEST with tick 5, whose plan is made before the state is turned over."""
+    of = run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=3e5, interval_minutes=60),))
+    now = asked(of)
+    state = now.world.power
+    assert state is not None
+    last = replace(state, peak_mw=np.array([6.0]), month_number=month_numbers(of.fleet, of.grid.epoch_h(4)))
+    turned = replace(now, world=replace(now.world, tick=5, power=last))
+    power = Lp().plan(turned).steps[0].power
+    assert power is not None
+    assert power.draw_limit_mw[WEST] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_each_demand_charge_of_a_site_limits_its_own_hours() -> None:
+    """It is 19:00 at WEST: a dear charge counts from 20:00 to 22:00, a cheap one always."""
+    evening = TermTimes(hour_numbers=(20, 21))
+    of = run_of(
+        demand=(
+            DemandCharge(site=WEST, usd_per_mw_month=1.0, interval_minutes=60),
+            DemandCharge(site=WEST, usd_per_mw_month=3e5, interval_minutes=60, times=evening),
+        )
+    )
+    plan = Lp().plan(asked(of))
+    mined = [float(there.miners_mw[WEST].sum()) for there in plan.steps[:4]]
+    assert mined[1] == mined[2] == 0.0
+    assert min(mined[0], mined[3]) > 10.0
+    assert plan.objective_usd == pytest.approx(plan.bound_usd)
+
+
+BLOCK_OF_FIVE = SupplyContract(
+    site=WEST, kind=BLOCK, power_mw=5.0, price_usd_per_mwh=60.0, sellback_spread_share=0.5, hourly_share=(1.0,) * 24
+)
+
+
+def test_rules_do_not_raise_a_peak_that_the_hours_ahead_do_not_pay_for() -> None:
+    """It is the last day of the month at WEST: miners gain some 70 USD/MWh, 350 USD in its five hours."""
+    dear, cheap = (
+        run_of(demand=(DemandCharge(site=WEST, usd_per_mw_month=rate, interval_minutes=60),)) for rate in (1e3, 10.0)
+    )
+    for of, most in ((dear, 6.0), (cheap, 100.0)):
+        now = asked(of)
+        state = now.world.power
+        assert state is not None
+        now = replace(now, world=replace(now.world, power=replace(state, peak_mw=np.array([6.0]))))
+        done = advance(now.world, now.observation, Rules().plan(now).steps[0], of)
+        drawn = float(done.allocation.drawn_mw[WEST])
+        assert drawn == pytest.approx(6.0, abs=1e-5) if most == 6.0 else drawn > 10.0
+
+
+def drawn_mw(of: RunConfig, price: float) -> float:
+    """Power that a plan's first step draws at WEST."""
+    now = asked(of, price=price)
+    done = advance(now.world, now.observation, Lp().plan(now).steps[0], of)
+    return float(done.allocation.drawn_mw[WEST])
+
+
+def test_what_is_contracted_runs_where_selling_it_would_bring_less_than_the_load_is_worth() -> None:
+    """At 200 USD/MWh no miner buys power, but half of that is less than a miner earns."""
+    assert drawn_mw(run_of(supplies=(BLOCK_OF_FIVE,)), 200.0) == pytest.approx(5.0, abs=1e-4)
+    assert drawn_mw(run_of(), 200.0) == pytest.approx(0.0, abs=1e-4)
+    assert drawn_mw(run_of(supplies=(BLOCK_OF_FIVE,)), 400.0) == pytest.approx(0.0, abs=1e-4), "selling brings 200"
+    free = replace(BLOCK_OF_FIVE, sellback_spread_share=0.0)
+    assert drawn_mw(run_of(supplies=(free,)), 200.0) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_power_as_produced_runs_in_the_hours_of_its_profile() -> None:
+    """It is 19:00 at WEST; the contract has power from 20:00 to 22:00."""
+    evening = tuple(float(hour in (20, 21)) for hour in range(24))
+    of = run_of(supplies=(replace(BLOCK_OF_FIVE, kind=AS_PRODUCED, hourly_share=evening),))
+    mined = [float(there.miners_mw[WEST].sum()) for there in Lp().plan(asked(of, price=200.0)).steps[:4]]
+    assert mined[0] == mined[3] == 0.0
+    assert min(mined[1], mined[2]) > 4.0
+
+
+def test_energy_of_a_take_or_pay_contract_costs_the_price_to_come_or_nothing_where_it_is_paid_for_anyway() -> None:
+    """Noon costs 900 USD/MWh, the other hours 20: an hour's energy is as good as that of any other."""
+    year = SupplyContract(site=WEST, kind=TAKE_OR_PAY, price_usd_per_mwh=30.0, energy_mwh_per_year=5e6)
+    prices = [900.0, *[20.0] * 23]
+    plain, contracted = (Lp().plan(asked(of, price=prices)) for of in (run_of(), run_of(supplies=(year,))))
+    assert plain.steps[0].miners_mw[WEST].sum() == 0.0
+    assert contracted.steps[0].miners_mw[WEST].sum() > 5.0
+    dear = asked(run_of(supplies=(year,)), price=900.0)
+    assert Lp().plan(dear).steps[0].miners_mw[WEST].sum() == 0.0, "it would be bought later at 900"
+    late = replace(dear, world=replace(dear.world, tick=48))
+    assert Lp().plan(late).steps[0].miners_mw[WEST].sum() > 5.0, "nothing was taken in two days"
 
 
 BATTERY = SiteBattery(

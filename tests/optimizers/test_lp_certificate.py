@@ -4,14 +4,19 @@ The solver's own multipliers prove the optimum.
 """
 
 from dataclasses import replace
+from typing import Any
 
+import highspy
 import numpy as np
 import pytest
 
+from mara.optimizers.lp import solve as solve_module
 from mara.optimizers.lp.certificate import bound_usd, certificate_of, row_activity
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.solve import Solution, solve
+from mara.optimizers.lp.solve import Basis, Solution, listed_basis_of, solve
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
+from tests.optimizers.power_cases import power_case
+from tests.solved_before import make_solver
 
 SEEDS = range(0, CASE_COUNT, 3)
 
@@ -95,3 +100,25 @@ def test_a_plan_that_earns_less_has_a_gap() -> None:
     assert worse.objective_usd < solution.certificate.objective_usd
     assert worse.gap_share > 1e-3
     assert replace(solution, certificate=worse).status == "feasible"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_basis_is_the_one_that_highs_lists(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[bool] = []
+
+    def both_ways(solver: highspy.Highs, *found: Any) -> Basis:
+        quick, listed = basis_of(solver, *found), listed_basis_of(solver)
+        compared.append(bool((quick.columns == listed.columns).all() and (quick.rows == listed.rows).all()))
+        return quick
+
+    basis_of = solve_module.basis_of
+    monkeypatch.setattr(solve_module, "_solver", make_solver)
+    monkeypatch.setattr(solve_module, "basis_of", both_ways)
+    model = model_of(power_case(seed))
+    cold = solve(model, swift=True)
+    dearer = replace(model, cost_usd_per_mw=model.cost_usd_per_mw * 1.3 + 1.0)
+    solve(dearer, basis=cold.basis)
+    solve(dearer, basis=cold.basis, by_dual=True)
+    solve(model)
+    assert len(compared) >= 4
+    assert all(compared)

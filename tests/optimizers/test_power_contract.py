@@ -133,7 +133,7 @@ def test_a_peak_is_paid_once_and_only_beyond_the_peak_so_far() -> None:
     case = replace(case, power_contract=replace(contract, demand_charge=dear))
     _, schedule = solved(case)
     # A megawatt of peak costs more than any load earns in a day.
-    assert peaks_mw(net_site_mw(schedule, case), case) == pytest.approx(dear.peak_so_far_mw)
+    assert peaks_mw(net_site_mw(schedule, case), case, dear) == pytest.approx(dear.peak_so_far_mw)
     free = replace(dear, usd_per_mw=np.zeros(case.sites))
     without = solved(replace(case, power_contract=replace(contract, demand_charge=free)))
     none = solved(replace(case, power_contract=replace(contract, demand_charge=None)))
@@ -151,11 +151,12 @@ def test_what_one_more_unit_is_worth_is_what_the_optimum_gains_by_it() -> None:
     assert contract.battery is not None
     small = 1e-4
     for s in range(case.sites):
-        more = np.eye(case.sites)[s] * small
+        more = (contract.demand_charge.site == s) * small
         charge = replace(contract.demand_charge, peak_so_far_mw=contract.demand_charge.peak_so_far_mw + more)
         gained = _gain_usd(case, replace(contract, demand_charge=charge), solution)
         assert gained == pytest.approx(prices.peak_usd_per_mw[s] * small, abs=1e-6)
-        assert prices.peak_usd_per_mw[s] <= contract.demand_charge.usd_per_mw[s] + 1e-6
+        rates = contract.demand_charge.usd_per_mw[contract.demand_charge.site == s]
+        assert prices.peak_usd_per_mw[s] <= rates.sum() + 1e-6
     assert (prices.pledge_usd_per_mw_h >= -1e-9).all()
     shadow = shadow_of(solution.row_duals_usd_per_unit, model, case)
     assert np.isfinite(shadow.site_power_usd_per_mwh).all()

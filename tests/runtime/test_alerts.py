@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mara.core.alert import Alert, AlertChange, ChangeKind
+from mara.core.live_source import GridWarning
 from mara.core.metering import MeteredSnapshot
 from mara.core.snapshot import ContractSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
@@ -316,3 +317,39 @@ def test_a_promise_that_burned_before_a_restart_is_not_called_over_at_once() -> 
     after.rules.carry_on(standing)
     told = [(tick, alert.severity) for tick in range(2, 20) for alert in seen(after, tick, "premium", 2)]
     assert told == [(2 + TICKS_AN_HOUR + 1, "resolved")]
+
+
+def test_a_site_that_may_draw_less_is_an_alert_and_critical_once_promised_load_is_off() -> None:
+    watch = Watch()
+    limited = (replace(UP[0], import_limit_mw=20.0, grid_limit_mw=60.0), *UP[1:])
+    [begun] = looked_at(watch, fleet_at(1, sites=limited))
+    assert (begun.kind, begun.severity, begun.subject) == ("grid_limit", "warning", UP[0].id)
+    assert begun.text == f"{UP[0].name} may draw 20.0 MW of 60.0, by order of the grid's operator"
+    off = replace(contract_of("standard", 1), site_id="")
+    [risen] = looked_at(watch, fleet_at(2, off, sites=limited))
+    assert (risen.severity, risen.text[-26:]) == ("critical", "; promised load is off: c1")
+    [ended] = looked_at(watch, fleet_at(3))
+    assert (ended.kind, ended.severity) == ("grid_limit", "resolved")
+
+
+def test_a_warning_of_the_grid_s_operator_is_an_alert_until_it_ends() -> None:
+    watch, current = Watch(), PublishedState(version=1, snapshot=fleet_at(1), state=EngineState.RUNNING)
+    warning = GridWarning(
+        id="e7",
+        kind="ALERT_GRID_EMERGENCY",
+        text="Frequency is low",
+        site_ids=("dallas",),
+        begins_at=AT,
+        until=None,
+        author="OpenADR VTN vtn.example",
+    )
+    mild = replace(warning, id="e8", kind="ALERT_FLEX_ALERT")
+    begun = watch.alerts(current, replace(FINE, grid_alerts=(warning, mild)))
+    assert [(one.kind, one.severity, one.subject) for one in begun] == [
+        ("grid_alert", "critical", "e7"),
+        ("grid_alert", "warning", "e8"),
+    ]
+    assert begun[0].text == (
+        "OpenADR VTN vtn.example warns of grid emergency at dallas until it is withdrawn, Frequency is low"
+    )
+    assert [one.severity for one in watch.alerts(current, FINE)] == ["resolved", "resolved"]

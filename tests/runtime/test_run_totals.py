@@ -55,6 +55,19 @@ class EventfulFeed:
         return builders.forecast(self.observe(tick), hours)
 
 
+class QuietFeed:
+    """A feed without requests and outages, in which some hours cost more than contracts pay."""
+
+    name = "quiet"
+
+    def observe(self, tick: int) -> Observation:
+        price = (900.0 if tick % 24 in (7, 8, 9, 10, 11) else 20.0 + tick % 5, 55.0 - tick % 3, 70.0)
+        return builders.observation(CHARTER, tick, price=price, renewable=(0.2, 0.9, 0.4), demand=2e9)
+
+    def forecast(self, tick: int, hours: int) -> Forecast:
+        return builders.forecast(self.observe(tick), hours)
+
+
 def begun() -> World:
     contracts = (
         builders.contract("long", Tier.PREMIUM, 2.0),
@@ -206,6 +219,28 @@ def test_a_backtest_tells_of_every_tick_once() -> None:
     simulated: list[int] = []
     simulate(engine(replace(begun())), None, 7, simulated.append)
     assert simulated == told
+
+
+def test_totals_of_ticks_settled_together_are_those_of_their_steps() -> None:
+    state = opened(
+        begun(), (*begun().book.contracts, builders.contract("wide", Tier.FLEXIBLE, 9.0, ticks=5_000)), CHARTER
+    )
+    steps: list[Step] = []
+    totals, world = backtest(CHARTER, QuietFeed(), Rules(), state, 60, horizon_hours=2, on_step=steps.append)
+    alone = RunTotals(dt_h=CHARTER.grid.dt_h)
+    for step in steps:
+        alone.add(step)
+    alone.close(world, CHARTER.fleet)
+    assert (totals.report(), totals.extras()) == (alone.report(), alone.extras())
+    assert totals.report()["sla"]["flexible"]["stops_per_contract_day"] > 0.0
+
+
+def test_a_backtest_tells_the_profit_of_every_tick() -> None:
+    told: list[tuple[int, int]] = []
+    steps: list[Step] = []
+    backtest(CHARTER, QuietFeed(), Rules(), begun(), 30, horizon_hours=2, on_step=steps.append)
+    backtest(CHARTER, QuietFeed(), Rules(), begun(), 30, horizon_hours=2, on_profit=lambda *one: told.append(one))
+    assert told == [(step.tick, step.settlement.profit_micro_usd) for step in steps]
 
 
 @pytest.mark.parametrize("load_share", [0.01, 0.5, 0.75, 1.0])

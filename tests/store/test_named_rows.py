@@ -15,7 +15,7 @@ from mara.store.schema.rows import MarketValues, row_of
 
 PACKAGE = Path(mara.store.__file__).parent
 ONE_ROW = {"fetchone", "one", "one_or_none", "first"}
-MARKET = (55.0, 0.25, "[]", "[]", "[]", None, None)
+MARKET = (55.0, 0.25, "[]", "[]", "[]", None, None, None)
 
 
 def is_number(node: ast.AST) -> bool:

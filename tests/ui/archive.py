@@ -11,6 +11,7 @@ from mara.core.history import (
     ContractRow,
     Decision,
     EvidenceTick,
+    GuessError,
     Ledger,
     LedgerSum,
     MoneyLine,
@@ -60,6 +61,10 @@ class FakeArchive:
     ) -> FakeCourse:
         self._ask(f"history {metric} {from_:%Y-%m-%dT%H:%M}")
         return FakeCourse([_moment(tick, metric) for tick in self._ticks(from_, to)[::3]])
+
+    async def guesses(self, hour: int) -> tuple[GuessError, ...]:
+        self._ask(f"guesses {hour}")
+        return ()
 
     async def alerts(
         self, from_: datetime | None = None, to: datetime | None = None, limit: int = 1_000

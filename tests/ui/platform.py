@@ -9,14 +9,15 @@ from mara.core.live_source import SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.core.timegrid import TimeGrid
+from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.observe.alert_desk import AlertDesk, Standing
 from mara.runtime.published_state import EngineState, StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.archive import FakeArchive
-from tests.ui.quotes import booking_of, quote_for
-from tests.ui.snapshots import SITES, forecast_at, large_snapshot_at, series_until, snapshot_at
+from tests.ui.quotes import booking_of, quote_for, what_if_at
+from tests.ui.snapshots import SITES, ahead_at, forecast_at, large_snapshot_at, series_until, snapshot_at
 
 SITE_IDS = {row[0] for row in SITES}
 
@@ -53,6 +54,7 @@ class FakePlatform:
         self.optimizations_asked = 0
         self.advice_asked = 0
         self.asked: list[QuoteRequest] = []
+        self.what_ifs: list[WhatIfRequest] = []
         self.quotes: dict[str, Quote] = {}
         self.booked: list[tuple[str, str]] = []
         self.excluded: list[ExclusionRequest] = []
@@ -73,7 +75,7 @@ class FakePlatform:
     def _show(self) -> None:
         large = self._sites_count > len(SITES)
         snapshot = large_snapshot_at(self.tick, self._sites_count) if large else snapshot_at(self.tick)
-        self.publisher.publish(snapshot, forecast_at(self.tick))
+        self.publisher.publish(snapshot, forecast_at(self.tick), ahead=None if large else ahead_at(self.tick))
 
     async def ask_claude(self) -> None:
         advisor = self.publisher.read().advisor
@@ -112,6 +114,12 @@ class FakePlatform:
         quote = quote_for(ask, self.tick + 1, len(self.asked))
         self.quotes[quote.id] = quote
         return quote
+
+    async def what_if(self, asked: WhatIfRequest) -> WhatIf:
+        if asked == WhatIfRequest():
+            raise CommandError("nothing would change: enter a price, a site that is off, or a contract")
+        self.what_ifs.append(asked)
+        return what_if_at(self.tick)
 
     async def book(self, quote_id: str, customer: str = "") -> Booking:
         if quote_id not in self.quotes:

@@ -1,9 +1,11 @@
 """Made-up power terms: two sites, every instrument, a call, varying by tick."""
 
 from mara.core.power_bill import BillPart
-from mara.core.power_snapshot import AwardSnapshot, SitePowerSnapshot, SupplySnapshot
+from mara.core.power_snapshot import AwardSnapshot, DemandChargeSnapshot, SitePowerSnapshot, SupplySnapshot
+from mara.core.power_terms import TermTimes
 
 EVENING = tuple(0.15 if 15 <= hour <= 18 else 0.0 for hour in range(24))
+WORKING_HOURS = TermTimes(weekday_numbers=(1, 2, 3, 4, 5), hour_numbers=(8, 9, 10))
 WORKDAY = tuple(20.0 if 6 <= hour < 22 else 0.0 for hour in range(24))
 
 SUPPLIES = (
@@ -65,6 +67,9 @@ def power_at(tick: int) -> tuple[SitePowerSnapshot, ...]:
         headroom_mw=8.0,
         awards=(AWARD, called),
         supplies=SUPPLIES,
+        demand_charges=(
+            DemandChargeSnapshot(peak_mw=80.0, target_mw=85.0, usd_per_mw=3_200.0, times=TermTimes(), counts_now=True),
+        ),
     )
     return texas, _oslo(tick)
 
@@ -94,4 +99,9 @@ def _oslo(tick: int) -> SitePowerSnapshot:
         headroom_mw=20.0,
         awards=(),
         supplies=(),
+        demand_charges=(
+            DemandChargeSnapshot(
+                peak_mw=55.0, target_mw=None, usd_per_mw=4_500.0, times=WORKING_HOURS, counts_now=True
+            ),
+        ),
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from mara.core.contract import TIER_KEYS
 from mara.core.history import (
     ContractLife,
     ContractRow,
@@ -13,6 +14,7 @@ from mara.core.history import (
     TickState,
 )
 from mara.core.quote import Alternative, Assignment, Booking, Quote, QuoteRequest, Risk
+from mara.core.what_if import MovedContract, SiteCase, SiteWhatIf, TierCase, TierWhatIf, WhatIf
 from tests.ui.snapshots import START, TICK_MINUTES, snapshot_at
 
 MOST_MW = 19.2
@@ -20,6 +22,50 @@ RATES_USD_PER_MWH = {"premium": 525.0, "standard": 300.0, "flexible": 180.0, "sp
 LIFE_TICKS = 900
 BAD_TICKS = (12, 13, 40, 200, 201, 202)
 EXCLUDED_TICKS = range(100, 124)
+
+
+def what_if_at(tick: int) -> WhatIf:
+    """An answer in which a change costs money at two sites, and moves a contract."""
+    snapshot = snapshot_at(tick)
+    now = [
+        SiteCase(
+            mining_mw=site.air_miner_mw,
+            inference_mw=site.gpu_mw,
+            contracts_mw=site.contracts_mw,
+            battery_mw=0.0,
+            power_usd_per_mwh=site.energy_price_usd_per_mwh,
+            racks_usd_per_mwh=120.0,
+        )
+        for site in snapshot.sites
+    ]
+    changed = [replace(case, mining_mw=case.mining_mw / 2) if n in {4, 8} else case for n, case in enumerate(now)]
+    tier = TierCase(served_mwh=240.0, rested_mwh=3.0, unserved_mwh=0.0, cost_usd_per_mwh=171.7)
+    moved = snapshot.contracts[0]
+    return WhatIf(
+        tick=tick,
+        at=snapshot.at,
+        horizon_h=24.0,
+        profit_now_usd=1_207_155.0,
+        profit_changed_usd=1_092_906.0,
+        in_force_optimizer="lp",
+        in_force_tick=tick - tick % 12,
+        in_force_usd=1_206_622.0,
+        sites=tuple(
+            SiteWhatIf(site_id=site.id, name=site.name, now=before, changed=after)
+            for site, before, after in zip(snapshot.sites, now, changed, strict=True)
+        ),
+        tiers=tuple(TierWhatIf(tier=key, now=tier, changed=replace(tier, rested_mwh=5.0)) for key in TIER_KEYS),
+        moves=(
+            MovedContract(
+                contract_id=moved.id,
+                customer=moved.customer,
+                tier=moved.tier,
+                power_mw=moved.power_mw,
+                from_site_id="texas",
+                to_site_id="",
+            ),
+        ),
+    )
 
 
 def quote_for(ask: QuoteRequest, tick: int, number: int = 1) -> Quote:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import cos, pi, sin
 
+from mara.core.plan_ahead import PlanAhead, SiteAhead
 from mara.core.snapshot import (
     ContractSnapshot,
     EventSnapshot,
@@ -140,6 +141,36 @@ def forecast_at(tick: int) -> ForecastSnapshot:
         made_tick=made,
         at=tuple(START + timedelta(minutes=TICK_MINUTES * later) for later in ahead),
         energy_price_usd_per_mwh=tuple(tuple(site.energy_price_usd_per_mwh for site in sites_at(at)) for at in ahead),
+    )
+
+
+@lru_cache(maxsize=8)
+def ahead_at(tick: int) -> PlanAhead:
+    """The plan of a day that was in force at `tick`; it is made every hour."""
+    made = tick - tick % 12
+    hours = range(made, made + 288, 12)
+    return PlanAhead(
+        optimizer="lp",
+        status="optimal",
+        note="",
+        made_tick=made,
+        made_at=START + timedelta(minutes=TICK_MINUTES * made),
+        age_minutes=float(TICK_MINUTES * (tick - made)),
+        at=tuple(START + timedelta(minutes=TICK_MINUTES * later) for later in hours),
+        sites=tuple(_site_ahead(hours, i) for i in range(len(SITES))),
+    )
+
+
+def _site_ahead(hours: range, i: int) -> SiteAhead:
+    sites = [sites_at(later)[i] for later in hours]
+    return SiteAhead(
+        site_id=sites[0].id,
+        energy_price_usd_per_mwh=tuple(site.energy_price_usd_per_mwh for site in sites),
+        is_published=tuple(hour < 10 + i for hour in range(len(hours))),
+        mining_mw=tuple(site.air_miner_mw + site.hydro_miner_mw + site.immersion_miner_mw for site in sites),
+        inference_mw=tuple(site.gpu_mw + site.asic_mw for site in sites),
+        contracts_mw=tuple(site.contracts_mw for site in sites),
+        battery_mw=tuple(2.0 * sin(hour / 3 + i) if i < 4 else 0.0 for hour in range(len(hours))),
     )
 
 

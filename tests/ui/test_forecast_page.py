@@ -3,11 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from components.ahead.plan_table import plan_channels
 from components.forecast.forecast_panels import price_channel, source_channel
+from components.forecast.guess_panel import guess_channel
+from mara.core.history import GuessError
 from mara.core.live_source import SourceSnapshot
-from tests.ui.conftest import Screen
+from tests.ui.conftest import Screen, element_of
 from tests.ui.rows import row_of
-from tests.ui.snapshots import forecast_at, snapshot_at
+from tests.ui.snapshots import ahead_at, forecast_at, snapshot_at
 
 SNAPSHOT, FORECAST = snapshot_at(), forecast_at(288)
 NOW = datetime(2026, 3, 3, 8, tzinfo=UTC)
@@ -31,6 +34,7 @@ async def test_the_forecast_page_shows_every_site_and_that_nobody_is_asked(scree
     await screen.open("/forecast")
     await screen.user.should_see("Prices of the next 24 hours")
     await screen.user.should_see("Live sources")
+    await screen.user.should_see("How good the guesses were")
 
 
 def test_means_with_guesses_in_them_are_marked() -> None:
@@ -57,3 +61,39 @@ def test_stale_and_failing_sources_come_first_with_their_reason() -> None:
     assert (row_of(rows["texas price"])["newest"], row_of(rows["texas price"])["state"]) == ("41.1 USD/MWh", "fresh")
     assert row_of(rows["sydney price"])["state"] == "stale: HTTP 503"
     assert row_of(rows["oslo price"])["newest"] == "\u2013"
+
+
+async def test_the_plan_ahead_says_who_made_it_and_how_old_it_is(screen: Screen) -> None:
+    screen.platform.advance(7)
+    await screen.open("/forecast")
+    assert screen.text_of("ahead.made") == "Made by Linear program at 2 Jul 2025 00:00 UTC, 35 min ago: proved optimal."
+    rows = element_of(screen.user, "plan-table").props["rows"]
+    ahead = ahead_at(screen.platform.tick)
+    assert rows["oslo"]["mining"] == [round(power, 2) for power in ahead.sites[2].mining_mw]
+    assert rows["oslo"]["published"] == [1.0] * 12 + [0.0] * 12
+
+
+def test_a_plan_of_the_present_alone_names_the_optimizer_that_plans_a_day() -> None:
+    ahead = replace(ahead_at(288), optimizer="rules", at=(), sites=())
+    empty = plan_channels(SNAPSHOT, ahead)["ahead-hours"]["empty"]
+    assert str(empty).startswith("Rules plans only the present")
+    assert plan_channels(SNAPSHOT, None)["ahead"] == {}
+
+
+def test_of_a_large_fleet_the_sites_with_most_planned_power_are_shown() -> None:
+    site = ahead_at(288).sites[0]
+    many = tuple(replace(site, site_id=f"s{n}", mining_mw=(float(n),) * 24) for n in range(150))
+    shown = plan_channels(SNAPSHOT, replace(ahead_at(288), sites=many))
+    assert set(shown["ahead"]) == {f"s{n}" for n in range(50, 150)}
+    assert str(shown["cells"]["ahead.made"]).endswith("50 sites with less planned power are not shown.")
+
+
+def test_errors_of_guesses_stand_in_a_row_for_each_site() -> None:
+    site = SNAPSHOT.sites[1]
+    error = GuessError(
+        site_id=site.id, ahead_h=6, count=9, error_usd_per_mwh=4.25, bias_usd_per_mwh=-1.0, persistence_usd_per_mwh=8.0
+    )
+    rows = guess_channel(SNAPSHOT, [error, replace(error, ahead_h=24, count=0), replace(error, site_id="gone")])
+    row = row_of(rows[site.id])
+    assert (len(rows), row["site"], row["e6"], row["p6"], row["e24"]) == (1, site.name, "4.2", "8.0", "–")
+    assert guess_channel(SNAPSHOT, []) == {}

@@ -44,11 +44,11 @@ def test_a_forecast_that_is_not_known_yet_is_no_number() -> None:
 
 
 def test_power_above_the_peak_that_is_planned_stands_out_with_its_price() -> None:
-    shown = row_of(demand_channel(SNAPSHOT)["texas"])
+    shown = row_of(demand_channel(SNAPSHOT)["texas-0"])
     assert (text_of(shown["now"]), shown["target"], shown["next"]) == ("83.0 MW", "85.0 MW", "3\u202f200 USD")
     above = replace(SNAPSHOT, power=(replace(TEXAS, drawn_mw=86.0),))
-    assert row_of(demand_channel(above)["texas"])["now"] == {"text": "86.0 MW", "state": "warn"}
-    assert row_of(demand_channel(SNAPSHOT)["oslo"])["target"] == "–"
+    assert row_of(demand_channel(above)["texas-0"])["now"] == {"text": "86.0 MW", "state": "warn"}
+    assert row_of(demand_channel(SNAPSHOT)["oslo-0"])["target"] == "–"
 
 
 def test_peak_risk_is_told_for_the_day_and_by_local_hour() -> None:

@@ -34,6 +34,7 @@ PAGES = (
     "/sla",
     "/optimizer",
     "/forecast",
+    "/what-if",
     "/backtest",
     "/operations",
     "/alerts",
@@ -56,6 +57,7 @@ SENT: dict[str, Any] = {
     "showContract": {"id": "c003"},
     "showInside": {"key": "1"},
     "showEvidence": {},
+    "askWhatIf": {"price": "5"},
     "askWhy": {"text": "Why was Texas off?"},
     "orderAnswer": {"text": "Why was Texas off?"},
     "orderAdvice": {},
@@ -225,6 +227,7 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
             "orderUndo",
             "showAlerts",
             "askLedger",
+            "askWhatIf",
         }, path
         for marker in ("Pause", "Resume", "optimize-now", "outage", "bt-cancel", "begin-anew"):
             await screen.user.should_not_see(marker=marker)

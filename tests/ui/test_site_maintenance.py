@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.site.maintenance_form import site_notice_of
+from components.ahead.maintenance_form import site_notice_of
 from mara.errors import CommandError
 from tests.ui.conftest import UNDO_S, Screen, element_of
 

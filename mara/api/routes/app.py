@@ -26,6 +26,7 @@ from mara.api.routes.reads import reading_routes
 from mara.api.routes.signals.dispatch import dispatch_routes
 from mara.api.routes.signals.telemetry import signal_routes
 from mara.api.routes.stream import SNAPSHOT_JSON, EventStream, dispatch_event
+from mara.api.routes.what_if import what_if_routes
 from mara.api.security.headers import NoStore
 from mara.assembly.imports.desk import ImportDesk
 from mara.core.snapshot import Snapshot
@@ -70,6 +71,7 @@ def _app_of(platform: PlatformApi, is_over: Callable[[], bool], desk: ImportDesk
     app.include_router(reading_routes(platform, EventStream(platform.publisher, is_over)))
     app.include_router(dispatch_routes(platform, EventStream(platform.publisher, is_over, dispatch_event)))
     app.include_router(changing_routes(platform))
+    app.include_router(what_if_routes(platform))
     app.include_router(signal_routes(platform))
     app.include_router(alert_routes(platform))
     if desk is not None:

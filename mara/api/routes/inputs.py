@@ -13,6 +13,7 @@ from mara.core.dispatch_document import Mode
 from mara.core.market import RegionKey
 from mara.runtime.live.pace import MAX_SPEED_FACTOR, MAX_STEPS
 from mara.runtime.live.quote_validation import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
+from mara.runtime.live.what_if_desk import MOST_CHANGE_RATIO, MOST_DEARER_USD_PER_MWH, MOST_SITES_OFF
 from mara.runtime.observe.alert_inbox import MOST_AT_ONCE
 from mara.signals.meters.telemetry_json import MAX_NAMED_LENGTH, Time, iso_text, within_bounds
 
@@ -72,6 +73,31 @@ class QuoteInput(_Input):
     region: OptionalRegionKey = Field(
         "", description="whose calendar months the availability is measured by; empty: UTC"
     )
+
+
+class AddedContractInput(_Input):
+    """Contract that a what-if question adds."""
+
+    tier: TierKey
+    power_mw: float = Field(ge=MIN_POWER_MW, le=MAX_POWER_MW, description="IT power, MW")
+    hours: float = Field(gt=0, le=MAX_HOURS, description="how long, from the next tick on")
+
+
+ChangeShare = Annotated[float, Field(ge=-1, le=MOST_CHANGE_RATIO)]
+
+
+class WhatIfInput(_Input):
+    """Changes that a what-if question is about; those left out are none."""
+
+    price_change_share: ChangeShare = Field(0.0, description="part of each price's size that is added to it")
+    price_change_usd_per_mwh: float = Field(
+        0.0, ge=-MOST_DEARER_USD_PER_MWH, le=MOST_DEARER_USD_PER_MWH, description="added to each price after that"
+    )
+    price_site_id: AskedText = Field("", description="site whose power changes, by id or name; empty: all")
+    hashprice_change_share: ChangeShare = 0.0
+    token_price_change_share: ChangeShare = 0.0
+    off_site_ids: list[Named] = Field(default=[], max_length=MOST_SITES_OFF, description="sites that stand still")
+    contract: AddedContractInput | None = None
 
 
 class CommitmentInput(_Input):

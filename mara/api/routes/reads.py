@@ -18,10 +18,20 @@ from mara.api.security.authenticator import identity_in, is_still_known
 from mara.api.tables.site_table import sites_csv, sites_csv_name
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OptimizationSnapshot, OrderRow
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    GuessError,
+    Ledger,
+    Optimization,
+    OptimizationSnapshot,
+    OrderRow,
+)
 from mara.core.live_source import SourceSnapshot
+from mara.core.plan_ahead import PlanAhead
 from mara.core.snapshot import InventorySnapshot, SiteSnapshot, Snapshot
-from mara.errors import CommandError
+from mara.core.units import MINUTES_PER_HOUR
+from mara.errors import CommandError, StoreError
 from mara.runtime.observe.alert_rules import MOST_OVERDUE_S
 from mara.runtime.published_state import EngineState, PublishedState
 from mara.runtime.replay_check import RulesSince
@@ -49,6 +59,8 @@ def reading_routes(platform: PlatformApi, stream: EventStream) -> APIRouter:
     """Build every GET of the API."""
     router = APIRouter(prefix="/api", responses=_ALWAYS)
     _add_present(router, platform)
+    _add_sites(router, platform)
+    _add_feed(router, platform)
     _add_past(router, platform)
     _add_orders(router, platform)
     _add_stream(router, stream)
@@ -81,6 +93,19 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
             written.update(of=now, body=await asyncio.to_thread(SNAPSHOT_JSON.dump_json, now))
         return Response(written["body"], media_type=_JSON)
 
+    @router.get("/plan")
+    async def plan() -> PlanAhead:
+        """Return the plan in force by site and clock hour, with the prices behind it.
+
+        `at` and `sites` are empty where the optimizer plans only the present.
+        """
+        ahead = platform.publisher.read().ahead
+        if ahead is None:
+            raise StoreError("no plan is in force here yet: ask again after the next tick")
+        return ahead
+
+
+def _add_sites(router: APIRouter, platform: PlatformApi) -> None:
     @router.get("/sites")
     async def sites() -> tuple[SiteSnapshot, ...]:
         """Return every site as of the tick last stored."""
@@ -101,6 +126,13 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
         except CommandError as error:
             raise NotThereError(f"{error}; GET /api/sites names them all") from error
 
+    @router.get("/inventory")
+    async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
+        """Return the machines by site: counted, online, derated, used."""
+        return {found.id: found.inventory for found in snapshot_of(platform).sites}
+
+
+def _add_feed(router: APIRouter, platform: PlatformApi) -> None:
     @router.get("/feed")
     async def feed() -> tuple[SourceSnapshot, ...]:
         """Return the live sources, each with its newest value, age and last failure.
@@ -109,10 +141,15 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
         """
         return platform.sources()
 
-    @router.get("/inventory")
-    async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
-        """Return the machines by site: counted, online, derated, used."""
-        return {found.id: found.inventory for found in snapshot_of(platform).sites}
+    @router.get("/feed/guesses")
+    async def guesses() -> tuple[GuessError, ...]:
+        """Return how good forecast prices were in the last 7 days, by site and horizon.
+
+        Prices are compared as they were forecast then with those that came, and with the same hour a day before. Empty
+        before there is anything to compare, and for fleets of more than 100 sites.
+        """
+        now = snapshot_of(platform)
+        return await platform.archive.guesses(now.tick * now.tick_minutes // MINUTES_PER_HOUR)
 
 
 def _add_past(router: APIRouter, platform: PlatformApi) -> None:

@@ -97,6 +97,7 @@ class EventStream:
         told: tuple[Alert, ...] = ()
         seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
         while not self._is_over() and (is_known is None or await is_known()):
+            arrived = self._arrived  # taken first: what comes while the listener reads is not waited for
             # A run that was begun anew counts from zero: a client that is ahead of it starts again.
             if self._kept and self._kept[-1][0] < seen:
                 seen = self._kept[0][0] - 1
@@ -111,16 +112,8 @@ class EventStream:
             if self._alerts != told:
                 told = self._alerts
                 yield self._alerts_event
-            if not await self._more():
+            if not await _is_set_soon(arrived):
                 yield ServerSentEvent(comment="still here", sep=_LINE_END).encode()
-
-    async def _more(self) -> bool:
-        """Wait for the next snapshot; False where none came within the keep-alive time."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(KEEP_ALIVE_S):
-                await self._arrived.wait()
-            return True
-        return False
 
     async def _follow(self) -> None:
         """Look at the newest snapshot for ever, also while no client listens."""
@@ -153,6 +146,15 @@ class EventStream:
         """Let every listener look for what is new."""
         self._arrived.set()
         self._arrived = asyncio.Event()
+
+
+async def _is_set_soon(arrived: asyncio.Event) -> bool:
+    """Wait for an event; False where it was not set within the keep-alive time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KEEP_ALIVE_S):
+            await arrived.wait()
+        return True
+    return False
 
 
 def snapshot_event(current: PublishedState) -> bytes:

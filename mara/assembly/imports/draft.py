@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, field_validator
 
 from mara.assembly.imports.folder import SHIPPED
 from mara.errors import CommandError
+from mara.feeds.markets.building.spec import MOST_PRODUCTS, PRODUCT_NAME
 
 MOST_SITES: Final = 100
 """Sites of a form; a SPEC that is written by hand may have more."""
@@ -42,7 +43,7 @@ class SourceDraft(_Draft):
     """A series, or a constant with the number that goes with it.
 
     Attributes:
-        constant: USD/MWh, g/kWh, C or USD/PH/day, by what the source is for.
+        constant: USD/MWh, g/kWh, C, USD/MW/h or USD/PH/day, by what the source is for.
         beside: the renewable share 0..1 of a constant of carbon; the wet bulb [C] of one of weather.
         shipped: history that comes with Mara, whose hashprices are taken.
     """
@@ -51,6 +52,20 @@ class SourceDraft(_Draft):
     constant: Number | None = None
     beside: Number | None = None
     shipped: Text = ""
+
+
+class ReserveDraft(_Draft):
+    """A reserve product, by its name in the history's columns, and its price."""
+
+    name: Text
+    source: SourceDraft
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_column(cls, name: str) -> str:
+        if not PRODUCT_NAME.fullmatch(name):
+            raise ValueError("should be of small letters, digits and _, at most 40")
+        return name
 
 
 class SiteDraft(_Draft):
@@ -68,6 +83,16 @@ class SiteDraft(_Draft):
     weather: SourceDraft
     demand: SourceDraft | None = None
     demand_forecast: SourceDraft | None = None
+    reserves: Annotated[list[ReserveDraft], Field(max_length=MOST_PRODUCTS)] = Field(default_factory=list)
+
+    @field_validator("reserves")
+    @classmethod
+    def _are_named_apart(cls, reserves: list[ReserveDraft]) -> list[ReserveDraft]:
+        names = [reserve.name for reserve in reserves]
+        double = next((name for name in names if names.count(name) > 1), None)
+        if double is not None:
+            raise ValueError(f"should have each name once, has {double!r} twice")
+        return reserves
 
 
 class ImportDraft(_Draft):
@@ -94,7 +119,7 @@ def draft_of(entered: object) -> ImportDraft:
         place = " ".join(_words_of(detail["loc"]))
         if detail["type"] in {"missing", "none_required"} or detail.get("input") in ("", None):
             raise CommandError(f"{place} is empty: fill it in") from error
-        expected = str(detail["msg"]).replace("Input should", "should")
+        expected = str(detail["msg"]).removeprefix("Value error, ").replace("Input should", "should")
         raise CommandError(f"{place} {expected}, came {str(detail['input'])[:40]!r}: correct it") from error
 
 
@@ -117,6 +142,8 @@ def spec_text(draft: ImportDraft) -> str:
         lines += _table("site.weather", site.weather, "weather")
         for name, source in (("demand", site.demand), ("demand_forecast", site.demand_forecast)):
             lines += _table(f"site.{name}", source, name) if source is not None else []
+        for reserve in site.reserves:
+            lines += _table(f"site.reserve.{_key(reserve.name)}", reserve.source, "reserve")
     lines += _table("bitcoin", draft.bitcoin, "bitcoin")
     return "\n".join(lines) + "\n"
 

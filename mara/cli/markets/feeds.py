@@ -17,6 +17,7 @@ from mara.errors import EXIT_DONE, EXIT_INPUT
 from mara.feeds.live.asking import Asker, keys_of
 from mara.feeds.live.exporting import ExportOrder, export_journal
 from mara.feeds.live.memory import Memory
+from mara.feeds.live.openadr.ven import ven_of
 from mara.feeds.live.poller import Poller
 from mara.feeds.live.registry import provider_table
 from mara.feeds.live.sources import sources_of_spec
@@ -46,12 +47,20 @@ def check(
     read = read_spec(spec)
     asker = Asker(keys=keys_of(keys_for(settings)), passed_s=clock.monotonic_s)
     memory = Memory(keeps=True)
-    poller = Poller(sources_of_spec(read), memory, asker, lambda: clock.now().timestamp(), dict(read.fx.usd_per))
+    sources, usd_per = sources_of_spec(read), dict(read.fx.usd_per)
+
+    def now_s() -> float:
+        return clock.now().timestamp()
+
+    poller = Poller(sources, memory, asker, now_s, usd_per)
+    ven = None if read.openadr is None else ven_of(read.openadr, sources, memory, asker, now_s, usd_per)
     try:
         poller.ask_each()
+        if ven is not None:
+            ven.ask()
     finally:
         asker.close()
-    statuses = poller.statuses()
+    statuses = (*poller.statuses(), *(() if ven is None else ven.statuses()))
     if as_json:
         plain = [{**asdict(one), **_moments(one)} for one in statuses]
         typer.echo(json.dumps({"sources": plain}, allow_nan=False))

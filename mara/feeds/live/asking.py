@@ -28,6 +28,8 @@ MOST_BYTES: Final = 25_000_000
 MOST_SHOWN: Final = 120
 """Characters of an answer that a message repeats."""
 NOT_FOUND: Final = 404
+EXPIRES: Final = "expires_in"
+"""Field of a login's answer that says how long its token lasts [s]."""
 
 # its lines at INFO repeat whole addresses, and with them keys that are passed in a query
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -39,6 +41,7 @@ class Ask:
 
     Attributes:
         may_be_missing: no answer is expected yet, as for a day whose auction is still to come.
+        method: of HTTP; empty for GET, or POST where there is a body.
     """
 
     url: str
@@ -46,6 +49,7 @@ class Ask:
     body: str
     file_name: str
     may_be_missing: bool = False
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,8 @@ class Asker:
                 return refusal
         if ask.body:
             headers["content-type"] = "application/json"
-        answer = self._sent("POST" if ask.body else "GET", ask.url, headers, query, ask.body.encode())
+        method = ask.method or ("POST" if ask.body else "GET")
+        answer = self._sent(method, ask.url, headers, query, ask.body.encode())
         if answer.status in {401, 403}:
             self._tokens.pop(provider.id, None)
         return answer
@@ -167,8 +172,8 @@ class Asker:
         return None
 
     def _token(self, provider: Provider, access: Access, key: str) -> str | Answer:
-        made_s, token = self._tokens.get(provider.id, (0.0, ""))
-        if token and self.passed_s() - made_s < access.lasts_s:
+        until_s, token = self._tokens.get(provider.id, (0.0, ""))
+        if token and self.passed_s() < until_s:
             return token
         user, _, rest = key.partition(":")
         password = rest.rpartition(":")[0] if access.second_name else rest
@@ -179,16 +184,18 @@ class Asker:
             basic = base64.b64encode(f"{user}:{password}".encode()).decode()
             answer = self._sent("GET", access.login, {"authorization": f"Basic {basic}"}, [], b"")
         else:
-            form = str(httpx.QueryParams([*access.form, ("username", user), ("password", password)]))
+            names = ("client_id", "client_secret") if access.by is Pass.CLIENT_LOGIN else ("username", "password")
+            form = str(httpx.QueryParams([*access.form, *zip(names, (user, password), strict=True)]))
             headers = {"content-type": "application/x-www-form-urlencoded"}
             answer = self._sent("POST", access.login, headers, [], form.encode())
         if answer.content is None:
             return Answer(reason=f"the login of {provider.id} failed: {answer.reason}", wait_s=answer.wait_s)
-        token = _field_of(answer.content, access.token)
-        if not token:
+        given, lasts = _field_of(answer.content, access.token), _field_of(answer.content, EXPIRES)
+        if not isinstance(given, str) or not given:
             return Answer(reason=f"the login of {provider.id} should give {access.token}, gave none: check the key")
-        self._tokens[provider.id] = (self.passed_s(), token)
-        return token
+        told_s = float(lasts) if isinstance(lasts, int | float) and access.by is Pass.CLIENT_LOGIN else access.lasts_s
+        self._tokens[provider.id] = (self.passed_s() + min(told_s, access.lasts_s), given)
+        return given
 
     def _sent(
         self, method: str, url: str, headers: dict[str, str], query: list[tuple[str, str]], body: bytes
@@ -242,10 +249,9 @@ def _wait_s(retry_after: str, now: str) -> float:
         return 0.0
 
 
-def _field_of(content: bytes, name: str) -> str:
+def _field_of(content: bytes, name: str) -> object:
     try:
         document = json.loads(content)
     except ValueError:
-        return ""
-    found = document.get(name) if isinstance(document, dict) else None
-    return found if isinstance(found, str) else ""
+        return None
+    return document.get(name) if isinstance(document, dict) else None

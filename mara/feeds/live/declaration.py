@@ -24,6 +24,7 @@ class Pass(StrEnum):
     QUERY = "query"
     BASIC_LOGIN = "basic-login"
     FORM_LOGIN = "form-login"
+    CLIENT_LOGIN = "client-login"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Access:
         name: header or query parameter that carries the key.
         login: address that gives a token for a user and a password.
         token: field of its answer that holds the token.
-        lasts_s: time for which a token is used.
+        lasts_s: longest time for which a token is used; shorter where its answer says so.
         form: further fields of the login form.
         second_name: header of a further key, the third part of `user:password:key`.
     """
@@ -65,6 +66,7 @@ class Provider:
         apart_s: least time between two requests to the provider.
         late_after_minutes: usual time from the end of a value to the next; later it is stale.
         access: None where no key is needed.
+        is_told_by_events: values come with the events of a VTN, nobody else is asked.
         document: address of the publisher's description.
     """
 
@@ -85,6 +87,7 @@ class Provider:
     apart_s: float = 2.0
     late_after_minutes: float = 90.0
     access: Access | None = None
+    is_told_by_events: bool = False
     document: str = ""
 
 

@@ -17,6 +17,10 @@ from mara.feeds.markets.building.grid import Steps
 from mara.feeds.persistence import PRICE_LEVEL_HALF_LIFE_H
 from mara.feeds.real_time import STANDS_H
 
+RISK_SHARE: Final = 0.5
+"""Part of a price's usual change that a plan reckons with. Chosen."""
+LEAST_KNOWN_H: Final = 2
+"""Least known hours that tell a usual change."""
 LOOK_BACK_H: Final = 2 * HOURS_PER_DAY
 """Hours before the present that are put on steps."""
 
@@ -116,6 +120,26 @@ class Column:
         return np.where(np.isnan(value), now, value), is_known
 
 
+def stale_risk_usd_per_mwh(known: KnownValues, name: str, at_s: int, late_s: float) -> float:
+    """Compute what a guessed price is raised by, because its source has been silent.
+
+    Half of the mean change from hour to hour of the last two known days, times the root of the hours since the source
+    became stale; at most the range of these days, and 0 for a source that is not stale. Decision 0211.
+    """
+    last = known.last(name, at_s)
+    stale_h = 0.0 if last is None else (at_s - last[1] - late_s) / SECONDS_PER_HOUR
+    if last is None or stale_h <= 0.0:
+        return 0.0
+    to_s = last[1] // SECONDS_PER_HOUR * SECONDS_PER_HOUR
+    steps = Steps(from_s=to_s - LOOK_BACK_H * SECONDS_PER_HOUR, to_s=to_s, step_s=SECONDS_PER_HOUR)
+    course = known.on(steps, name)
+    course = course[~np.isnan(course)]
+    if len(course) < LEAST_KNOWN_H:
+        return 0.0
+    change = float(np.abs(np.diff(course)).mean())
+    return min(RISK_SHARE * change * float(np.sqrt(stale_h)), float(course.max() - course.min()))
+
+
 def on_rows(ahead: Floats, rows: ForecastRows) -> Floats:
     """Average steps over the rows of a forecast (N, ...) -> (H, ...)."""
     near = int((rows.width_steps == 1).sum())
@@ -125,6 +149,12 @@ def on_rows(ahead: Floats, rows: ForecastRows) -> Floats:
     width = int(rows.width_steps[-1])
     far = ahead[near : near + wide * width].reshape(wide, width, *ahead.shape[1:]).mean(axis=1)
     return sealed(np.concatenate([ahead[:near], far]))
+
+
+def least_on_rows(ahead: Floats, rows: ForecastRows) -> Floats:
+    """Take the least of steps over the rows of a forecast (N, ...) -> (H, ...)."""
+    begins = np.asarray(rows.begin_step)
+    return sealed(np.minimum.reduceat(ahead[: int(rows.width_steps.sum())], begins, axis=0))
 
 
 def published_rows(is_published: Bools, rows: ForecastRows) -> int:

@@ -23,9 +23,11 @@ from mara.feeds.live import expected
 from mara.feeds.live.expected import Ahead, Column, StepClock
 from mara.feeds.live.given import given_prices, given_values, hashprice_of
 from mara.feeds.live.known import NOTHING, KnownValues
+from mara.feeds.live.limits import limits_of, silent_vtn
 from mara.feeds.live.memory import Memory
 from mara.feeds.live.sources import LiveSource, Part, of_site, parts_of, sources_of_spec
 from mara.feeds.markets.building.columns import CARBON, DAY_AHEAD, DRY_BULB, PRICE, RENEWABLE, WET_BULB
+from mara.feeds.markets.building.grid import Steps
 from mara.feeds.markets.building.spec import SiteSpec, Spec
 from mara.feeds.markets.declaration import Known
 from mara.feeds.persistence import CARBON_LEVEL_HALF_LIFE_H, WEATHER_LEVEL_HALF_LIFE_H
@@ -97,6 +99,7 @@ class LiveFeed:
         hashprice, stale_hashes = hashprice_of(self._spec.bitcoin, known, at_s, self._late_s)
         multiplier = self._hours(at_s // SECONDS_PER_HOUR, 1)[0]
         day_ahead = sealed(np.array([site.value.get(DAY_AHEAD, np.nan) for site in sites]))
+        limits = self._limits(known, at_s, 1)
         return Observation(
             tick=tick,
             energy_price_usd_per_mwh=self._column(sites, PRICE),
@@ -110,8 +113,13 @@ class LiveFeed:
             demand_multiplier_share=sealed(multiplier),
             demand_tokens_per_h=sealed(token_demand_per_h(multiplier, self._config.fleet)),
             arrivals=() if self._arrivals is None else self._arrivals(tick),
-            stale_sources=(*(name for site in sites for name in site.stale), *stale_hashes),
+            stale_sources=(
+                *(name for site in sites for name in site.stale),
+                *stale_hashes,
+                *silent_vtn(self._spec, known, at_s),
+            ),
             day_ahead_usd_per_mwh=None if np.isnan(day_ahead).all() else day_ahead,
+            import_limit_mw=None if limits is None else limits[0],
         )
 
     def forecast(self, tick: int, hours: int) -> Forecast:
@@ -128,13 +136,17 @@ class LiveFeed:
         sites = [self._site_ahead(site, known, clock) for site in self._sites]
         multiplier = self._multiplier(clock)
         hashprice, _ = hashprice_of(self._spec.bitcoin, known, at_s, self._late_s)
+        limits = self._limits(known, at_s, clock.count)
+        risk = sealed(np.array([self._risk_usd_per_mwh(site, known, at_s) for site in self._sites]))
+        is_guess = np.stack([~site[PRICE].is_published for site in sites], axis=1)
+        prices = np.stack([site[PRICE].value for site in sites], axis=1) + risk * is_guess
 
         def on(name: str) -> Floats:
             return expected.on_rows(np.stack([site[name].value for site in sites], axis=1), rows)
 
         return Forecast(
             tick=tick,
-            energy_price_usd_per_mwh=on(PRICE),
+            energy_price_usd_per_mwh=expected.on_rows(prices, rows),
             carbon_intensity_g_per_kwh=on(CARBON),
             dry_bulb_c=on(DRY_BULB),
             wet_bulb_c=on(WET_BULB),
@@ -142,7 +154,10 @@ class LiveFeed:
             demand_multiplier_share=expected.on_rows(multiplier, rows),
             demand_tokens_per_h=expected.on_rows(token_demand_per_h(multiplier, self._config.fleet), rows),
             row_minutes=rows.minutes,
+            expects_present_price=bool(risk.any()),
             published_count=sealed(_published(sites, rows)),
+            import_limit_mw=None if limits is None else expected.least_on_rows(limits, rows),
+            risk_usd_per_mwh=risk if risk.any() else None,
         )
 
     def _site_now(self, site: SiteSpec, known: Mapping[str, KnownValues], at_s: int) -> _SiteNow:
@@ -204,6 +219,18 @@ class LiveFeed:
         dry = found[DRY_BULB]
         found[WET_BULB] = Ahead(value=np.minimum(found[WET_BULB].value, dry.value), is_published=dry.is_published)
         return found
+
+    def _risk_usd_per_mwh(self, site: SiteSpec, known: Mapping[str, KnownValues], at_s: int) -> float:
+        source = next((one for one in of_site(self._sources, site.id) if one.part is Part.PRICE), None)
+        if source is None:
+            return 0.0
+        return expected.stale_risk_usd_per_mwh(known.get(source.name, NOTHING), PRICE, at_s, source.late_s)
+
+    def _limits(self, known: Mapping[str, KnownValues], at_s: int, count: int) -> Floats | None:
+        if self._spec.openadr is None:
+            return None
+        steps = Steps(from_s=at_s, to_s=at_s + count * self._tick_s, step_s=self._tick_s)
+        return limits_of(self._config.fleet.site_ids, known, steps)
 
     def _multiplier(self, clock: StepClock) -> Floats:
         first_h = clock.at_s // SECONDS_PER_HOUR

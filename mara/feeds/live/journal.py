@@ -55,6 +55,37 @@ def entries_in(folder: Path, from_s: int = 0) -> Iterator[JournalEntry]:
             yield _entry_of(line, path, number)
 
 
+def faults_in(folder: Path) -> Iterator[str]:
+    """Yield what is wrong in a journal: damaged lines, and lines out of order.
+
+    A line cut short at the end of the newest file is no fault: a crash leaves one, and the next run cuts it off.
+    """
+    paths, last_s = sorted(folder.glob(f"*{SUFFIX}")), 0
+    for path in paths:
+        *lines, rest = path.read_bytes().split(b"\n")
+        if rest and path != paths[-1]:
+            yield f"{path} line {len(lines) + 1} is cut short, and later files follow: restore the file from a backup"
+        for number, line in enumerate(lines, start=1):
+            try:
+                known_at_s = _entry_of(line, path, number).known_at_s
+            except FeedInvalid as error:
+                yield str(error)
+                continue
+            day = datetime.fromtimestamp(known_at_s, UTC).date().isoformat()
+            if day != path.stem or known_at_s < last_s:
+                what = f"of {day}" if day != path.stem else "earlier than the line before"
+                yield f"{path} line {number} is {what}: lines are only ever added, restore the file from a backup"
+            last_s = max(last_s, known_at_s)
+
+
+def extent_of(folder: Path) -> tuple[int, int]:
+    """Count a sound journal's lines, and say until when it tells [UTC seconds]."""
+    count = last_s = 0
+    for entry in entries_in(folder):
+        count, last_s = count + 1, entry.known_at_s
+    return count, last_s
+
+
 def is_journal(folder: Path) -> bool:
     """True if a folder has lines of a journal."""
     return any(folder.glob(f"*{SUFFIX}"))

@@ -68,7 +68,7 @@ class Poller:
         usd_per: dict[str, float],
     ) -> None:
         self._memory, self._asker, self._now_s, self._usd_per = memory, asker, now_s, usd_per
-        self.rounds = rounds_of(sources)
+        self.rounds = rounds_of([source for source in sources if not source.provider.is_told_by_events])
         self._free_s: dict[str, float] = {}  # by address: from when it may be asked again
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()

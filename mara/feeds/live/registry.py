@@ -4,11 +4,11 @@ from typing import Final
 
 from mara.errors import ConfigError
 from mara.feeds.live.declaration import Provider
-from mara.feeds.live.providers import americas, europe, pacific, surroundings
+from mara.feeds.live.providers import americas, europe, openadr, pacific, surroundings
 from mara.spelling import nearest
 
 PROVIDERS: Final[tuple[Provider, ...]] = tuple(
-    provider for part in (europe, americas, pacific, surroundings) for provider in part.PROVIDERS
+    provider for part in (europe, americas, pacific, surroundings, openadr) for provider in part.PROVIDERS
 )
 _BY_ID: Final = {provider.id: provider for provider in PROVIDERS}
 

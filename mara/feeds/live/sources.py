@@ -76,9 +76,22 @@ def sources_of_spec(spec: Spec) -> tuple[LiveSource, ...]:
     """
     found = [source for site in spec.site for source in _of_site(site)]
     found += _of_world(spec)
-    if not found:
+    _refuse_untold(spec, found)
+    if spec.openadr is not None:
+        safe_address(spec.openadr.url, "openadr")
+        safe_address(spec.openadr.token_url or spec.openadr.url, "openadr")
+    if not found and spec.openadr is None:
         raise ConfigError("a live feed should have a source with a provider or a url, the SPEC has none: add one")
     return tuple(found)
+
+
+def _refuse_untold(spec: Spec, sources: Sequence[LiveSource]) -> None:
+    for source in sources:
+        if source.provider.is_told_by_events and (spec.openadr is None or source.site_id not in spec.openadr.resources):
+            raise ConfigError(
+                f"{source.name}: events of a VTN should tell it, the SPEC names none for {source.site_id}: add it to "
+                "[openadr] resources"
+            )
 
 
 def parts_of(site: SiteSpec) -> Iterator[tuple[Part, SourceTable]]:
@@ -124,7 +137,7 @@ def _source(name: str, part: Part, table: SourceTable) -> LiveSource:
             f"{name}: a provider of {QUANTITY_OF[part]} is wanted, {provider.id} gives {provider.quantity}: name one"
         )
     if table.url is not None:
-        provider = _moved(provider, _safe(table.url, name))
+        provider = _moved(provider, safe_address(table.url, name))
     every_minutes = table.every_minutes or provider.every_minutes
     late_minutes = provider.late_after_minutes if table.stale_after_minutes is None else table.stale_after_minutes
     return LiveSource(
@@ -154,8 +167,12 @@ def _of_url(table: SourceTable, name: str, part: Part) -> Provider:
     )
 
 
-def _safe(url: str, name: str) -> str:
-    """Check an address: HTTPS, or HTTP to this machine, without a user in it."""
+def safe_address(url: str, name: str) -> str:
+    """Check an address: HTTPS, or HTTP to this machine, without a user in it.
+
+    Raises:
+        ConfigError: it is none.
+    """
     parts = urlsplit(url)
     is_local = parts.hostname in LOOPBACK
     if parts.scheme != "https" and not (parts.scheme == "http" and is_local):

@@ -31,14 +31,15 @@ def status_of(
         values={name: one[0] for name, one in found.items() if one is not None},
         age_minutes=None if last is None else max(now_s - last[1], 0.0) / 60.0,
         is_stale=last is None or now_s >= last[1] + source.late_s,
-        known_until=_moment(told.end_s[-1]) if len(told.end_s) else None,
-        known_at=_moment(known.known_at_s[begun - 1]) if begun else None,
-        asked_at=_moment(asked_at_s),
-        told_at=_moment(told_at_s),
-        next_at=_moment(next_at_s),
+        known_until=moment_of(told.end_s[-1]) if len(told.end_s) else None,
+        known_at=moment_of(known.known_at_s[begun - 1]) if begun else None,
+        asked_at=moment_of(asked_at_s),
+        told_at=moment_of(told_at_s),
+        next_at=moment_of(next_at_s),
         reason=reason,
     )
 
 
-def _moment(at_s: float) -> datetime | None:
+def moment_of(at_s: float) -> datetime | None:
+    """Return an instant of UTC seconds; None for 0, which is never."""
     return datetime.fromtimestamp(int(at_s), UTC) if at_s else None

@@ -149,6 +149,10 @@ def in_hours(forecast: Forecast) -> Forecast:
         first = rows[:near].reshape(-1, per_hour, *rows.shape[1:]).mean(axis=1)
         return sealed(np.concatenate([first, rows[near:]]))
 
+    def least(rows: Floats) -> Floats:
+        first = rows[:near].reshape(-1, per_hour, rows.shape[1]).min(axis=1)
+        return sealed(np.concatenate([first, rows[near:]]))
+
     return Forecast(
         tick=forecast.tick,
         energy_price_usd_per_mwh=mean(forecast.energy_price_usd_per_mwh),
@@ -161,6 +165,7 @@ def in_hours(forecast: Forecast) -> Forecast:
         row_minutes=(MINUTES_PER_HOUR,) * (near // per_hour + len(minutes) - near),
         expects_present_price=forecast.expects_present_price,
         auction=forecast.auction,
+        import_limit_mw=None if forecast.import_limit_mw is None else least(forecast.import_limit_mw),
         power=forecast.power
         and PowerForecast(
             system_demand_mw=mean(forecast.power.system_demand_mw),

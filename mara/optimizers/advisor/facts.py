@@ -30,12 +30,12 @@ def site_key(site: int) -> str:
 def overview_facts(evaluator: PlanEvaluator) -> dict[str, float]:
     """List the facts that open a conversation: the plan in force, and each site."""
     conditions = evaluator.problem.conditions
-    observation, limit = evaluator.problem.observation, evaluator.problem.config.fleet.grid_limit_mw
+    observation = evaluator.problem.observation
     facts = {
         f"in_force_{key}": value
         for key, value in _outcome_facts(_rehearsed(evaluator, evaluator.step), evaluator).items()
     }
-    for s in range(len(limit)):
+    for s in range(len(conditions.grid_limit_mw)):
         key = site_key(s)
         facts[f"{key}_price_usd_per_mwh"] = float(observation.energy_price_usd_per_mwh[s])
         facts[f"{key}_carbon_g_per_kwh"] = float(observation.carbon_intensity_g_per_kwh[s])
@@ -62,7 +62,7 @@ def site_facts(evaluator: PlanEvaluator, site: int) -> dict[str, float]:
         "availability_share": observation.availability_share[site],
         "cooling_pue": conditions.rack_pue[site],
         "rack_energy_usd_per_mwh": conditions.rack_cost_usd_per_mwh[site],
-        "grid_limit_site_mw": problem.config.fleet.grid_limit_mw[site],
+        "grid_limit_site_mw": conditions.grid_limit_mw[site],
         "racks_mw": conditions.racks_mw[site],
         "racks_free_mw": conditions.racks_mw[site] - evaluator.in_force_mw[site, RACK_LOADS].sum(),
     }

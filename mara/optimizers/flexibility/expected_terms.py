@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints
+from mara.core.arrays import Floats, Ints
+from mara.core.outlook import row_ticks
 from mara.core.plan import Problem
-from mara.core.power_calendar import adder_usd_per_mwh, demand_counts, local_times, power_of
+from mara.core.power_calendar import adder_usd_per_mwh, local_times, power_of
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
-from mara.core.world import row_ticks
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes, take_or_pay_usd_per_mwh, volumes_ahead
+from mara.optimizers.flexibility.demand_charges import DemandCharges, charges_ahead
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 
 
@@ -23,19 +25,19 @@ class ExpectedTerms:
         adder_usd_per_mwh: paid on each megawatt-hour drawn (H, S).
         peak_usd_per_mwh: expected cost of coincident peaks of a megawatt-hour drawn (H, S).
         risk_share: peaks that each step is expected to have (H, S).
-        demand_usd_per_mw: price of a higher peak, by the horizon's part of the days left in the month (S,).
-        owed_peak_mw: peak that is paid for already (S,).
-        counts: steps in which the demand charge counts (H, S).
+        demand: prices of higher peaks, by the horizon's part of the time left in each month.
         reserve_price_usd_per_mw_h: (H, P, S).
+        take_or_pay_usd_per_mwh: difference that contracts of a year's energy make to what is drawn (H, S).
+        supply: contracted power that costs something where it is not drawn.
     """
 
     adder_usd_per_mwh: Floats
     peak_usd_per_mwh: Floats
     risk_share: Floats
-    demand_usd_per_mw: Floats
-    owed_peak_mw: Floats
-    counts: Bools
+    demand: DemandCharges
     reserve_price_usd_per_mw_h: Floats
+    take_or_pay_usd_per_mwh: Floats
+    supply: SupplyVolumes | None
 
 
 def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> ExpectedTerms:
@@ -67,40 +69,19 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
             )
             risk[:, s] += share
             peak[:, s] += share * charge.usd_per_mw / hours
-    months = np.array([[at.month for at in sites] for sites in local])
-    rates, owed = _demand(problem, float(hours.sum()))
+    market = problem.forecast.energy_price_usd_per_mwh[rows]
     prices = np.zeros((len(lengths), len(terms.products), fleet.site_count))
     if problem.forecast.power is not None:
         prices = problem.forecast.power.reserve_price_usd_per_mw_h[rows] * terms.sold_at
-    counts = np.stack([demand_counts(fleet, s // SECONDS_PER_HOUR) for s in begins_s]) > 0.0
     return ExpectedTerms(
         adder_usd_per_mwh=np.stack([adder_usd_per_mwh(fleet, s // SECONDS_PER_HOUR) for s in begins_s]),
         peak_usd_per_mwh=peak,
         risk_share=risk,
-        demand_usd_per_mw=rates,
-        owed_peak_mw=owed,
-        counts=counts & (months == months[0]),
+        demand=charges_ahead(problem, begins_s, local, hours),
         reserve_price_usd_per_mw_h=prices,
+        take_or_pay_usd_per_mwh=take_or_pay_usd_per_mwh(problem, market, hours),
+        supply=volumes_ahead(fleet, local, market, config.terms.sellback_spread_share),
     )
-
-
-def _demand(problem: Problem, horizon_h: float) -> tuple[Floats, Floats]:
-    """Price a higher peak for one horizon, and find what is paid for already (S,).
-
-    A month whose days are all like the horizon has one peak for all of them: each pays its part. So the days that are
-    left decide together how high the peak may be, and at the month's end the last day decides alone.
-    """
-    config, state = problem.config, problem.world.power
-    assert state is not None
-    terms, fleet = power_of(config.fleet), config.fleet
-    rates, owed = np.zeros(fleet.site_count), np.zeros(fleet.site_count)
-    for d, charge in enumerate(terms.demand):
-        s = charge.site
-        end = config.grid.next_month_tick(problem.tick, fleet.sites[s].timezone)
-        left_h = (end - problem.tick) * config.grid.dt_h
-        rates[s] = charge.usd_per_mw_month / max(left_h / horizon_h, 1.0)
-        owed[s] = max(float(state.peak_mw[d]), charge.ratchet_share * float(state.earlier_peaks_mw[d].max()))
-    return rates, owed
 
 
 def all_rows(problem: Problem) -> tuple[tuple[int, ...], Ints]:

@@ -14,7 +14,12 @@ from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.horizon import case_of
-from mara.optimizers.lp.instruments.costs import battery_pledge_usd_per_mw_h, peak_charge_usd, pledge_usd_per_mw_h
+from mara.optimizers.lp.instruments.costs import (
+    battery_pledge_usd_per_mw_h,
+    peak_charge_usd,
+    pledge_usd_per_mw_h,
+    unused_usd,
+)
 from mara.optimizers.lp.power_contract import PowerContract
 from mara.optimizers.lp.schedule import PowerSchedule, Schedule, exported_mw, net_site_mw, peaks_mw
 
@@ -61,7 +66,9 @@ def contract_usd(power: PowerSchedule, net_mw: Floats, case: LpCase, contract: P
     counted = case.economics.sellback_usd_per_mwh + case.drawing_usd_per_mwh
     usd += float(case.dt_h @ (exported_mw(net_mw, case) * (paid - counted)).sum(axis=1))
     if contract.demand_charge is not None:
-        usd -= peak_charge_usd(peaks_mw(net_mw, case), contract.demand_charge)
+        usd -= peak_charge_usd(peaks_mw(net_mw, case, contract.demand_charge), contract.demand_charge)
+    if contract.supply is not None:
+        usd -= unused_usd(net_mw, contract.supply, case.dt_h)
     if contract.battery is not None:
         usd -= float(case.dt_h @ (power.discharge_mw @ contract.battery.wear_usd_per_mwh))
     for p, product in enumerate(contract.products):

@@ -44,6 +44,7 @@ class LpCase:
         price_usd_per_mwh, carbon_t_per_mwh: of grid power (H, S).
         pue: (H, S, K); contracts use the column of the GPU racks.
         grid_limit_mw, hedge_mw: (S,).
+        import_limit_mw: most power that the grid's operator lets a site draw (H, S); None for no order.
         available_mw: (H, S, K).
         mining_value_usd_per_mwh: (H, 3).
         token_value_usd_per_mwh: of merchant inference by origin, net of remote serving (H, R, S, 2).
@@ -90,6 +91,7 @@ class LpCase:
     unbacked_mw: Floats = field(default_factory=lambda: _LEFT_OUT)
     rests_in_place: Bools = field(default_factory=lambda: _LEFT_OUT)
     power_contract: PowerContract | None = None
+    import_limit_mw: Floats | None = None
 
     def __post_init__(self) -> None:
         none_of: dict[str, Floats | Bools] = {
@@ -112,6 +114,12 @@ class LpCase:
     def sites(self) -> int:
         """Number of sites, S."""
         return len(self.grid_limit_mw)
+
+    @property
+    def drawn_limit_mw(self) -> Floats:
+        """Most power that each site may draw (H, S)."""
+        connection = np.tile(self.grid_limit_mw, (self.steps, 1))
+        return connection if self.import_limit_mw is None else np.minimum(connection, self.import_limit_mw)
 
     @property
     def regions(self) -> int:
@@ -232,6 +240,8 @@ def check(case: LpCase) -> None:
         "unbacked_mw": (h,),
         "rests_in_place": (PROMISED_TIER_COUNT,),
     }
+    if case.import_limit_mw is not None:
+        shapes["import_limit_mw"] = (h, s)
     for name, shape in shapes.items():
         array = getattr(case, name)
         if array.shape != shape:
@@ -274,6 +284,9 @@ def _selling(case: LpCase, contract: PowerContract) -> tuple[Floats, Floats, Flo
     feeds = np.isin(np.arange(case.sites), contract.feeding_sites)
     sites = np.flatnonzero(feeds | ((contract.export_limit_mw > 0.0) & ~hedged))
     cost = np.where(hedged, case.economics.sellback_usd_per_mwh, case.price_usd_per_mwh) + case.drawing_usd_per_mwh
+    if contract.supply is not None:
+        # Below what is contracted, drawing spares what selling it would lose.
+        cost = cost - contract.supply.lost_usd_per_mwh(case.sites)
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     return paid - cost, paid, cost, sites
 

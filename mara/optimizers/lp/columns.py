@@ -24,14 +24,16 @@ class Columns:
         shed (3,), breached (3,), bought (N,) of metered sites only, sold (N,) of hedged sites only. If the case has
             them: rested (S, N), unserved contracts of the tiers that keep their place; broken (3,), unserved at the
             price of breaking; charged, discharged (B,) and stored (B,), the energy in batteries after the step;
-            exported (E,); peak (D,), the highest counted power of the whole horizon, in the last step only;
+            exported (E,); peak (D,), the highest power that a demand charge counts, in the last step only;
+            unused (V,), contracted power that is not drawn;
             pledged_miners (S, 3), pledged_merchant (S, 2) and pledged_spot (S,), load that stands ready for the product
             that pays most for it; pledged_battery (P, B), by product.
-        metered: sites whose power is bought by a column of its own, since they have a hedge, a battery or a demand
-            charge (N,).
+        metered: sites whose power is bought by a column of its own, since they have a hedge, a battery, a demand
+            charge or contracted power (N,).
         hedged: sites with a hedge (N,).
-        batteries, feeding, billed: sites with a battery (B,), sites of these that can feed into the grid (E,), and
-            sites whose peak costs something (D,).
+        batteries, feeding: sites with a battery (B,), and sites of these that can feed into the grid (E,).
+        billed, billed_site: demand charges whose peak costs something, by their places, and the site of each (D,).
+        supplied: site of each contracted volume (V,).
         resting: tiers whose unserved load keeps its place (N,).
         width: columns in a period.
     """
@@ -54,6 +56,7 @@ class Columns:
     stored: Ints
     exported: Ints
     peak: Ints
+    unused: Ints
     pledged_miners: Ints
     pledged_merchant: Ints
     pledged_spot: Ints
@@ -63,6 +66,8 @@ class Columns:
     batteries: Ints
     feeding: Ints
     billed: Ints
+    billed_site: Ints
+    supplied: Ints
     resting: Ints
     width: int
 
@@ -72,11 +77,15 @@ def columns_of(case: LpCase) -> Columns:
     s, r = case.sites, case.regions
     hedged, resting = np.nonzero(case.hedge_mw > 0.0)[0], np.flatnonzero(case.rests_in_place)
     contract, none = case.power_contract, np.zeros(0, dtype=np.int64)
-    batteries, feeding, billed, products, pledging = none, none, none, 0, 0
+    batteries, feeding, billed, billed_site, supplied, products, pledging = none, none, none, none, none, 0, 0
     if contract is not None:
-        batteries, feeding, billed = contract.battery_sites, contract.feeding_sites, contract.billed_sites
+        batteries, feeding, billed = contract.battery_sites, contract.feeding_sites, contract.billed
         products, pledging = len(contract.products), s if contract.products else 0
-    metered = np.unique(np.concatenate([hedged, batteries, billed]))
+        if contract.demand_charge is not None:
+            billed_site = contract.demand_charge.site[billed]
+        if contract.supply is not None:
+            supplied = contract.supply.site
+    metered = np.unique(np.concatenate([hedged, batteries, billed_site, supplied]))
     shapes: dict[str, tuple[int, ...]] = {
         "miners": (s, MINER_COUNT),
         "merchant": (r, s, RACK_KIND_COUNT),
@@ -96,6 +105,7 @@ def columns_of(case: LpCase) -> Columns:
         "stored": (len(batteries),),
         "exported": (len(feeding),),
         "peak": (len(billed),),
+        "unused": (len(supplied),),
         "pledged_miners": (pledging, MINER_COUNT),
         "pledged_merchant": (pledging, RACK_KIND_COUNT),
         "pledged_spot": (pledging,),
@@ -114,6 +124,8 @@ def columns_of(case: LpCase) -> Columns:
         batteries=batteries,
         feeding=feeding,
         billed=billed,
+        billed_site=billed_site,
+        supplied=supplied,
         resting=resting,
         width=first,
     )

@@ -20,7 +20,7 @@ class ContractPrices:
     """Shadow prices of a power contract: what one more unit would be worth.
 
     Attributes:
-        peak_usd_per_mw: of a peak that may be drawn without paying for it (S,), at most the demand charge.
+        peak_usd_per_mw: of a peak that may be drawn without paying for it (S,), at most the demand charges together.
         stored_usd_per_mwh: of energy in a battery after a step (H, S), zero without one.
         pledge_usd_per_mw_h: of load at the meter that products could be sold from (H, S).
     """
@@ -49,7 +49,7 @@ def shadow_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> D
     value[:, model.columns.metered] = power[:, model.columns.metered]
     racks = -hourly[:, model.families["racks"]]
     reserve = -hourly[:, model.families["reserve"]]
-    of_racks = case.available_mw[:, :, RACKS].sum(axis=2) < case.grid_limit_mw / case.pue[:, :, Workload.GPU]
+    of_racks = case.available_mw[:, :, RACKS].sum(axis=2) < case.drawn_limit_mw / case.pue[:, :, Workload.GPU]
     return DualPrices(
         site_power_usd_per_mwh=sealed(value + 0.0),
         grid_usd_per_mwh=sealed(np.maximum(value - energy, 0.0)),
@@ -72,7 +72,7 @@ def contract_prices_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpC
     peak, stored = np.zeros(case.sites), np.zeros((case.steps, case.sites))
     pledge = np.zeros((case.steps, case.sites))
     if len(columns.billed):
-        peak[columns.billed] = -periods[:, model.families["site_peak"]].sum(axis=0)
+        np.add.at(peak, columns.billed_site, -periods[:, model.families["site_peak"]].sum(axis=0))
     if len(columns.batteries):
         stored[:, columns.batteries] = -periods[:, model.families["stored"]]
     if contract.products:

@@ -14,10 +14,10 @@ from mara.core.climate import derate_share, pue_of
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.outlook import row_ticks
 from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import G_PER_KG, TOKENS_PER_MTOK, TOLERANCE_MW
-from mara.core.world import row_ticks
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.flexibility.expected_terms import expected_terms
 from mara.optimizers.lp.case import LpCase, case_of_run, within_reach
@@ -52,13 +52,16 @@ def step_lengths(problem: Problem) -> tuple[int, ...]:
     return (1,) * per_hour + (per_hour,) * (hours - 1)
 
 
-def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = SPENDS) -> LpCase:
+def case_of(
+    problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = SPENDS, *, up_share: Floats | None = None
+) -> LpCase:
     """Derive the coefficients of a problem.
 
     Machines that are out now are assumed to be back after an hour.
 
     Args:
         lengths: lengths of the H steps [ticks].
+        up_share: share of each site's machines that can run in all steps (S,); None for all of them.
     """
     config, forecast = problem.config, problem.forecast
     fleet, terms = config.fleet, config.terms
@@ -69,7 +72,11 @@ def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = 
     by_kind = fleet.tokens_per_mwh * (problem.observation.token_price_usd_per_mtok / TOKENS_PER_MTOK)
     multiplier = forecast.demand_multiplier_share[rows]
     pue, available = pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet), _available(problem, lengths, dry_bulb)
-    room = np.minimum(available[:, :, RACKS].sum(axis=2), fleet.grid_limit_mw / pue[:, :, Workload.GPU])
+    if up_share is not None:
+        available *= up_share[:, None]
+    ordered = None if forecast.import_limit_mw is None else forecast.import_limit_mw[rows]
+    limit = fleet.grid_limit_mw if ordered is None else np.minimum(fleet.grid_limit_mw, ordered)
+    room = np.minimum(available[:, :, RACKS].sum(axis=2), limit / pue[:, :, Workload.GPU])
     case = case_of_run(
         config,
         dt_h=np.array(lengths) * config.grid.dt_h,
@@ -94,6 +101,7 @@ def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = 
         unbacked_mw=least_unbacked_mw(room, demand[:, Tier.PREMIUM], demand[:, Tier.STANDARD]),
         rests_in_place=np.arange(PROMISED_TIER_COUNT) == Tier.FLEXIBLE,
         power_contract=_power_contract(problem, lengths, rows),
+        import_limit_mw=None if ordered is None else limit,
     )
     case = within_reach(case)
     return case if budgets.spends else without_budgets(case)

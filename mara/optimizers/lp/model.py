@@ -64,6 +64,8 @@ def model_of(case: LpCase) -> LpModel:
     families = (*families_of(case, columns), *contract_families_of(case, columns))
     cost, upper = _cost(case, columns), _upper(case, columns)
     lower = np.zeros(upper.shape)
+    # what is bought ahead and may not be drawn has to be sold
+    lower[:, columns.sold] = np.maximum(case.hedge_mw - case.drawn_limit_mw, 0.0)[:, columns.hedged]
     if case.power_contract is not None:
         add_limits(lower, upper, case.power_contract, columns)
     no_bound = np.full(PROMISED_TIER_COUNT, -np.inf)
@@ -206,7 +208,7 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     upper[:, columns.miners.ravel()] = flattened(case.available_mw[:, :, MINERS])
     upper[:, columns.shed] = case.shed_limit_mw
     upper[:, columns.broken] = case.breakable_mw[:, : len(columns.broken)]
-    upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.metered]
+    upper[:, columns.bought] = np.maximum(case.drawn_limit_mw - case.hedge_mw, 0.0)[:, columns.metered]
     upper[:, columns.sold] = case.hedge_mw[columns.hedged]
     if case.power_contract is not None:
         add_upper(upper, case, case.power_contract, columns)

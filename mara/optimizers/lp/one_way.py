@@ -82,6 +82,8 @@ def _worth_burning(case: LpCase, columns: Columns) -> Bools:
     least = np.minimum(case.grid_usd_per_mwh, case.economics.sellback_usd_per_mwh + case.drawing_usd_per_mwh)
     if case.power_contract is not None:
         least = np.minimum(least, case.price_usd_per_mwh - case.power_contract.export_fee_usd_per_mwh)
+        if case.power_contract.supply is not None:
+            least = least - case.power_contract.supply.lost_usd_per_mwh(case.sites)
     return np.asarray(least[:, columns.batteries] <= 0.0)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints
+from mara.core.arrays import Floats, Ints
 from mara.core.power_terms import (
     BATTERY_RESPONSE_S,
     MERCHANT_RESPONSE_S,
@@ -17,26 +17,15 @@ from mara.core.power_terms import (
     PowerTerms,
 )
 from mara.errors import PlanRejected
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.flexibility.expected_terms import ExpectedTerms
 
 ANY_SIGN: Final = frozenset(
     {"export_fee_usd_per_mwh", "adder_usd_per_mwh", "price_usd_per_mw_h", "deployment_usd_per_mwh"}
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DemandCharges:
-    """Charges on the highest power that each of S sites draws in a billing period.
-
-    Attributes:
-        usd_per_mw: price of a megawatt beyond what the period has had (S,).
-        peak_so_far_mw: highest counted power of the billing period up to now (S,).
-        counts: steps that lie in the charge's hours (H, S).
-    """
-
-    usd_per_mw: Floats
-    peak_so_far_mw: Floats
-    counts: Bools
+OVER_STEPS: Final = frozenset({"adder_usd_per_mwh", "counts", "price_usd_per_mw_h", "volume_mw", "unused_usd_per_mwh"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,12 +80,14 @@ class PowerContract:
         export_limit_mw: most that a connection may feed into the grid (S,).
         export_fee_usd_per_mwh: taken off the price of energy that is fed in (S,).
         adder_usd_per_mwh: paid on top of the price for energy that is drawn (H, S).
+        supply: contracted power that costs something where it is not drawn.
     """
 
     export_limit_mw: Floats
     export_fee_usd_per_mwh: Floats
     adder_usd_per_mwh: Floats
     demand_charge: DemandCharges | None = None
+    supply: SupplyVolumes | None = None
     battery: Batteries | None = None
     products: tuple[GridProduct, ...] = ()
 
@@ -114,8 +105,8 @@ class PowerContract:
         return sites[self.export_limit_mw[sites] > 0.0]
 
     @property
-    def billed_sites(self) -> Ints:
-        """Sites whose peak costs something."""
+    def billed(self) -> Ints:
+        """Demand charges whose peak costs something, by their places."""
         if self.demand_charge is None:
             return np.zeros(0, dtype=np.int64)
         return np.flatnonzero(self.demand_charge.usd_per_mw > 0.0)
@@ -128,11 +119,8 @@ def contract_of_run(
 
     An expected coincident peak is an adder: its cost is linear in what is drawn.
     """
-    charge = DemandCharges(
-        usd_per_mw=expected.demand_usd_per_mw,
-        peak_so_far_mw=np.minimum(expected.owed_peak_mw, grid_limit_mw),
-        counts=expected.counts,
-    )
+    charge = expected.demand
+    charge = replace(charge, peak_so_far_mw=np.minimum(charge.peak_so_far_mw, grid_limit_mw[charge.site]))
     battery = Batteries(
         power_mw=terms.battery_power_mw,
         energy_mwh=terms.battery_energy_mwh,
@@ -145,8 +133,9 @@ def contract_of_run(
     return PowerContract(
         export_limit_mw=terms.export_limit_mw,
         export_fee_usd_per_mwh=terms.export_fee_usd_per_mwh,
-        adder_usd_per_mwh=expected.adder_usd_per_mwh + expected.peak_usd_per_mwh,
+        adder_usd_per_mwh=expected.adder_usd_per_mwh + expected.peak_usd_per_mwh + expected.take_or_pay_usd_per_mwh,
         demand_charge=charge if terms.demand else None,
+        supply=expected.supply,
         battery=battery if terms.batteries else None,
         products=tuple(
             GridProduct(
@@ -172,12 +161,8 @@ def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
         export_limit_mw=contract.export_limit_mw[sites],
         export_fee_usd_per_mwh=contract.export_fee_usd_per_mwh[sites],
         adder_usd_per_mwh=contract.adder_usd_per_mwh[:, sites],
-        demand_charge=charge
-        and DemandCharges(
-            usd_per_mw=charge.usd_per_mw[sites],
-            peak_so_far_mw=charge.peak_so_far_mw[sites],
-            counts=charge.counts[:, sites],
-        ),
+        demand_charge=charge and _charges_at(charge, sites),
+        supply=contract.supply and _supply_at(contract.supply, sites),
         battery=battery
         and Batteries(
             power_mw=battery.power_mw[sites],
@@ -194,6 +179,27 @@ def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
     )
 
 
+def _charges_at(charge: DemandCharges, sites: Ints) -> DemandCharges:
+    """Restrict demand charges to some sites, ascending."""
+    own = np.isin(charge.site, sites)
+    return DemandCharges(
+        site=np.searchsorted(sites, charge.site[own]),
+        usd_per_mw=charge.usd_per_mw[own],
+        peak_so_far_mw=charge.peak_so_far_mw[own],
+        counts=charge.counts[:, own],
+    )
+
+
+def _supply_at(supply: SupplyVolumes, sites: Ints) -> SupplyVolumes:
+    """Restrict contracted power to some sites, ascending."""
+    own = np.isin(supply.site, sites)
+    return SupplyVolumes(
+        site=np.searchsorted(sites, supply.site[own]),
+        volume_mw=supply.volume_mw[:, own],
+        unused_usd_per_mwh=supply.unused_usd_per_mwh[:, own],
+    )
+
+
 def check_terms(contract: PowerContract, steps: int, sites: int) -> None:
     """Refuse terms that no program can be built of.
 
@@ -202,14 +208,15 @@ def check_terms(contract: PowerContract, steps: int, sites: int) -> None:
             of one id; the message names the field.
     """
     parts: list[tuple[str, object]] = [("", contract), ("demand_charge.", contract.demand_charge)]
-    parts.append(("battery.", contract.battery))
+    parts += [("battery.", contract.battery), ("supply.", contract.supply)]
     parts += [(f"products[{i}].", product) for i, product in enumerate(contract.products)]
     for place, part in parts:
         for field in fields(part) if part is not None else ():  # type: ignore[arg-type]
             value = getattr(part, field.name)
             if isinstance(value, np.ndarray):
-                both = field.name in {"adder_usd_per_mwh", "counts", "price_usd_per_mw_h"}
-                _check_shape(place + field.name, value, (steps, sites) if both else (sites,))
+                both = field.name in OVER_STEPS
+                each = len(part.site) if isinstance(part, DemandCharges | SupplyVolumes) else sites
+                _check_shape(place + field.name, value, (steps, each) if both else (each,))
             if isinstance(value, np.ndarray | float):
                 _check_range(place + field.name, field.name, np.asarray(value, dtype=np.float64))
     ids = [product.id for product in contract.products]

@@ -67,7 +67,7 @@ def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
 
 
 def _power(case: LpCase, columns: Columns) -> Rows:
-    """Limit each site's power to its grid connection.
+    """Limit each site's power to what it may draw.
 
     A metered site draws hedge + bought - sold, for its load, what its battery takes, and what is fed in.
     """
@@ -83,7 +83,7 @@ def _power(case: LpCase, columns: Columns) -> Rows:
         for r in range(case.regions)
     ]
     lower = np.full((case.steps, case.sites), -np.inf)
-    upper = np.tile(case.grid_limit_mw, (case.steps, 1))
+    upper = case.drawn_limit_mw
     if len(columns.metered):
         entries += [minus(columns.metered, columns.bought), ones(columns.hedged, columns.sold)]
         lower[:, columns.metered] = upper[:, columns.metered] = case.hedge_mw[columns.metered]
@@ -196,7 +196,7 @@ def _ramps(case: LpCase, columns: Columns) -> Rows:
 def rack_room_mw(case: LpCase) -> Floats:
     """Compute the contract load that a site's racks and grid can carry (H, S) [MW]."""
     racks = case.available_mw[:, :, RACKS].sum(axis=2)
-    return np.asarray(np.minimum(racks, case.grid_limit_mw / case.pue[:, :, Workload.GPU]))
+    return np.asarray(np.minimum(racks, case.drawn_limit_mw / case.pue[:, :, Workload.GPU]))
 
 
 def at_most(name: str, upper: Floats, entries: list[Entries]) -> Rows:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.fleet import MINERS, RACKS, Workload
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 
 
@@ -77,17 +78,12 @@ def exported_mw(net_mw: Floats, case: LpCase) -> Floats:
     return np.asarray(np.maximum(-net_mw - case.hedge_mw, 0.0))
 
 
-def peaks_mw(net_mw: Floats, case: LpCase) -> Floats:
-    """Return each site's highest power drawn in steps that count (S,) [MW].
+def peaks_mw(net_mw: Floats, case: LpCase, charge: DemandCharges) -> Floats:
+    """Return the highest power drawn that each demand charge counts (D,) [MW].
 
-    It is at least the peak of the billing period so far.
-
-    Without a demand charge every step counts.
+    It is at least what was paid for before.
     """
-    drawn = np.maximum(net_mw + case.hedge_mw, 0.0)
-    charge = case.power_contract.demand_charge if case.power_contract is not None else None
-    if charge is None:
-        return np.asarray(drawn.max(axis=0))
+    drawn = np.maximum(net_mw + case.hedge_mw, 0.0)[:, charge.site]
     return np.asarray(np.maximum(np.where(charge.counts, drawn, 0.0).max(axis=0), charge.peak_so_far_mw))
 
 

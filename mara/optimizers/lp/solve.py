@@ -116,6 +116,11 @@ def solve(
     if is_cancelled is not None:
         _heed(is_cancelled, solver)
     solver.run()
+    return _solution_of(solver, model, deadline_s)
+
+
+def _solution_of(solver: highspy.Highs, model: LpModel, deadline_s: float) -> Solution:
+    """Read the solution of a program that was run, and certify it."""
     status = solver.getModelStatus()
     if status == highspy.HighsModelStatus.kInterrupt:
         raise PlanTimeout("the solve was given up: the program ends")
@@ -128,7 +133,12 @@ def solve(
     certificate = certificate_of(model, primal_mw, duals)
     if certificate.residual_mw > MAX_RESIDUAL_MW:
         raise PlanInfeasible(f"HiGHS's solution is off by {certificate.residual_mw:.3g} MW: not used")
-    return Solution(primal_mw=primal_mw, row_duals_usd_per_unit=duals, basis=_basis_of(solver), certificate=certificate)
+    return Solution(
+        primal_mw=primal_mw,
+        row_duals_usd_per_unit=duals,
+        basis=basis_of(solver, model, primal_mw, duals),
+        certificate=certificate,
+    )
 
 
 def _basis_of_merged(model: LpModel, deadline_s: float, is_cancelled: Callable[[], bool] | None) -> Basis | None:
@@ -284,7 +294,32 @@ def _pass(model: LpModel, solver: highspy.Highs, integers: int = 0) -> None:
     )
 
 
-def _basis_of(solver: highspy.Highs) -> Basis:
+def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals: Floats) -> Basis:
+    """Return the basis that HiGHS would list, in a third of the time.
+
+    What is not basic stands at a bound; where both are one, HiGHS names it by the sign of the dual.
+    """
+    given, basic = solver.getBasicVariables()  # type: ignore[attr-defined]  # the stubs leave it out
+    if given != highspy.HighsStatus.kOk:
+        return listed_basis_of(solver)
+    basic, found = np.asarray(basic), solver.getSolution()
+    columns = _at_bounds(model.lower_mw, model.upper_mw, primal_mw, np.array(found.col_dual))
+    rows = _at_bounds(model.row_lower, model.row_upper, np.array(found.row_value), -row_duals)
+    columns[basic[basic >= 0]] = _BASIC
+    rows[-1 - basic[basic < 0]] = _BASIC
+    return Basis(columns=columns, rows=rows)
+
+
+def _at_bounds(lower: Floats, upper: Floats, value: Floats, dual: Floats) -> Ints:
+    """Return the status of each column or row (N,) as if none were basic."""
+    has_lower, has_upper = np.isfinite(lower), np.isfinite(upper)
+    at_upper = has_upper & (~has_lower | (value - lower > upper - value))
+    at_upper = np.where(lower == upper, dual < 0.0, at_upper)
+    return np.where(at_upper, _AT_UPPER, np.where(has_lower, _AT_LOWER, _FREE))
+
+
+def listed_basis_of(solver: highspy.Highs) -> Basis:
+    """Return the basis as HiGHS lists it."""
     given = solver.getBasis()
     return Basis(
         columns=np.array([v.value for v in given.col_status], dtype=np.int64),
@@ -301,3 +336,12 @@ def _highs_basis(basis: Basis) -> highspy.HighsBasis:
 
 
 _STATUSES: Final = tuple(highspy.HighsBasisStatus(v) for v in range(5))
+_AT_LOWER, _BASIC, _AT_UPPER, _FREE = (
+    status.value
+    for status in (
+        highspy.HighsBasisStatus.kLower,
+        highspy.HighsBasisStatus.kBasic,
+        highspy.HighsBasisStatus.kUpper,
+        highspy.HighsBasisStatus.kZero,
+    )
+)

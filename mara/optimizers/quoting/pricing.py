@@ -23,7 +23,7 @@ from mara.optimizers.lp.columns import columns_of
 from mara.optimizers.lp.decomposition.master import solve_split
 from mara.optimizers.lp.duals import shadow_of
 from mara.optimizers.lp.horizon import case_of, step_lengths
-from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.model import LpModel, model_of
 from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis
 
@@ -87,7 +87,7 @@ def solution_of(
     lengths = step_lengths(problem)
     case = case_of(problem, lengths)
     for demand in waiting:
-        case = _with(case, lengths, problem.tick, demand)
+        case = with_demand(case, lengths, problem.tick, demand)
     return _solved(case, lengths, problem.tick, basis, deadline_s)
 
 
@@ -133,8 +133,15 @@ def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s:
     Raises:
         PlanError: the program cannot be solved, or not in time.
     """
-    case = _with(before.case, before.lengths, before.made_tick, demand)
+    case = with_demand(before.case, before.lengths, before.made_tick, demand)
     return _solved(case, before.lengths, before.made_tick, before.basis, deadline_s)
+
+
+def with_demand(case: LpCase, lengths: tuple[int, ...], made_tick: int, demand: ContractDemand) -> LpCase:
+    """Add a request's power to the demand of its tier in a case."""
+    demand_mw = case.demand_mw.copy()
+    demand_mw[:, demand.tier] += demand.power_mw * covered_shares(lengths, made_tick, demand)
+    return replace(case, demand_mw=demand_mw)
 
 
 def exact_cost_usd_per_mwh(before: PricedSolution, after: PricedSolution, demand: ContractDemand) -> float:
@@ -217,10 +224,11 @@ def _mwh(solution: PricedSolution, demand: ContractDemand) -> float:
     return demand.power_mw * float(covered @ solution.case.dt_h)
 
 
-def _with(case: LpCase, lengths: tuple[int, ...], made_tick: int, demand: ContractDemand) -> LpCase:
-    demand_mw = case.demand_mw.copy()
-    demand_mw[:, demand.tier] += demand.power_mw * covered_shares(lengths, made_tick, demand)
-    return replace(case, demand_mw=demand_mw)
+def fitting(basis: Basis | None, model: LpModel) -> Basis | None:
+    """Return a basis if it is one of a program of this size; else None."""
+    if basis is None or (len(basis.columns), len(basis.rows)) != (len(model.cost_usd_per_mw), len(model.row_lower)):
+        return None
+    return basis
 
 
 def _solved(
@@ -233,13 +241,7 @@ def _solved(
         primal_mw, objective, shadow = optimum.primal_mw, optimum.certificate.objective_usd, optimum.shadow
     else:
         model = model_of(case)
-        fits = (
-            basis is not None
-            and len(basis.columns) == len(model.cost_usd_per_mw)
-            and len(basis.rows) == len(model.row_lower)
-        )
-        start = basis if fits else None
-        solution = solve_one_way(model, case, basis=start, by_dual=True, deadline_s=deadline_s)
+        solution = solve_one_way(model, case, basis=fitting(basis, model), by_dual=True, deadline_s=deadline_s)
         primal_mw, objective, given = solution.primal_mw, solution.certificate.objective_usd, solution.basis
         shadow = shadow_of(solution.row_duals_usd_per_unit, model, case)
     columns = columns_of(case)

@@ -187,4 +187,4 @@ class _Step:
     def _power_left(self, s: int) -> float:
         pue = self.case.pue[self.t, s]
         used = self.contracts_mw[s].sum() * pue[Workload.GPU] + self.merchant_mw[:, s].sum(axis=0) @ pue[RACKS]
-        return float(self.case.grid_limit_mw[s] - used - self.miners_mw[s] @ pue[MINERS])
+        return float(self.case.drawn_limit_mw[self.t, s] - used - self.miners_mw[s] @ pue[MINERS])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mara.core.plan import Plan, Problem
 from mara.optimizer_names import RULES
 from mara.optimizers.base import SPENDS, BudgetPolicy
-from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
+from mara.optimizers.flexibility.simple_rules import peak_limit_mw, with_peak_price, with_simple_power
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 
@@ -25,6 +25,7 @@ class Rules:
     is_memoryless: bool = True
 
     def plan(self, problem: Problem) -> Plan:
-        step = ContractScheduler(with_peak_price(problem), self.budgets).from_prices()
-        step = with_simple_power(step, problem)
+        limit_mw = peak_limit_mw(problem)
+        step = ContractScheduler(with_peak_price(problem), self.budgets).from_prices(limit_mw)
+        step = with_simple_power(step, problem, limit_mw)
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))

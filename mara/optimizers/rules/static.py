@@ -26,6 +26,7 @@ from mara.optimizers.scheduling.allocation import (
 )
 from mara.optimizers.scheduling.reserve import reserve_for_premium
 from mara.optimizers.scheduling.site_load import SiteLoad
+from mara.optimizers.scheduling.tick_tables import tables_of
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
@@ -50,8 +51,7 @@ class Static:
     def plan(self, problem: Problem) -> Plan:
         asked = problem
         problem = with_peak_price(problem) if self.breakeven else problem
-        conditions = problem.conditions
-        value = conditions.mining_value_usd_per_mwh
+        conditions, tables = problem.conditions, tables_of(problem)
         pue = conditions.pue[:, MINERS]
         miners = miners_allowed(problem, conditions)
         if self.breakeven:
@@ -62,12 +62,12 @@ class Static:
             contracts, at = _contracts(problem, conditions), _NOT_CHOSEN
             merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))
         drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
-        headroom = problem.config.fleet.grid_limit_mw - drawn
+        headroom = conditions.grid_limit_mw - drawn
         step = PlanStep(
-            miners_mw=sealed(fill_miners(miners, pue, value, headroom)),
+            miners_mw=sealed(fill_miners(miners, pue, tables.miner_places, headroom)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
-            reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
+            reserve_mw=sealed(reserve_for_premium(contracts.tolist(), tables)),
             contract_site=at,
             book_changes_count=problem.world.book_changes_count if len(at) else -1,
         )
@@ -84,7 +84,7 @@ def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw
     _place_emptiest(spread, [i for i in by_tier if spread.tier[i] != Tier.SPOT])
     promised = np.array(spread.load).sum(axis=1)
     merchant = spread_merchant(problem, conditions, promised)
-    spare = problem.config.fleet.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
+    spare = conditions.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
     room = np.minimum(np.array(spread.free) - row_sums(merchant.sum(axis=0)), spare / conditions.rack_pue)
     cost = conditions.rack_cost_usd_per_mwh
     spread.free = np.where(list_rate_usd_per_mwh(Tier.SPOT, problem.config) >= cost, room, 0.0).tolist()

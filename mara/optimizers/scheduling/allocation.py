@@ -1,22 +1,15 @@
 """Allocation of miners and tokens in the power and racks that contracts leave."""
 
-from typing import Final
-
 import numpy as np
 
-from mara.core.arrays import Floats, row_sums
-from mara.core.fleet import MINER_COUNT, MINERS, RACKS, Fleet
+from mara.core.arrays import Floats, Ints, row_sums
+from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PowerStep, Problem
 from mara.core.world import Conditions
-
-RESTART_PAYS_BACK_H: Final = 1.0
-"""Time in which a margin covers a restart, or a loss stops a miner.
-
-Chosen; hysteresis keeps loads from switching on and off around break-even.
-"""
+from mara.optimizers.scheduling.tick_tables import TickTables
 
 
-def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headroom_site_mw: Floats) -> Floats:
+def fill_miners(wanted_mw: Floats, pue: Floats, places: Ints, headroom_site_mw: Floats) -> Floats:
     """Fit miners into the site power that is left (S, 3) [MW].
 
     The best value per site megawatt-hour comes first.
@@ -24,15 +17,12 @@ def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headr
     Args:
         wanted_mw: miners that should run (S, 3).
         pue: PUE of each kind (S, 3).
-        value_usd_per_mwh: worth of an IT megawatt-hour by kind (3,) or (S, 3).
+        places: each site's kinds in the order in which they are to run; see `miner_places` (3, S).
         headroom_site_mw: site power left (S,).
     """
     draw = wanted_mw * pue
     if not np.count_nonzero(row_sums(draw) > headroom_site_mw):
         return wanted_mw
-    order = (-(value_usd_per_mwh / pue)).argsort(axis=1, kind="stable")
-    # Places in the flattened draw by rank and site: the best kind of every site comes first.
-    places = order.T + np.arange(0, draw.size, MINER_COUNT)
     left = np.maximum(headroom_site_mw, 0.0)
     filled = np.zeros(draw.size)
     for place in places:
@@ -42,16 +32,15 @@ def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headr
     return np.asarray(filled.reshape(draw.shape) / pue)
 
 
-def miners_that_pay(problem: Problem, conditions: Conditions, headroom_site_mw: Floats) -> Floats:
+def miners_that_pay(problem: Problem, tables: TickTables, headroom_site_mw: Floats) -> Floats:
     """Choose miners to run by break-even, unchanged in a band around it (S, 3) [MW].
 
     Stopped kinds start when the margin covers the restart, running ones stop when the loss would.
     """
-    margin = conditions.miner_margin_usd_per_mwh
-    start_margin = problem.config.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
-    worth = margin >= np.where(problem.world.miners_mw > 0.0, -start_margin, start_margin)
+    conditions = problem.conditions
+    worth = np.where(problem.world.miners_mw > 0.0, tables.stays, tables.starts)
     wanted = miners_allowed(problem, conditions) * worth
-    return fill_miners(wanted, conditions.pue[:, MINERS], conditions.mining_value_usd_per_mwh, headroom_site_mw)
+    return fill_miners(wanted, conditions.pue[:, MINERS], tables.miner_places, headroom_site_mw)
 
 
 def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:
@@ -64,14 +53,14 @@ def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:
     return np.where((off > 0) & (off < least), 0.0, available)
 
 
-def site_limit_mw(fleet: Fleet, power: PowerStep | None) -> Floats:
+def site_limit_mw(conditions: Conditions, power: PowerStep | None) -> Floats:
     """Return the most power that load may have at each site (S,) [MW].
 
     It is the connection, or the peak that a plan pays for, with what a battery delivers less what it takes.
     """
     if power is None:
-        return fleet.grid_limit_mw
-    return np.asarray(np.minimum(fleet.grid_limit_mw, power.draw_limit_mw) + power.discharge_mw - power.charge_mw)
+        return conditions.grid_limit_mw
+    return np.asarray(np.minimum(conditions.grid_limit_mw, power.draw_limit_mw) + power.discharge_mw - power.charge_mw)
 
 
 def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floats) -> Floats:

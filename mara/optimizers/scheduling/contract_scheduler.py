@@ -59,8 +59,12 @@ class ContractScheduler:
         self.load = SiteLoad(problem, self.conditions)
         self.tokens = TokenSales(self.load)
 
-    def from_prices(self) -> PlanStep:
-        """Schedule by the prices of the tick alone, without looking ahead."""
+    def from_prices(self, limit_mw: Floats | None = None) -> PlanStep:
+        """Schedule by the prices of the tick alone, without looking ahead.
+
+        Args:
+            limit_mw: most that miners may raise a site's power to (S,); None for its connection.
+        """
         self._place_promised()
         self.tokens.sell()
         broken: list[int] = []
@@ -69,7 +73,10 @@ class ContractScheduler:
             broken = break_promises(self.load, broken_now(self.problem).tolist(), [np.inf] * TIER_COUNT)
         self._move_where_it_pays()
         self._place_spot()
-        return self._step_with(broken, lambda headroom: miners_that_pay(self.problem, self.conditions, headroom))
+        less_mw = 0.0 if limit_mw is None else np.maximum(self.conditions.grid_limit_mw - limit_mw, 0.0)
+        return self._step_with(
+            broken, lambda headroom: miners_that_pay(self.problem, self.load.tables, headroom - less_mw)
+        )
 
     def from_megawatts(self, step: PlanStep) -> PlanStep:
         """Carry out a plan's step in whole contracts.
@@ -95,8 +102,8 @@ class ContractScheduler:
             broken = break_promises(self.load, broken_now(problem).tolist(), more_mw)
         self._place_spot()
         wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
-        pue, value = conditions.pue[:, MINERS], conditions.mining_value_usd_per_mwh
-        return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, value, headroom), step.power)
+        pue, places = conditions.pue[:, MINERS], self.load.tables.miner_places
+        return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, places, headroom), step.power)
 
     def _placed(self, step: PlanStep) -> Placement:
         """Place promised contracts as dispatch would, then nearest to the plan."""
@@ -174,11 +181,11 @@ class ContractScheduler:
             return
         fees = [fee / MOVE_PAYS_BACK_H for fee in self.problem.config.terms.migration_usd_per_mw]
         open_sites = [s for s in load.cheapest if load.free[s] > TOLERANCE_MW]
-        if not open_sites:
+        if not open_sites or not load.holds_dear([load.cost[open_sites[0]] + fee for fee in fees]):
             return
         floor = load.cost[open_sites[0]] + min(fees)
         dear_sites = {s for s, cost in enumerate(load.cost) if cost > floor}
-        movable = [i for i, s in enumerate(load.at) if s in dear_sites] if dear_sites else []
+        movable = [i for i, s in enumerate(load.at) if s in dear_sites]
         movable.sort(key=lambda i: -load.cost[load.at[i]])
         for i in movable:
             limit = load.cost[load.at[i]] - fees[load.tier[i]]
@@ -199,32 +206,31 @@ class ContractScheduler:
         spot = book.columns[Tier.SPOT].tolist()
         if not spot or max(load.free) <= TOLERANCE_MW:
             return
-        rates = book.rates_usd_per_mwh
-        dearest = max(rates[i] for i in spot) + SPOT_MARGIN_USD_PER_MWH
-        open_sites = [s for s in load.cheapest if load.free[s] > TOLERANCE_MW and load.cost[s] < dearest]
+        rates, cost, free = book.rates_usd_per_mwh, load.cost, load.free
+        dearest = max([rates[i] for i in spot]) + SPOT_MARGIN_USD_PER_MWH
+        open_sites = [s for s in load.cheapest if free[s] > TOLERANCE_MW and cost[s] < dearest]
         if not open_sites:
             return
-        spare = self._spare_site_mw()
-        pue = self.conditions.rack_pue.tolist()
+        pue: list[float] = self.conditions.rack_pue.tolist()
+        spare = self._spare_site_mw(pue)
         for i in spot:
-            home = load.was[i]
+            home, power, rate = load.was[i], load.power[i], rates[i]
             for site in [home, *open_sites] if home in open_sites else open_sites:
-                is_running = load.served[i] and site == home
+                is_running = site == home and load.served[i]
                 margin = -SPOT_MARGIN_USD_PER_MWH if is_running else SPOT_MARGIN_USD_PER_MWH
-                drawn = load.power[i] * pue[site]
-                if rates[i] >= load.cost[site] + margin and load.fits(i, site) and drawn <= spare[site]:
+                if rate < cost[site] + margin or power > free[site] + TOLERANCE_MW:
+                    continue
+                drawn = power * pue[site]
+                if drawn <= spare[site]:
                     load.put(i, site)
                     spare[site] -= drawn
                     break
 
-    def _spare_site_mw(self) -> list[float]:
+    def _spare_site_mw(self, rack_pue: list[float]) -> list[float]:
         """Return site power left by contracts, tokens and profitable miners (S,) [MW]."""
-        conditions, fleet = self.conditions, self.problem.config.fleet
-        pays = conditions.miner_margin_usd_per_mwh >= 0.0
-        mining = row_sums(conditions.available_mw[:, MINERS] * conditions.pue[:, MINERS] * pays)
-        inference = (conditions.contract_room_mw - np.array(self.load.free)) * conditions.rack_pue
-        spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()
-        return spare
+        tables, limit_mw = self.load.tables, self.conditions.grid_limit_mw.tolist()
+        each = zip(limit_mw, tables.mining_mw, tables.room_mw, self.load.free, rack_pue, strict=True)
+        return [limit - mining - (room - free) * pue for limit, mining, room, free, pue in each]
 
     def _step_with(
         self, broken: list[int], miners_in: Callable[[Floats], Floats], power: PowerStep | None = None
@@ -236,10 +242,10 @@ class ContractScheduler:
         contracts, merchant = np.array(self.load.load), self.tokens.merchant_mw()
         drawn = inference_power_mw(self.conditions, row_sums(contracts), merchant)
         return PlanStep(
-            miners_mw=sealed(miners_in(site_limit_mw(self.problem.config.fleet, power) - drawn)),
+            miners_mw=sealed(miners_in(site_limit_mw(self.conditions, power) - drawn)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
-            reserve_mw=sealed(reserve_for_premium(contracts, self.conditions)),
+            reserve_mw=sealed(reserve_for_premium(self.load.load, self.load.tables)),
             contract_site=sealed(self.load.sites()),
             book_changes_count=self.problem.world.book_changes_count,
             broken_contract=sealed(np.array(broken, dtype=np.int64)),

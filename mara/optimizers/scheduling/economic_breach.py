@@ -16,10 +16,11 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import CREDIT_STEPS_PPM, TIER_COUNT, UNPLACED, ContractBook, Tier, budgets_of, spendable_ticks
+from mara.core.outlook import row_ticks
 from mara.core.placement import held_mw
 from mara.core.plan import Problem
 from mara.core.units import MICRO_USD_PER_USD, PPM
-from mara.core.world import Conditions, RunConfig, row_ticks
+from mara.core.world import Conditions, RunConfig
 
 GOODWILL_RATIO: Final = 2.0
 """Goodwill lost by each MWh left out past a budget, over the rate. Chosen."""

@@ -1,13 +1,15 @@
 """N+1 reserve: racks held free for the Premium of any one site that fails."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.contract import Tier
-from mara.core.world import Conditions
+from mara.optimizers.scheduling.tick_tables import TickTables
 
 
-def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
+def reserve_for_premium(contracts_mw: Sequence[Sequence[float]], tables: TickTables) -> Floats:
     """Hold racks for the Premium of any one failing site (S,) [MW].
 
     No more than that is held, at the sites with the dearest power, whose racks are least useful otherwise.
@@ -17,19 +19,17 @@ def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
     Args:
         contracts_mw: contract load by site and tier (S, G).
     """
-    premium: list[float] = contracts_mw[:, Tier.PREMIUM].tolist()
-    standard: list[float] = contracts_mw[:, Tier.STANDARD].tolist()
-    room: list[float] = conditions.contract_room_mw.tolist()
-    cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
+    room = tables.room_mw
     reserve = [0.0] * len(room)
-    held, most = 0.0, max(premium)
-    for site in sorted(range(len(room)), key=cost.__getitem__, reverse=True):
+    held, most = 0.0, max([by_tier[Tier.PREMIUM] for by_tier in contracts_mw])
+    for site in tables.dearest:
         if held >= most:
             break
-        reserve[site] = max(room[site] - premium[site] - standard[site], 0.0)
+        premium = contracts_mw[site][Tier.PREMIUM]
+        reserve[site] = max(room[site] - premium - contracts_mw[site][Tier.STANDARD], 0.0)
         held += reserve[site]
         # The site itself does not help its own Premium.
-        most = max(most, reserve[site] + premium[site])
+        most = max(most, reserve[site] + premium)
         if held > most:
             spare = min(held - most, reserve[site])
             reserve[site] -= spare

@@ -41,6 +41,8 @@ def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
     tokens_wait = tokens.is_unmet_at_peak()
     if not tokens_wait and max(load.cost) <= book.least_rate_usd_per_mwh:
         return
+    if not tokens_wait and not load.holds_dear(book.least_rates_usd_per_mwh):
+        return
     rates = book.rates_usd_per_mwh
     asked = _that_may_be_off(load, tokens_wait)
     if not asked:

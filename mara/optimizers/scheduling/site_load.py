@@ -4,7 +4,7 @@ Every way of assigning contracts in this package works on a `SiteLoad`. Plain li
 because contracts are few and handled one by one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mara.core.placement import Placement
 from mara.core.plan import Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
+from mara.optimizers.scheduling.tick_tables import tables_of
 
 
 def fits(power_mw: float, free_mw: float) -> bool:
@@ -30,8 +31,9 @@ class SiteLoad:
         at: present site of each contract, or `UNPLACED` (C,).
         load: contract load by site and tier (S, G) [MW].
         free: racks left by site, within what the grid can feed (S,) [MW].
-        cost: cost of a rack megawatt-hour by site, PUE x (price + carbon) (S,) [USD/MWh].
-        cheapest: sites by rising cost (S,).
+        tables: coefficients of the tick.
+        cost: cost of a rack megawatt-hour by site, PUE x (price + carbon) (S,) [USD/MWh]; not to be changed.
+        cheapest: sites by rising cost (S,); not to be changed.
     """
 
     def __init__(self, problem: Problem, conditions: Conditions) -> None:
@@ -42,11 +44,13 @@ class SiteLoad:
         self.tier = book.tiers
         self.was: list[int] = accounts.site.tolist()
         self.served: list[bool] = accounts.served.tolist()
-        self.begin_at(np.full(len(self.power), UNPLACED))
-        self.free: list[float] = conditions.contract_room_mw.tolist()
+        self.tables = tables_of(problem)
+        self.at = [UNPLACED] * len(self.power)
+        self._begun_at: Ints | None = None
+        self._changed: list[int] = []
+        self.free = self.tables.room_mw.copy()
         self.load = [[0.0] * TIER_COUNT for _ in self.free]
-        self.cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
-        self.cheapest = sorted(range(len(self.cost)), key=self.cost.__getitem__)
+        self.cost, self.cheapest = self.tables.cost_usd_per_mwh, self.tables.cheapest
 
     def begin_from(self, placed: Placement) -> None:
         """Begin from a placement instead of empty sites."""
@@ -57,11 +61,13 @@ class SiteLoad:
     def begin_at(self, sites: Ints) -> None:
         """Set all sites at once (C,), without their load."""
         self._begun_at = sites
-        self._changed: list[int] = []
-        self.at: list[int] = sites.tolist()
+        self._changed.clear()
+        self.at = sites.tolist()
 
     def sites(self) -> Ints:
         """Return `at` as an array; most contracts are where they began."""
+        if self._begun_at is None:
+            return np.array(self.at, dtype=np.int64)
         sites = self._begun_at.copy()
         for i in self._changed:
             sites[i] = self.at[i]
@@ -81,6 +87,16 @@ class SiteLoad:
         self._changed.append(i)
         self.load[site][self.tier[i]] += self.power[i]
         self.free[site] -= self.power[i]
+
+    def holds_dear(self, limits_usd_per_mwh: Sequence[float]) -> bool:
+        """Return whether a site dearer than its tier's limit holds load of that tier."""
+        most = min(limits_usd_per_mwh)
+        for site, cost in enumerate(self.cost):
+            if cost > most:
+                for limit, mw in zip(limits_usd_per_mwh, self.load[site], strict=False):
+                    if mw > 0.0 and cost > limit:
+                        return True
+        return False
 
     def take(self, i: int) -> int:
         """Take a contract off its site; return that site."""

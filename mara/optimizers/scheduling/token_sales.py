@@ -4,14 +4,12 @@ An offer is the racks of one kind at one site, numbered as in a flattened (S, 2)
 Model: docs/model.md#9-from-megawatts-to-whole-contracts
 """
 
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Floats
-from mara.core.fleet import RACK_KIND_COUNT, RACKS, Fleet
-from mara.core.market import remote_cost_usd_per_mwh
+from mara.core.fleet import RACK_KIND_COUNT
 from mara.optimizers.scheduling.site_load import SiteLoad
 
 LEAST_UNMET_MW: Final = 0.05
@@ -25,34 +23,38 @@ class TokenSales:
         merchant: rack power by region of origin and offer (R, S x 2) [MW].
         unmet: unmet demand for tokens by region (R,) [tokens/h].
         racks: rack power left by offer (S x 2,) [MW].
-        values: worth of a rack megawatt-hour by region and offer (R, S x 2) [USD/MWh].
+        values: worth of a rack megawatt-hour by region and offer (R, S x 2) [USD/MWh]; not to be changed.
     """
 
     def __init__(self, load: SiteLoad) -> None:
-        problem, conditions = load.problem, load.conditions
-        values = conditions.merchant_value_usd_per_mwh
+        tables = load.tables
         self.load = load
-        self.tokens_per_mwh: list[float] = problem.config.fleet.tokens_per_mwh.tolist()
-        self.values: list[list[float]] = values.reshape(len(values), -1).tolist()
-        self.racks: list[float] = conditions.available_mw[:, RACKS].ravel().tolist()
-        self.unmet: list[float] = problem.observation.demand_tokens_per_h.tolist()
+        self.tokens_per_mwh: list[float] = load.problem.config.fleet.tokens_per_mwh.tolist()
+        self.values = tables.token_usd_per_mwh
+        self.racks = tables.racks_mw.copy()
+        self.unmet = tables.tokens_per_h.copy()
         self.merchant = [[0.0] * len(self.racks) for _ in self.unmet]
 
     def sell(self) -> None:
         """Fill free racks, the best paying region first, each token where it costs least."""
-        free, cost, unmet, racks = self.load.free, self.load.cost, self.unmet, self.racks
+        free, cost, racks, tokens_per_mwh = self.load.free, self.load.cost, self.racks, self.tokens_per_mwh
         if max(free) <= 0.0:
             return
-        orders = self._cheapest_offers()
-        multiplier = self.load.problem.observation.demand_multiplier_share.tolist()
-        for region in sorted(range(len(unmet)), key=multiplier.__getitem__, reverse=True):
-            value = self.values[region]
-            for offer in orders[region]:
+        for region in self.load.tables.regions:
+            value, sold, unmet = self.values[region], self.merchant[region], self.unmet[region]
+            for offer in self.load.tables.offers[region]:
                 site = offer // RACK_KIND_COUNT
                 if free[site] > 0.0 and racks[offer] > 0.0 and value[offer] > cost[site]:
-                    self._serve(region, offer)
-                    if unmet[region] <= 0.0:
+                    per_mwh = tokens_per_mwh[offer % RACK_KIND_COUNT]
+                    power = min(racks[offer], free[site], unmet / per_mwh)
+                    if power > 0.0:
+                        sold[offer] += power
+                        racks[offer] -= power
+                        free[site] -= power
+                        unmet -= power * per_mwh
+                    if unmet <= 0.0:
                         break
+            self.unmet[region] = unmet
 
     def resell(self, site: int) -> None:
         """Fill the racks that a contract has left at a site, the best paying region first."""
@@ -89,18 +91,6 @@ class TokenSales:
         room = sum(self.racks[first : first + RACK_KIND_COUNT])
         return best > rate_usd_per_mwh and min(unmet_mw, room) >= self.load.power[i] / 2
 
-    def _cheapest_offers(self) -> list[list[int]]:
-        """Order each region's offers by the cost of a token.
-
-        The cost is of power, and of serving from a distant site.
-        """
-        fleet, terms = self.load.problem.config.fleet, self.load.problem.config.terms
-        detour = _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)
-        cost = self.load.conditions.rack_cost_usd_per_mwh[:, None] + detour
-        by_token = (cost / fleet.tokens_per_mwh).reshape(len(cost), -1)
-        orders: list[list[int]] = by_token.argsort(axis=1, kind="stable").tolist()
-        return orders
-
     def _serve(self, region: int, offer: int) -> None:
         site, kind = divmod(offer, RACK_KIND_COUNT)
         tokens_per_mwh = self.tokens_per_mwh[kind]
@@ -111,10 +101,3 @@ class TokenSales:
             self.racks[offer] -= power
             free[site] -= power
             self.unmet[region] -= power * tokens_per_mwh
-
-
-@lru_cache(maxsize=8)
-def _detour_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
-    """Return the extra cost of serving a region not from its best site (R, S, 1)."""
-    cost = remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh)
-    return np.asarray(cost - cost.min(axis=1, keepdims=True))

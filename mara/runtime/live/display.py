@@ -2,12 +2,16 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from mara.core.dispatch_document import document_of
 from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
+from mara.core.plan_ahead import PlanAhead, plan_ahead_of
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import forecast_snapshot
+from mara.core.units import SECONDS_PER_HOUR
+from mara.core.world import Forecast
 from mara.runtime.clock import Clock
 from mara.runtime.live.planner import Planner
 from mara.runtime.observe.daily_log import DailyLog
@@ -56,6 +60,7 @@ class Display:
         self._signals = signals
         self._published_s = float("-inf")
         self._unshown: TickResult | None = None
+        self._ahead: PlanAhead | None = None
         self._recent = RecentEvents()
         self._daily_log = DailyLog(engine.config.grid)
 
@@ -78,7 +83,7 @@ class Display:
         self.notes = notes_of(self._engine.world.tick, engine.world.tick)
         self._engine = engine
         self._planner = planner
-        self._unshown = None
+        self._unshown = self._ahead = None
         self._recent = RecentEvents()
         self._daily_log = DailyLog(engine.config.grid)
 
@@ -106,7 +111,18 @@ class Display:
         behind = self._planner.forecast_behind(result.plan)
         forecast = forecast_snapshot(behind, config) if behind is not None else None
         document = document_of(result.step, result.plan, config, self._run_id, self._signals.modes)
-        self._publisher.publish(self._signals.beside(snapshot, document), forecast, document)
+        self._ahead = self._ahead_of(result, behind)
+        self._publisher.publish(self._signals.beside(snapshot, document), forecast, document, self._ahead)
+
+    def _ahead_of(self, result: TickResult, behind: Forecast | None) -> PlanAhead:
+        """Return the plan ahead, made anew only where the plan or the hour is another."""
+        plan, tick, grid = result.plan, result.step.tick, self._engine.config.grid
+        shown, reason = self._ahead, (plan.optimizer, plan.status, plan.note)
+        if shown is None or (shown.made_tick, shown.optimizer, shown.status, shown.note) != (plan.made_tick, *reason):
+            return plan_ahead_of(plan, behind, tick, self._engine.config)
+        if shown.at and grid.epoch_h(tick) != shown.at[0].timestamp() // SECONDS_PER_HOUR:
+            return plan_ahead_of(plan, behind, tick, self._engine.config)
+        return replace(shown, age_minutes=float((tick - plan.made_tick) * grid.tick_minutes))
 
     def _events(self, tick: int) -> tuple[Event, ...]:
         """List the events worth showing with a tick, oldest first."""

@@ -10,18 +10,22 @@ from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Receipt
 from mara.core.dispatch_document import DispatchDocument, Mode
-from mara.core.live_source import SourceSnapshot
+from mara.core.live_source import GridWarning, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError, EngineStopped
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock
+from mara.runtime.guess_check import LookBack
 from mara.runtime.live.display import Display
+from mara.runtime.live.grid_notices import note_warnings
 from mara.runtime.live.loop import LiveLoop
 from mara.runtime.live.pace import Pace
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.quote_desk import QuoteDesk
 from mara.runtime.live.supervisor import Reload, RetryPolicy, Supervisor
+from mara.runtime.live.what_if_desk import WhatIfDesk
 from mara.runtime.observe.alert_desk import AlertDesk, StoredAlerts
 from mara.runtime.observe.alert_targets import Target
 from mara.runtime.observe.engine_metrics import EngineMetrics
@@ -49,6 +53,7 @@ class _LiveRun:
     store: Store
     loop: LiveLoop
     desk: QuoteDesk
+    what_if: WhatIfDesk
     supervisor: Supervisor
 
 
@@ -56,6 +61,8 @@ class SourceListener(Protocol):
     """Listens to the live sources of a run, from before its first tick on."""
 
     def statuses(self) -> tuple[SourceSnapshot, ...]: ...
+    def warnings(self) -> tuple[GridWarning, ...]: ...
+    def take(self, snapshot: Snapshot) -> None: ...
     def close(self) -> None: ...
 
 
@@ -73,6 +80,7 @@ class Platform:
         executors: ways to the devices of real sites; None for none.
         meters: file of meters that tell of real sites besides the API; None for none.
         listener: listens to live sources, opened with the run; such a run keeps the wall clock. None for another.
+        look_back: opens a feed of its own on the same world, to check earlier forecasts; None for no such checks.
         targets: where alerts are sent besides the log.
     """
 
@@ -90,6 +98,7 @@ class Platform:
         executors: ExecutorSetup | None = None,
         meters: Path | None = None,
         listener: SourceListener | None = None,
+        look_back: LookBack | None = None,
         targets: Sequence[Target] = (),
     ) -> None:
         self.publisher = publisher
@@ -108,10 +117,11 @@ class Platform:
         self._retry = retry or RetryPolicy()
         self._outlets = outlets or Mailboxes()
         self._sent_tick = -1
-        publisher.follow(self._send_dispatch)
+        publisher.follow(self._send_on)
         publisher.follow(self.executors.on_state)
         self._clock = clock
         self._listener = listener
+        self._look_back = look_back
         self._pace = Pace(speed_factor, keeps_wall_clock=listener is not None)
         self._watchdog = Watchdog(self.metrics, clock)
         self._is_wanted = False
@@ -201,6 +211,10 @@ class Platform:
         """Book a contract as it was quoted. See `QuoteDesk.book`."""
         return await self._opened.desk.book(quote_id, customer)
 
+    async def what_if(self, asked: WhatIfRequest) -> WhatIf:
+        """Plan the next tick as it is and as changed. See `WhatIfDesk.answer`."""
+        return await self._opened.what_if.answer(asked)
+
     async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Receipt:
         """Announce ticks that will not count for an SLA. See `QuoteDesk.exclude`."""
         return await self._opened.desk.exclude(asked, self.archive.contract, only_look=only_look)
@@ -227,6 +241,10 @@ class Platform:
         """Tell how asking the live sources goes; empty for a run without."""
         return () if self._listener is None else self._listener.statuses()
 
+    def warnings(self) -> tuple[GridWarning, ...]:
+        """List the warnings of the grid's operator that stand; empty without a VTN."""
+        return () if self._listener is None else self._listener.warnings()
+
     @property
     def overdue_s(self) -> float:
         """Time since the tick under way should have begun; zero in a pause."""
@@ -245,7 +263,7 @@ class Platform:
         """
         run_id = store.run.run_id if store.run is not None else ""
         self._closing.push_async_callback(self._close_store, store)
-        self.archive.open(store.read_model, lambda: self.publisher.read().forecast)
+        self.archive.open(store.read_model, lambda: self.publisher.read().forecast, self._look_back)
         self._closing.callback(self.archive.close)
         if self.advisor is not None:
             self._closing.push_async_callback(asyncio.to_thread, self.advisor.close)
@@ -261,7 +279,10 @@ class Platform:
         self._closing.push_async_callback(self._meters.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
-        await self.alerts.open(StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=last)
+        warnings = self.warnings
+        await self.alerts.open(
+            StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=last, warnings=warnings
+        )
         self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
@@ -283,6 +304,9 @@ class Platform:
         log.info("run opened", extra={"run": run_id})
         task = asyncio.create_task(run.supervisor.run(), name="mara-loop")
         self._closing.push_async_callback(_cancelled, task)
+        if self._listener is not None:
+            notes = asyncio.create_task(note_warnings(warnings, self.orders), name="mara-grid-notices")
+            self._closing.push_async_callback(_cancelled, notes)
 
     async def _signalled(self, last: Snapshot | None) -> DispatchDocument | None:
         """Make the last document again, where modes or telemetry stand beside it."""
@@ -316,11 +340,14 @@ class Platform:
         )
         outages = OutageCount(read_model=store.read_model, sites=engine.config.fleet.site_count)
         desk = QuoteDesk(engine, self.orders, store, outages.record)
-        return _LiveRun(store=store, loop=loop, desk=desk, supervisor=supervisor)
+        what_if = WhatIfDesk(engine, self.orders)
+        return _LiveRun(store=store, loop=loop, desk=desk, what_if=what_if, supervisor=supervisor)
 
-    def _send_dispatch(self, current: PublishedState) -> None:
-        """Hand each new dispatch document to the outlets, which never wait."""
+    def _send_on(self, current: PublishedState) -> None:
+        """Hand what is new to outlets and to the listener, which never wait."""
         document = current.dispatch
+        if self._listener is not None and current.snapshot is not None:
+            self._listener.take(current.snapshot)
         if document is not None and document.tick != self._sent_tick:
             self._sent_tick = document.tick
             self._outlets.put(document)

@@ -17,6 +17,7 @@ from mara.core.history import ContractLife, ExclusionRow
 from mara.core.plan import Plan, Problem, problem_of
 from mara.core.quote import Booking, OutageRecord, Quote, QuoteRequest
 from mara.core.step import observed
+from mara.core.world import World
 from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp.solve import Basis
 from mara.optimizers.quoting.context import QuoteContext, fits_surely
@@ -267,14 +268,8 @@ class QuoteDesk:
 
     def _problem(self) -> tuple[Problem, CurrentState]:
         """Build the planning problem of the next tick, in the thread that owns the feeds."""
-        now, engine = self._orders.current, self._engine
-        tick = now.world.tick
-        try:
-            seen, ahead = engine.feed.observe(tick), engine.feed.forecast(tick, engine.horizon_hours)
-        except FeedError as error:
-            raise CommandError(f"no price without a forecast ({error}): ask again when the feed answers") from error
-        seen = observed(seen, now.world)
-        return problem_of(engine.config, now.world, seen, ahead), now
+        now = self._orders.current
+        return next_problem(self._engine, now.world), now
 
     def _still_holds(self, quote: Quote) -> bool:
         """Return whether nothing that an offer rests on has changed.
@@ -302,6 +297,21 @@ class QuoteDesk:
             self._open.pop(next(iter(self._open)))
         self._open[quote.id] = (ask, quote)
         self._made_on = {key: kept for key, kept in self._made_on.items() if key in self._open}
+
+
+def next_problem(engine: TickEngine, world: World) -> Problem:
+    """Build the planning problem of a world's next tick.
+
+    It belongs to the thread that owns the feeds.
+
+    Raises:
+        CommandError: the feed does not answer.
+    """
+    try:
+        seen, ahead = engine.feed.observe(world.tick), engine.feed.forecast(world.tick, engine.horizon_hours)
+    except FeedError as error:
+        raise CommandError(f"no price without a forecast ({error}): ask again when the feed answers") from error
+    return problem_of(engine.config, world, observed(seen, world), ahead)
 
 
 def _before(

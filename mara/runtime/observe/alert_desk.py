@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from mara.core.alert import Alert, AlertChange, ChangeKind, is_worse
+from mara.core.live_source import GridWarning
 from mara.core.snapshot import Snapshot
 from mara.core.timegrid import TimeGrid
 from mara.errors import EngineStopped, StoreError
@@ -83,6 +84,7 @@ class AlertDesk:
         self._record: AlertRecord | None = None
         self._opened: tuple[int, datetime] | None = None
         self._overdue_s: Callable[[], float] = float
+        self._warnings: Callable[[], tuple[GridWarning, ...]] = tuple
         self._told: dict[int, str] = {}
         self._unrecorded: deque[AlertChange] = deque(maxlen=MOST_UNRECORDED)
         self._one_at_a_time = asyncio.Lock()
@@ -96,12 +98,14 @@ class AlertDesk:
         overdue_s: Callable[[], float] = float,
         *,
         last: Snapshot | None = None,
+        warnings: Callable[[], tuple[GridWarning, ...]] = tuple,
     ) -> None:
         """Read what stood when the run was closed, and start to look.
 
         Args:
             last: the last stored tick, from whose time on things change before another is shown.
             overdue_s: returns the time since the tick under way should have begun.
+            warnings: returns the warnings of the grid's operator that stand.
 
         Raises:
             StoreError: the alerts cannot be read.
@@ -112,8 +116,8 @@ class AlertDesk:
         tick, at = (0, grid.start) if last is None else (last.tick, last.at)
         unheard = self._inbox.unheard(at)
         self._told = {alert.number: alert.severity for alert in standing if alert.number not in unheard}
-        self._signs = EngineSigns(overdue_s=overdue_s(), free_bytes=await record.free_bytes())
-        self._record, self._opened, self._overdue_s = record, (tick, at), overdue_s
+        self._record, self._opened, self._overdue_s, self._warnings = record, (tick, at), overdue_s, warnings
+        self._signs = await self._measured(record)
         self._keep(asyncio.create_task(self._watch(), name="mara-alerts"))
 
     async def close(self) -> None:
@@ -178,11 +182,15 @@ class AlertDesk:
     async def _watch(self) -> None:
         """Look at the engine itself once a second, and record what the store did not take."""
         while self._record is not None:
-            self._signs = EngineSigns(overdue_s=self._overdue_s(), free_bytes=await self._record.free_bytes())
+            self._signs = await self._measured(self._record)
             self.look()
             await asyncio.sleep(LOOK_INTERVAL_S)
             if self._unrecorded:
                 self._keep(asyncio.create_task(self._write_soon()))
+
+    async def _measured(self, record: AlertRecord) -> EngineSigns:
+        free_bytes = await record.free_bytes()
+        return EngineSigns(overdue_s=self._overdue_s(), free_bytes=free_bytes, grid_alerts=self._warnings())
 
     def _follow(self, current: PublishedState) -> None:
         """Take in a published state; called on every change, also on the desk's own."""

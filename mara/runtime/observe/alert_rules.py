@@ -12,6 +12,7 @@ from typing import Final
 
 from mara.core.alert import CRITICAL, WARNING, Alert, Trouble
 from mara.core.contract import TARGET_PPM, TIER_KEYS
+from mara.core.live_source import GridWarning
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.core.telemetry import STALE_TICKS
 from mara.core.units import MINUTES_PER_HOUR, PPM, SECONDS_PER_MINUTE
@@ -34,8 +35,10 @@ MOST_OVERDUE_S: Final = 5.0
 """Delay of a tick from which on the engine counts as late."""
 LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 """Free space below which there is time left to make more."""
+MOST_NAMED: Final = 5
+"""Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-_OF_ENGINE: Final = frozenset({"state", "late", "disk"})
+_OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert"})
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -47,10 +50,12 @@ class EngineSigns:
     Attributes:
         overdue_s: time since the tick under way should have begun.
         free_bytes: space beside the database; None where it is not on a disk of ours.
+        grid_alerts: warnings of the grid's operator that stand.
     """
 
     overdue_s: float = 0.0
     free_bytes: int | None = None
+    grid_alerts: tuple[GridWarning, ...] = ()
 
 
 @dataclass(slots=True)
@@ -164,6 +169,13 @@ def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
         yield Trouble(kind="disk", severity=severity, subject="disk", text=text)
 
 
+def _grid_alerts(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+    """Find warnings of the grid's operator."""
+    for warning in signs.grid_alerts:
+        severity = CRITICAL if warning.is_emergency else WARNING
+        yield Trouble(kind="grid_alert", severity=severity, subject=warning.id, text=warning.sentence)
+
+
 def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find Premium contracts that have missed their target or are close to it."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
@@ -198,6 +210,20 @@ def _feeds(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     for source in snapshot.stale_sources:
         text = f"no new values from {source}: the last good ones stand in"
         yield Trouble(kind="feed", severity=WARNING, subject=source, text=text)
+
+
+def _limited(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
+    """Find sites that the grid's operator lets draw less than their connection."""
+    for site in snapshot.sites:
+        if site.import_limit_mw is None:
+            continue
+        off = [one.id for one in snapshot.contracts if one.is_stranded and one.site_id in {"", site.id}]
+        danger = f"; promised load is off: {', '.join(off[:MOST_NAMED])}" if off else ""
+        text = (
+            f"{site.name} may draw {site.import_limit_mw:.1f} MW of {site.grid_limit_mw:.1f}, by order of the grid's "
+            f"operator{danger}"
+        )
+        yield Trouble(kind="grid_limit", severity=CRITICAL if danger else WARNING, subject=site.id, text=text)
 
 
 def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -268,11 +294,17 @@ def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str)
     )
 
 
-_ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (_states, _late, _disk)
+_ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (
+    _states,
+    _late,
+    _disk,
+    _grid_alerts,
+)
 _FLEET_RULES: Final[tuple[Callable[[Snapshot, dict[str, _Seen]], Iterator[Trouble]], ...]] = (
     _premium,
     _sites,
     _feeds,
+    _limited,
     _promises,
     _metered,
 )

@@ -9,6 +9,7 @@ import numpy as np
 from mara.core.arrays import Ints
 from mara.core.contract import TIER_COUNT
 from mara.core.daybook import off_times_over
+from mara.core.settled_stretch import SettledStretch
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR
 
@@ -50,6 +51,23 @@ class ScheduledOffCounts:
             self.lengths[tier][length] += 1
         is_off = scheduled & ~over
         self._open = book.tier[is_off], accounts.rest_ticks[is_off] + 1
+
+    def add_stretch(self, settled: SettledStretch) -> None:
+        """Add the ticks of a stretch, whose book is not empty."""
+        first, done, rest_ticks = settled.first, settled.done, settled.rest_ticks
+        book, scheduled = first.book, done.scheduled
+        self.contract_ticks += book.tier_counts * len(scheduled)
+        self._open = None
+        if not np.count_nonzero(scheduled) and not np.count_nonzero(rest_ticks[0]):
+            return
+        ran = np.concatenate([first.accounts.served[None], done.served[:-1]])
+        self.stops += np.bincount(book.tier[np.nonzero(ran & scheduled)[1]], minlength=TIER_COUNT)
+        over = (rest_ticks > 0) & ~scheduled
+        for tier, length in zip(book.tier[np.nonzero(over)[1]].tolist(), rest_ticks[over].tolist(), strict=True):
+            self.lengths[tier][length] += 1
+        is_off = scheduled[-1]
+        if np.count_nonzero(is_off) or np.count_nonzero(rest_ticks[-1]):
+            self._open = book.tier[is_off], rest_ticks[-1][is_off] + 1
 
     def stops_per_contract_day(self, tier: int, dt_h: float) -> float:
         """Return the stops per day that a contract of the tier was live."""

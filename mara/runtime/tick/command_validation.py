@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Final
 
-from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
+from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
 from mara.core.contract import ContractRequest, SlaContract
 from mara.core.timegrid import TimeGrid, zone
 from mara.core.world import RunConfig, World
@@ -34,6 +34,8 @@ def refuse_impossible(command: Command, waiting: Iterable[Command], world: World
             _refuse_unknown("live contract", command.contract_id, (*world.book.index_of, *about_to_be))
         case Exclude():
             _refuse_exclusion(command, world, grid)
+        case GridNotice():
+            pass  # a warning binds nobody
         case Book():
             _refuse_request(command.request, waiting, world, grid)
             if not 0.0 <= command.rate_usd_per_mwh <= MAX_RATE_USD_PER_MWH:

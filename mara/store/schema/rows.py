@@ -44,6 +44,8 @@ Digests cover the columns of later versions only where they are used.
 """
 _INDEX_TYPE: Final = "<i4"
 """Type of the flat indices in `negative_zeros`."""
+_LIMIT_TYPE: Final = "<f8"
+"""Type of the numbers in `import_limit`."""
 DEMAND: Final = tuple[tuple[float, ...], tuple[float, ...]]
 ARRIVALS: Final = tuple[ContractRequest, ...]
 STALE: Final = tuple[str, ...]
@@ -59,6 +61,7 @@ class MarketValues(NamedTuple):
     stale_sources: str
     negative_zeros: bytes | None
     power: bytes | None
+    import_limit: bytes | None
 
 
 def row_of(table: type[tables.Row], **values: Any) -> RowValues:
@@ -105,8 +108,9 @@ def hashed(table: str, matrix: np.ndarray) -> np.ndarray:
 
 
 def hashed_market(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The columns of a `markets` row that digests cover: the last only if it is used."""
-    return tuple(values) if values[-1] is not None else tuple(values[:-1])
+    """The columns of a `markets` row that digests cover: the last two only if used."""
+    kept = len(values) if values[-1] is not None else len(values) - 1 - (values[-2] is None)
+    return tuple(values[:kept])
 
 
 def market_values(observation: Observation, site_values: np.ndarray) -> MarketValues:
@@ -126,6 +130,7 @@ def market_values(observation: Observation, site_values: np.ndarray) -> MarketVa
         stale_sources=text_of(STALE, observation.stale_sources),
         negative_zeros=minus.astype(_INDEX_TYPE).tobytes() if len(minus) else None,
         power=None if observation.power is None else bytes_of(observation.power),
+        import_limit=_packed(observation.import_limit_mw),
     )
 
 
@@ -152,7 +157,14 @@ def observation_of(tick: int, site_values: np.ndarray, market: MarketValues) -> 
         arrivals=value_of(ARRIVALS, market.arrivals),
         stale_sources=value_of(STALE, market.stale_sources),
         power=None if market.power is None else record_of(PowerObservation, market.power),
+        import_limit_mw=None
+        if market.import_limit is None
+        else _array(np.frombuffer(market.import_limit, _LIMIT_TYPE)),
     )
+
+
+def _packed(limit_mw: Floats | None) -> bytes | None:
+    return None if limit_mw is None else limit_mw.astype(_LIMIT_TYPE).tobytes()
 
 
 def _array(values: Any) -> Floats:

@@ -238,7 +238,7 @@ class Market(Row, table=True):
     """The observations of a tick that concern the whole fleet; lists are JSON.
 
     `negative_zeros` lists the flat indices into the tick's first six columns of `prices` that held -0.0, because a REAL
-    column returns 0.0 for it; null for none. `power` is an encoded `PowerObservation`.
+    column returns 0.0 for it. `power` is an encoded `PowerObservation`, `import_limit` has 8 bytes for each site.
     """
 
     __tablename__ = "markets"
@@ -251,6 +251,7 @@ class Market(Row, table=True):
     stale_sources: str = words()
     negative_zeros: bytes | None = binary(nullable=True)
     power: bytes | None = binary(nullable=True)
+    import_limit: bytes | None = binary(nullable=True)
 
 
 class AllocationRow(Row, table=True):

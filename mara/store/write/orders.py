@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import Connection
 
-from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
+from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.store.encoding.chain import audit_hash, linked
 from mara.store.encoding.codec import bytes_of, commands_bytes, commands_of, record_of
@@ -210,7 +210,7 @@ def _not_obeyed(order: NamedRow) -> str:
 
 
 def about(command: Command) -> str:
-    """The id of the site or contract that a command concerns; empty for all contracts."""
+    """The id of what a command concerns, such as a site; empty for all contracts."""
     match command:
         case Book():
             return command.request.id
@@ -218,6 +218,8 @@ def about(command: Command) -> str:
             return command.contract_id
         case Outage() | Restore():
             return command.site_id
+        case GridNotice():
+            return command.event_id
 
 
 def kind_of(command: Command) -> str:

@@ -175,6 +175,16 @@ def test_the_draft_is_written_as_the_spec_that_the_command_line_reads() -> None:
     assert read["fx"] == {"usd_per": {"EUR": 1.08}}
 
 
+def test_reserve_prices_are_written_by_their_names_as_files_or_constants() -> None:
+    rrs = {"series": {"files": ["as.csv"], "layout": "ercot-dam-as", "point": "RRS", "key": {}}}
+    reserves = [{"name": "rrs", "source": rrs}, {"name": "nonspin", "source": {"constant": 4.5}}]
+    (site,) = tomllib.loads(spec_text(draft_of(draft(reserves=reserves))))["site"]
+    assert site["reserve"] == {
+        "rrs": {"files": ["as.csv"], "layout": "ercot-dam-as", "point": "RRS"},
+        "nonspin": {"constant": 4.5},
+    }
+
+
 @pytest.mark.parametrize("text", ['a"b', "a\\b", "ü\u2028", "\x7f", "[x]\nid = 1"])
 def test_no_text_of_a_form_breaks_out_of_its_value(text: str) -> None:
     given = draft(name=text)
@@ -189,6 +199,10 @@ def test_no_text_of_a_form_breaks_out_of_its_value(text: str) -> None:
         ({"lat": 95}, "lat should be less than or equal to 90"),
         ({"timezone": "Berlin"}, "IANA timezone"),
         ({"carbon": {"constant": None}}, "carbon"),
+        ({"reserves": [{"name": "", "source": {"constant": 4}}]}, "site 1 reserves 1 name is empty: fill it in"),
+        ({"reserves": [{"name": "RRS up", "source": {"constant": 4}}]}, "site 1 reserves 1 name should"),
+        ({"reserves": 2 * [{"name": "rrs", "source": {"constant": 4}}]}, "has 'rrs' twice"),
+        ({"reserves": [{"name": "rrs", "source": {}}]}, "reserve"),
         ({"price": {"series": {"files": ["../x.csv"], "layout": "smard"}}}, "import folder"),
         ({"price": {"series": {"files": ["/etc/passwd"], "layout": "smard"}}}, "import folder"),
     ],

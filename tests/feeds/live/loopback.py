@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
+from tests.feeds.live.fake_vtn import HOST
 from tests.feeds.live.fakes import FakeWeb
 
 BASES = {
@@ -41,7 +42,7 @@ def on_loopback(web: FakeWeb) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(response.content)
 
-        do_POST = do_GET  # noqa: N815  a name that http.server gives
+        do_POST = do_PUT = do_GET  # noqa: N815  names that http.server gives
 
         def log_message(self, *args: object) -> None:
             del args
@@ -59,6 +60,7 @@ def on_loopback(web: FakeWeb) -> Iterator[int]:
 
 def moved(text: str, port: int) -> str:
     """Copy a SPEC with the addresses of its providers moved to this machine."""
+    text = text.replace(f"https://{HOST}", f"http://127.0.0.1:{port}/{HOST}")
     for provider, host in BASES.items():
         url = f'provider = "{provider}", url = "http://127.0.0.1:{port}/{host}"'
         text = text.replace(f'provider = "{provider}"', url)

@@ -1,6 +1,7 @@
 """A tick sees the values known at its begin, and a journal repeats them exactly."""
 
 import errno
+import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from mara.core.timegrid import TimeGrid
 from mara.core.world import Forecast, Observation, first_world
 from mara.errors import ConfigError, FeedEnded, FeedInvalid, FeedUnavailable
 from mara.feeds.live.feed import LiveFeed
-from mara.feeds.live.journal import JournalWriter
+from mara.feeds.live.journal import JournalWriter, extent_of, faults_in
 from mara.feeds.live.memory import Memory
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.tick.engine import TickEngine
@@ -223,14 +224,15 @@ def test_a_faulty_answer_is_named_and_the_next_one_taken(tmp_path: Path, begin: 
 
 
 def test_without_the_internet_for_a_day_promises_are_kept_and_no_restart_is_needed(begin: Begin) -> None:
-    world = begin()
-    config = replace(world.config, grid=TimeGrid(start=START, tick_minutes=30))
+    start = START + timedelta(hours=6)  # hours of the day are known, and how much prices change
+    world = begin(start=start)
+    config = replace(world.config, grid=TimeGrid(start=start, tick_minutes=30))
     feed = LiveFeed(config, world.spec, world.memory, world.time.now_s)
     premium = contract("P1", Tier.PREMIUM, 2.0)
     first = opened(first_world(config), (premium,), config)
     engine = TickEngine(config=config, feed=feed, optimizer=Rules(), horizon_hours=24, world=first)
     world.web.is_cut = True
-    stale = []
+    stale, price, planned, texas = [], [], [], 1
     for tick in range(52):
         if tick == 49:
             world.web.is_cut = False
@@ -238,8 +240,16 @@ def test_without_the_internet_for_a_day_promises_are_kept_and_no_restart_is_need
         world.poller.ask_due()
         reading = engine.read_feed()
         stale.append(len(reading.observation.stale_sources))
+        planned.append(float(engine.problem(reading).observation.energy_price_usd_per_mwh[texas]))
+        price.append(float(reading.observation.energy_price_usd_per_mwh[texas]))
         engine.keep(engine.advance(reading, engine.optimizer.plan(engine.problem(reading))))
     assert engine.world.accounts.good_ticks.tolist() == [52]
+    risk = np.subtract(planned, price)
+    assert len(set(price[1:49])) == 1  # the last value stands, and is what counts in the ledger
+    assert risk[:2].tolist() == [0.0, 0.0]
+    assert (np.diff(risk[:49]) >= 0.0).all()
+    assert risk[4] > 0.0
+    assert risk[51] == 0.0
     assert stale[0] < stale[20] <= stale[48]
     assert stale[51] == 0
 
@@ -275,3 +285,36 @@ def test_a_torn_line_is_cut_off_and_a_damaged_one_refused(tmp_path: Path, begin:
     file.write_bytes(whole.replace(b"1.1", b"2.1", 1) if b"1.1" in whole else whole.replace(b"0", b"1", 1))
     with pytest.raises(FeedInvalid, match=r"jsonl line \d+ should be as Mara wrote it"):
         Memory.of_journal(tmp_path)
+
+
+def test_a_journal_is_checked_for_damage_order_and_lines_cut_short(tmp_path: Path, begin: Begin) -> None:
+    begin().close()
+    (file,) = tmp_path.glob("*.jsonl")
+    whole = file.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert list(faults_in(tmp_path)) == []
+    count, last_s = extent_of(tmp_path)
+    assert (count, START.timestamp() - 120 < last_s <= START.timestamp()) == (len(lines), True)
+    file.write_bytes(whole + b"0badc0de {")  # as a crash leaves it
+    assert list(faults_in(tmp_path)) == []
+    later = tmp_path / "2026-03-04.jsonl"
+    later.write_bytes(lines[-1])
+    assert [fault.removeprefix(f"{tmp_path}/")[:70] for fault in faults_in(tmp_path)] == [
+        f"2026-03-03.jsonl line {len(lines) + 1} is cut short, and later files follow: restore the file f"[:70],
+        "2026-03-04.jsonl line 1 is of 2026-03-03: lines are only ever added, restore"[:70],
+    ]
+    later.unlink()
+    first_late = next(n for n, line in enumerate(lines) if known_at(line) > known_at(lines[0]))
+    file.write_bytes(b"".join([*lines[first_late:], lines[0]]))
+    assert [fault.split(" is ")[1] for fault in faults_in(tmp_path)] == [
+        "earlier than the line before: lines are only ever added, restore the file from a backup"
+    ]
+    file.write_bytes(whole.replace(b'"known_at_s":1', b'"known_at_s":2', 1))
+    (fault,) = faults_in(tmp_path)
+    assert "line 1 should be as Mara wrote it, is not (the checksum differs)" in fault
+
+
+def known_at(line: bytes) -> int:
+    found = re.search(rb'"known_at_s":(\d+)', line)
+    assert found is not None
+    return int(found[1])

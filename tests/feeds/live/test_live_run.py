@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,13 +20,16 @@ from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.files.history_file import read_history
 from mara.feeds.live.journal import JournalWriter
 from mara.feeds.live.memory import Memory
+from mara.runtime.live.platform import Platform
 from mara.runtime.replay_check import replayed
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
+from mara.store import maintenance
 from mara.store.read.read_model import ReadModel
+from tests.feeds.live.fake_vtn import CLIENT, SECRET, FakeVtn, WebWithVtn
 from tests.feeds.live.fakes import KEYS, SimulatedTime, web_of
 from tests.feeds.live.loopback import moved, on_loopback
-from tests.feeds.live.worlds import SPEC, TICK_S, live_world
+from tests.feeds.live.worlds import OPENADR, QUIET, SPEC, TICK_S, live_world
 from tests.runtime.made_up import until
 from tests.sameness import differences
 
@@ -44,57 +48,102 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
+def vtn() -> FakeVtn:
+    vtn = FakeVtn(RealTime(0.0))
+    give_events(vtn, time.time() // TICK_S * TICK_S - TICKS * TICK_S)
+    return vtn
+
+
+@pytest.fixture
+def port_beside_vtn(vtn: FakeVtn) -> Iterator[int]:
+    with on_loopback(WebWithVtn(web_of(RealTime(0.0)), vtn)) as port:
+        yield port
+
+
+def give_events(vtn: FakeVtn, start_s: float) -> None:
+    """Limit a site from the fourth tick on, without end, and warn of a grid emergency."""
+    to_texas = {"targets": [{"type": "RESOURCE_NAME", "values": ["RES-TX"]}]}
+    vtn.put("limit", "IMPORT_CAPACITY_LIMIT", (start_s + 4 * TICK_S, "PT0S", 1_500), **to_texas)
+    vtn.put("now", "DISPATCH_SETPOINT", (start_s + 6 * TICK_S, "PT10M", 1_200), **to_texas)
+    vtn.put("warned", "ALERT_GRID_EMERGENCY", (start_s, "P1D", "Frequency is low"))
+
+
+@pytest.fixture
 def begun(tmp_path: Path) -> datetime:
     """Record an hour of live values up to now in the journal; return when it began."""
     start = datetime.fromtimestamp((time.time() // TICK_S - TICKS) * TICK_S, UTC)
-    with closing(live_world(tmp_path / "feed", start=start)) as world:
+    with closing(live_world(tmp_path / "feed", start=start, text=SPEC + OPENADR)) as world:
+        give_events(world.vtn, start.timestamp())
         world.until(TICKS - 1)
     return start
 
 
 def settings_in(folder: Path, port: int, name: str = "mara.db", **options: object) -> Settings:
     spec = folder / "live.toml"
-    spec.write_text(moved(SPEC, port), encoding="utf-8")
+    spec.write_text(moved(SPEC + (OPENADR if options.pop("beside_vtn", False) else ""), port), encoding="utf-8")
     given = {
         "database_url": f"sqlite:///{folder / name}",
         "feed": "live",
         "feed_spec": spec,
         "feed_journal": folder / "feed",
-        "feed_keys": ",".join(f"{provider}={key}" for provider, key in KEYS.items()),
+        "feed_keys": ",".join(
+            f"{provider}={key}" for provider, key in {**KEYS, "openadr": f"{CLIENT}:{SECRET}"}.items()
+        ),
         "optimizer": "rules",
     }
     return read_settings(env={}, options={**given, **options})
 
 
 async def test_a_live_run_catches_up_and_can_be_repeated_bit_for_bit(
-    tmp_path: Path, port: int, begun: datetime, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, port_beside_vtn: int, vtn: FakeVtn, begun: datetime, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    settings = settings_in(tmp_path, port, start=begun)
+    settings = settings_in(tmp_path, port_beside_vtn, start=begun, beside_vtn=True)
     platform = platform_of(settings)
     await platform.start()
     try:
         await until(lambda: (shown := platform.publisher.read().snapshot) is not None and shown.tick >= TICKS - 1, 30.0)
+        await until(lambda: bool(noted(platform)), 10.0)
         snapshot = platform.publisher.read().snapshot
-        statuses = platform.sources()
+        statuses, alerts = platform.sources(), platform.publisher.read().alerts
     finally:
         await platform.stop()
     assert snapshot is not None
     assert (snapshot.plays, platform.publisher.read().speed_factor) == ("live", 1.0)
     assert [status.name for status in statuses if not status.values] == []
-    again = settings_in(tmp_path, port, "again.db", start=begun)
+    assert [site.import_limit_mw for site in snapshot.sites] == [None, 1.5, None]
+    assert {("grid_limit", "texas"), ("grid_alert", "warned")} <= {(one.kind, one.subject) for one in alerts}
+    again = settings_in(tmp_path, port_beside_vtn, "again.db", start=begun, beside_vtn=True)
+    asked = len(vtn.asked)
     store, engine = open_run(again)
     with closing(store), closing(ReadModel.open(settings.database_url)) as reading:
+        [audited] = reading.ask("SELECT kind, about, actor FROM orders")
+        assert (audited.kind, audited.about, audited.actor) == ("gridnotice", "warned", "OpenADR VTN 127.0.0.1")
         simulate(engine, store, TICKS)
+        limited = []
         for tick in range(TICKS):
             stored, repeated = reading.stored_tick(tick), store.read_model.stored_tick(tick)
             assert not list(differences(stored.observation, repeated.observation)), tick
             assert not replayed(reading, reading.run().run_id, tick).differs
+            assert stored.observation is not None
+            limit = stored.observation.import_limit_mw
+            limited.append(0.0 if limit is None else float(limit[1]))
+        assert limited == [0.0] * 4 + [1.5] * 2 + [1.2] * 2 + [1.5] * 6
+        assert maintenance.check(settings.database_url).findings == ()
+    assert len(vtn.asked) == asked  # a repetition asks nobody
     looked_at, _ = read_only_run(settings)
     assert looked_at.read_feed().forecast.tick >= TICKS  # beyond the end of the journal
-    for key in ("m-key", "e-key", ":pw"):
+    told = [*vtn.tokens, SECRET, "m-key", "e-key", ":pw"]
+    shown = repr((snapshot, statuses, alerts, sys.argv))
+    for key in told:
         assert key.encode() not in all_bytes_in(tmp_path)
         assert key not in caplog.text
+        assert key not in shown
+
+
+def noted(platform: Platform) -> list[str]:
+    """List the authors of notices among the alerts and orders of a run."""
+    return [alert.subject for alert in platform.publisher.read().alerts if alert.kind == "grid_alert"]
 
 
 def all_bytes_in(folder: Path) -> bytes:
@@ -134,6 +183,26 @@ def test_check_asks_each_source_once_and_says_what_came(
     ]
     plain = json.loads(CliRunner().invoke(app, ["feed", "check", str(tmp_path / "live.toml"), "--json"]).output)
     assert {source["name"] for source in plain["sources"]} >= {"denmark price", "texas weather"}
+
+
+def test_check_asks_the_vtn_too_and_repeats_no_secret(
+    tmp_path: Path, port_beside_vtn: int, vtn: FakeVtn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "quiet.toml"
+    spec.write_text(moved(QUIET + OPENADR, port_beside_vtn), encoding="utf-8")
+    monkeypatch.setenv("MARA_FEED_KEYS", f"openadr={CLIENT}:{SECRET}")
+    good = CliRunner().invoke(app, ["feed", "check", str(spec)])
+    assert (good.exit_code, good.output) == (
+        0,
+        "openadr (127.0.0.1): events_count 3, texas import_limit_mw 1.5, of the present interval\n",
+    )
+    monkeypatch.setenv("MARA_FEED_KEYS", f"openadr={CLIENT}:wr0ng")
+    bad = CliRunner().invoke(app, ["feed", "check", str(spec)])
+    assert (bad.exit_code, bad.output) == (
+        3,
+        "openadr (127.0.0.1): /programs: the login of openadr failed: HTTP 401\n",
+    )
+    assert not any(token in good.output for token in vtn.tokens)
 
 
 def test_a_journal_is_exported_as_a_history(tmp_path: Path, port: int, begun: datetime) -> None:

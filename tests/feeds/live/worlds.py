@@ -10,10 +10,12 @@ from mara.feeds.live.asking import Asker
 from mara.feeds.live.feed import LiveFeed
 from mara.feeds.live.journal import JournalWriter
 from mara.feeds.live.memory import Memory
+from mara.feeds.live.openadr.ven import Ven, ven_of
 from mara.feeds.live.poller import Poller
 from mara.feeds.live.sources import sources_of_spec
 from mara.feeds.markets.building.spec import Spec, spec_of
 from tests.builders import fleet, site
+from tests.feeds.live.fake_vtn import BASE, CLIENT, SECRET, FakeVtn, WebWithVtn
 from tests.feeds.live.fakes import KEYS, FakeWeb, SimulatedTime, web_of
 
 START = datetime(2026, 3, 3, 8, 0, tzinfo=UTC)
@@ -64,6 +66,32 @@ fees_btc_per_block = 0.05
 """
 
 
+QUIET = "".join(
+    f'''
+[[site]]
+id = "{name}"
+name = "{name}"
+country = "Denmark"
+lat = 56.0
+lon = 9.0
+timezone = "{zone}"
+price = {{ constant = 50.0 }}
+carbon = {{ constant = 300.0 }}
+weather = {{ constant = 12.0 }}
+'''
+    for name, zone in (("denmark", "Europe/Copenhagen"), ("texas", "America/Chicago"), ("sydney", "Australia/Sydney"))
+)
+QUIET += "[bitcoin]\nconstant = 50.0\n"
+"""The same sites with constants alone, so that nobody is asked for them."""
+OPENADR = f"""
+[openadr]
+url = "{BASE}"
+program = "grid-capacity"
+ven_name = "mara-ven-1"
+resources = {{ texas = "RES-TX", sydney = "RES-SY" }}
+"""
+
+
 @dataclass
 class LiveWorld:
     """A live feed with its clock, its imitated providers and its journal."""
@@ -75,6 +103,8 @@ class LiveWorld:
     memory: Memory
     poller: Poller
     feed: LiveFeed
+    vtn: FakeVtn
+    ven: Ven | None
 
     def until(self, tick: int, look_s: float = 60.0) -> None:
         """Let time pass up to the begin of a tick, polling what is due each minute.
@@ -85,6 +115,8 @@ class LiveWorld:
         while self.time.at_s < end_s:
             self.time.at_s = min(self.time.at_s + look_s, end_s)
             self.poller.ask_due()
+            if self.ven is not None:
+                self.ven.ask_due()
 
     def close(self) -> None:
         self.memory.close()
@@ -98,15 +130,19 @@ def config_of(start: datetime = START, tick_minutes: int = 5) -> RunConfig:
 def live_world(journal: Path, *, start: datetime = START, text: str = SPEC, asks: bool = True) -> LiveWorld:
     """Begin a live world a minute before its first tick, with all sources polled once."""
     time = SimulatedTime(start.timestamp() - 60.0)
-    web, spec, config = web_of(time), spec_of(text.encode(), "live.toml"), config_of(start)
+    vtn, spec, config = FakeVtn(time), spec_of(text.encode(), "live.toml"), config_of(start)
+    web = WebWithVtn(web_of(time), vtn)
     memory = Memory.of_journal(journal, writer=JournalWriter(journal))
-    asker = Asker(keys=KEYS, passed_s=time.now_s, transport=web)
-    poller = Poller(sources_of_spec(spec), memory, asker, time.now_s, dict(spec.fx.usd_per))
+    asker = Asker(keys={**KEYS, "openadr": f"{CLIENT}:{SECRET}"}, passed_s=time.now_s, transport=web)
+    sources = sources_of_spec(spec)
+    poller = Poller(sources, memory, asker, time.now_s, dict(spec.fx.usd_per))
+    listened = spec.openadr
+    ven = None if listened is None else ven_of(listened, sources, memory, asker, time.now_s, spec.fx.usd_per)
     if asks:
         for _ in range(12):  # providers want their requests apart
             poller.ask_due()
             time.at_s += 5.0
-    return LiveWorld(time, web, spec, config, memory, poller, LiveFeed(config, spec, memory, time.now_s))
+    return LiveWorld(time, web, spec, config, memory, poller, LiveFeed(config, spec, memory, time.now_s), vtn, ven)
 
 
 def recalled_feed(journal: Path, config: RunConfig, text: str = SPEC) -> LiveFeed:

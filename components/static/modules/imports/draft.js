@@ -64,13 +64,28 @@ export function newSite(choice, taken, choices) {
     weather: { source: only("weather"), constant: "", beside: "" },
     demand: { source: NOTHING, constant: "", beside: "" },
     demand_forecast: { source: NOTHING, constant: "", beside: "" },
+    reserves: [],
   };
 }
 
+// The price of a reserve product, named as its file names it, unless another of the site has that name.
+export function newReserve(choices, taken) {
+  const choice = (choices.ancillary ?? []).find(({ series }) => !taken.includes(reserveName(series)));
+  return { name: choice ? reserveName(choice.series) : "", source: { source: choice?.id ?? CONSTANT, constant: "", beside: "" } };
+}
+
+const reserveName = ({ point }) => slug(point).replaceAll("-", "_");
+
+// Every field of a site that takes a source.
+export const sourcesOf = (site) => [
+  ...["price", "day_ahead", "carbon", "weather", "demand", "demand_forecast"].map((name) => site[name]),
+  ...site.reserves.map(({ source }) => source),
+];
+
 // Currencies other than the dollar among the series that sites take.
-export function currenciesOf(sites, prices) {
-  const used = sites.flatMap((site) => [site.price.source, site.day_ahead.source]);
-  const found = (prices ?? []).filter(({ id }) => used.includes(id)).map(({ currency }) => currency);
+export function currenciesOf(sites, prices, reserves) {
+  const used = sites.flatMap((site) => sourcesOf(site).map(({ source }) => source));
+  const found = [...(prices ?? []), ...(reserves ?? [])].filter(({ id }) => used.includes(id)).map(({ currency }) => currency);
   return [...new Set(found)].filter((currency) => currency && currency !== "USD").sort();
 }
 
@@ -99,9 +114,10 @@ export function draftOf(spec, choices, fxFiles) {
     ...Object.fromEntries(
       ["demand", "demand_forecast"].map((name) => [name, site[name].source === NOTHING ? null : sourceOf(site[name], choices.demand, 1)]),
     ),
+    reserves: site.reserves.map(({ name, source }) => ({ name, source: sourceOf(source, choices.ancillary, 1) })),
   }));
   const rates = Object.entries(spec.usd_per).map(([currency, text]) => [currency, numberOf(text)]);
-  const wanted = currenciesOf(spec.sites, choices.price);
+  const wanted = currenciesOf(spec.sites, choices.price, choices.ancillary);
   return {
     step_minutes: Number(spec.step),
     usd_per: Object.fromEntries(rates.filter(([currency, rate]) => rate !== null && wanted.includes(currency))),

@@ -1,5 +1,5 @@
 // The fields of one site: its place, and where each of its columns comes from.
-import { CONSTANT, NOTHING } from "mara/imports/draft.js";
+import { CONSTANT, NOTHING, newReserve } from "mara/imports/draft.js";
 
 const SourceField = {
   props: { entered: Object, label: String, choices: Array, unit: String, beside: String, is_optional: Boolean, place: String },
@@ -49,6 +49,11 @@ export const SiteForm = {
       return this.site.name || this.site.id || "the site";
     },
   },
+  methods: {
+    addReserve() {
+      this.site.reserves.push(newReserve(this.choices, this.site.reserves.map(({ name }) => name)));
+    },
+  },
   template: `
     <fieldset class="site-form">
       <legend class="site-legend">{{ place }}</legend>
@@ -76,7 +81,33 @@ export const SiteForm = {
           <SourceField :entered="site.demand" label="Demand of the system" :choices="choices.demand" is_optional :place="place" />
           <SourceField :entered="site.demand_forecast" label="Its forecast" :choices="choices.demand" is_optional :place="place" />
         </template>
+        <div v-for="(reserve, number) in site.reserves" :key="number" class="source-field reserve-row">
+          <label class="order-field order-short">
+            Reserve
+            <input
+              v-model="reserve.name"
+              class="field"
+              required
+              maxlength="40"
+              spellcheck="false"
+              autocomplete="off"
+              title="Its name in the history: small letters, digits and _"
+              :aria-label="'Name of reserve ' + (number + 1) + ' of ' + place"
+            />
+          </label>
+          <SourceField
+            :entered="reserve.source"
+            :label="'Price of ' + (reserve.name || 'the reserve')"
+            :choices="choices.ancillary"
+            unit="USD/MW/h"
+            :place="place"
+          />
+          <button type="button" class="text-button" :aria-label="'Remove the reserve ' + reserve.name + ' of ' + place" @click="site.reserves.splice(number, 1)">
+            Remove reserve
+          </button>
+        </div>
       </div>
+      <button type="button" class="text-button reserve-add" :aria-label="'Add a reserve price to ' + place" @click="addReserve">Add a reserve price</button>
       <button type="button" class="text-button site-remove" :aria-label="'Remove the site ' + place" @click="$emit('site-gone')">Remove site</button>
     </fieldset>
   `,

@@ -111,9 +111,12 @@ def power_terms_of(sites: Sequence[PowerTables], folder: Path | None, refused: R
             if charge.kind == "adder":
                 adders.append(AdderCharge(site=i, usd_per_mwh=charge.usd_per_mwh or 0.0, times=_times_of(charge)))
             elif charge.kind == "demand":
-                if any(other.site == i for other in demand):
-                    raise refused(loc, "should be the only demand charge of its site, is the second", "join the two")
                 demand.append(_demand_of(i, charge))
+                if any((other.site, other.times) == (i, demand[-1].times) for other in demand[:-1]):
+                    how = "join the two, or give one of them its hours"
+                    raise refused(
+                        loc, "should count in other months, weekdays or hours than the demand charge before it", how
+                    )
             else:
                 peaks.append(_peaks_of(i, charge))
         for j, table in enumerate(site.supply):

@@ -102,6 +102,7 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
 
 def _refuse_live(spec: Spec, requests: Sequence[Request]) -> None:
     live = [request.where for request in requests if request.table.is_live] + (["fx"] if spec.fx.provider else [])
+    live += [] if spec.openadr is None else ["openadr"]
     if live:
         raise ConfigError(
             f"{live[0]}: `mara import build` reads files, the SPEC names a live source: name files, or listen "

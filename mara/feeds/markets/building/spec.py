@@ -1,5 +1,6 @@
 """The SPEC of a history folder: sites, sources, rates and bitcoin, as TOML."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -14,7 +15,10 @@ MOST_SITES: Final = 1_000
 MOST_BYTES: Final = 1_000_000
 MOST_PRODUCTS: Final = 20
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400)]
-Product = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+PRODUCT_NAME: Final = re.compile(r"[a-z0-9_]{1,40}")
+"""Name of a reserve product, as the history's columns write it."""
+Product = Annotated[str, StringConstraints(pattern=f"^{PRODUCT_NAME.pattern}$")]
 Files = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
 
 
@@ -177,6 +181,30 @@ class FxTable(_SpecTable):
     usd_per: dict[str, Annotated[float, Field(gt=0.0, le=1e6)]] = Field(default_factory=dict)
 
 
+class OpenAdrTable(_SpecTable):
+    """The table [openadr]: a VTN of OpenADR 3 that a live feed listens to.
+
+    Attributes:
+        url: address of its interface, up to the version.
+        token_url: where access tokens are given; the path auth/token below `url` if left out.
+        program: name of the program whose events count.
+        ven_name: name by which this client calls itself in reports, and by which events may mean it.
+        groups: further names in targets that mean all sites, such as a service area.
+        resources: sites that events may mean, and the VTN's name of each.
+        every_minutes: how often it is asked.
+        stale_after_minutes: silence from which it counts as stale.
+    """
+
+    url: Text
+    token_url: Text | None = None
+    program: Name
+    ven_name: Name = "mara"
+    groups: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
+    resources: Annotated[dict[Text, Name], Field(min_length=1, max_length=MOST_SITES)]
+    every_minutes: Annotated[float, Field(ge=0.1, le=60.0)] = 1.0
+    stale_after_minutes: Annotated[float, Field(gt=0.0, le=100_000.0)] = 15.0
+
+
 class Spec(_SpecTable):
     """A SPEC file with all its tables."""
 
@@ -184,6 +212,7 @@ class Spec(_SpecTable):
     fx: FxTable = FxTable()
     site: Annotated[tuple[SiteSpec, ...], Field(min_length=1, max_length=MOST_SITES)]
     bitcoin: SourceTable
+    openadr: OpenAdrTable | None = None
 
     @model_validator(mode="after")
     def _has_unique_sites(self) -> "Spec":
@@ -191,6 +220,9 @@ class Spec(_SpecTable):
         double = next((one for one in ids if ids.count(one) > 1), None)
         if double is not None:
             raise ValueError(f"should have unique sites, has {double!r} twice")
+        unknown = set(self.openadr.resources if self.openadr is not None else ()) - set(ids)
+        if unknown:
+            raise ValueError(f"should have in openadr.resources sites of its own, has {min(unknown)!r}")
         return self
 
 

@@ -150,6 +150,7 @@ def sites_of(case: LpCase, sites: Ints) -> LpCase:
         carbon_t_per_mwh=case.carbon_t_per_mwh[:, sites],
         pue=case.pue[:, sites],
         grid_limit_mw=case.grid_limit_mw[sites],
+        import_limit_mw=None if case.import_limit_mw is None else case.import_limit_mw[:, sites],
         hedge_mw=case.hedge_mw[sites],
         available_mw=case.available_mw[:, sites],
         token_value_usd_per_mwh=case.token_value_usd_per_mwh[:, :, sites],
@@ -297,7 +298,8 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.discharged[batteries],
             whole.stored[batteries],
             whole.exported[feeding],
-            whole.peak[_among(whole.billed, sites)],
+            whole.peak[_among(whole.billed_site, sites)],
+            whole.unused[_among(whole.supplied, sites)],
             *([whole.pledged_miners[sites].ravel()] if len(whole.pledged_spot) else []),
             *([whole.pledged_merchant[sites].ravel()] if len(whole.pledged_spot) else []),
             *([whole.pledged_spot[sites]] if len(whole.pledged_spot) else []),
@@ -309,7 +311,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
 
 
 def _among(places: Ints, sites: Ints) -> Ints:
-    """Find a block's sites in an ascending list of some of the fleet's."""
+    """Find the places of a block's sites in a list of some of the fleet's."""
     return np.flatnonzero(np.isin(places, sites))
 
 

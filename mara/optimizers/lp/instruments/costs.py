@@ -10,9 +10,11 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS, RACKS, Workload
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
-from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
 
 TOO_SLOW_USD_PER_MW_H: Final = -1.0
 """Earnings of load that is too slow for a product, so that none is pledged."""
@@ -25,6 +27,8 @@ def add_hourly_costs(cost_usd_per_mw: Floats, case: LpCase, contract: PowerContr
     """
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     cost_usd_per_mw[:, columns.exported] = -paid[:, columns.feeding]
+    if contract.supply is not None:
+        cost_usd_per_mw[:, columns.unused] = contract.supply.unused_usd_per_mwh
     if contract.products:
         miners, merchant, spot = (earned.max(axis=0) for earned in pledges_usd_per_mw_h(contract, case))
         cost_usd_per_mw[:, columns.pledged_miners.ravel()] = -miners.reshape(case.steps, -1)
@@ -65,8 +69,11 @@ def add_upper(upper_mw: Floats, case: LpCase, contract: PowerContract, columns: 
     upper_mw[:, columns.exported] = contract.export_limit_mw[columns.feeding]
     if contract.demand_charge is not None:
         # The horizon has one peak, a column of its last step.
-        most = np.maximum(contract.demand_charge.peak_so_far_mw, case.grid_limit_mw)[columns.billed]
+        owed = contract.demand_charge.peak_so_far_mw[columns.billed]
+        most = np.maximum(owed, case.grid_limit_mw[columns.billed_site])
         upper_mw[-1, columns.peak] = 2.0 * most + 1.0
+    if contract.supply is not None:
+        upper_mw[:, columns.unused] = 2.0 * contract.supply.volume_mw + 1.0
     loads = 2.0 * case.available_mw + 1.0
     racks = loads[:, :, RACKS]
     if contract.products:
@@ -143,6 +150,16 @@ def battery_pledge_usd_per_mw_h(product: GridProduct, battery: Batteries, case: 
     return paid - called * (battery.wear_usd_per_mwh + losses)
 
 
+def unused_usd(net_mw: Floats, supply: SupplyVolumes, dt_h: Floats) -> float:
+    """Price contracted power that is not drawn [USD].
+
+    Args:
+        net_mw: each site's power beyond its hedge (H, S).
+    """
+    unused_mw = np.maximum(supply.volume_mw - np.maximum(net_mw[:, supply.site], 0.0), 0.0)
+    return float(dt_h @ (unused_mw * supply.unused_usd_per_mwh).sum(axis=1))
+
+
 def peak_charge_usd(peak_mw: Floats, charge: DemandCharges) -> float:
-    """Price peaks (S,) beyond those of the billing period so far [USD]."""
+    """Price the peaks of demand charges (D,) beyond those so far [USD]."""
     return float(charge.usd_per_mw @ np.maximum(peak_mw - charge.peak_so_far_mw, 0.0))

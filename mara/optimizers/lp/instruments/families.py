@@ -11,9 +11,11 @@ import numpy as np
 from mara.core.arrays import Ints
 from mara.core.contract import Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
+from mara.optimizers.flexibility.contracted_supply import SupplyVolumes
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
-from mara.optimizers.lp.power_contract import Batteries, DemandCharges, PowerContract
+from mara.optimizers.lp.power_contract import Batteries, PowerContract
 from mara.optimizers.lp.rows import Entries, Rows, at_most, flattened, minus, ones
 
 
@@ -27,6 +29,8 @@ def contract_families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
         yield _one_way(case, contract.battery, columns)
     if contract.demand_charge is not None and len(columns.billed):
         yield _site_peak(case, contract.demand_charge, columns)
+    if contract.supply is not None:
+        yield _unused(contract.supply, columns)
     if not contract.products:
         return
     yield _pledged(case, columns)
@@ -65,12 +69,18 @@ def _one_way(case: LpCase, battery: Batteries, columns: Columns) -> Rows:
 
 
 def _site_peak(case: LpCase, charge: DemandCharges, columns: Columns) -> Rows:
-    """Raise a site's peak to the power drawn in each step that counts."""
-    d, sites = np.arange(len(columns.billed)), columns.billed
+    """Raise a charge's peak to the power drawn in each step that counts."""
+    d, sites = np.arange(len(columns.billed)), columns.billed_site
     peak = Entries(row=d, column=columns.peak, factor=-np.ones(len(d)), of_last=True)
     entries = [peak, *drawn(d, sites, columns)]
-    upper = np.where(charge.counts[:, sites], -case.hedge_mw[sites], np.inf)
+    upper = np.where(charge.counts[:, columns.billed], -case.hedge_mw[sites], np.inf)
     return at_most("site_peak", upper, entries)
+
+
+def _unused(supply: SupplyVolumes, columns: Columns) -> Rows:
+    """Count contracted power as unused where less is bought."""
+    n, bought = np.arange(len(columns.supplied)), columns.bought[np.searchsorted(columns.metered, columns.supplied)]
+    return at_most("unused", -supply.volume_mw, [minus(n, columns.unused), minus(n, bought)])
 
 
 def _pledged(case: LpCase, columns: Columns) -> Rows:
@@ -103,7 +113,7 @@ def _sold_power(case: LpCase, columns: Columns) -> Rows:
     contracts = case.pue[:, :, Workload.GPU]
     entries = [Entries(row=s, column=column, factor=contracts) for column in _kept(columns)]
     entries += _pledged_load(case, columns, s)
-    return at_most("sold_power", np.tile(case.grid_limit_mw, (case.steps, 1)), entries)
+    return at_most("sold_power", case.drawn_limit_mw, entries)
 
 
 def _pledged_power(case: LpCase, battery: Batteries, columns: Columns) -> Rows:

@@ -2,7 +2,8 @@
 
 Both sides of the bound count the same: adders, wear and feeding in as the ledger has them; a demand charge on the
 month's highest tick; coincident peaks at the month's true ones; awards at their true prices while they are not called.
-Calls, penalties and contracted supply count on neither side. Model: docs/model.md#7-certificate-and-bounds
+Contracted power counts where it is not drawn. Calls,
+penalties and a year's take-or-pay energy count on neither side. Model: docs/model.md#7-certificate-and-bounds
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from mara.core.power_terms import PowerTerms
 from mara.core.step import Step
 from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_HOUR
 from mara.core.world import RunConfig
+from mara.optimizers.flexibility.contracted_supply import volumes_ahead
+from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.flexibility.expected_terms import ExpectedTerms
 from mara.optimizers.lp.power_contract import PowerContract, contract_of_run
 from mara.optimizers.lp.schedule import PowerSchedule
@@ -31,9 +34,6 @@ def past_contract(steps: Sequence[Step], config: RunConfig) -> PowerContract | N
     hours = [config.grid.epoch_s(step.tick) // SECONDS_PER_HOUR for step in steps]
     shape = (len(steps), fleet.site_count)
     prices = np.zeros((len(steps), len(terms.products), fleet.site_count))
-    rates = np.zeros(fleet.site_count)
-    for charge in terms.demand:
-        rates[charge.site] = charge.usd_per_mw_month
     for t, step in enumerate(steps):
         if step.observation.power is not None:
             prices[t] = step.observation.power.reserve_price_usd_per_mw_h
@@ -41,10 +41,21 @@ def past_contract(steps: Sequence[Step], config: RunConfig) -> PowerContract | N
         adder_usd_per_mwh=np.stack([adder_usd_per_mwh(fleet, hour) for hour in hours]),
         peak_usd_per_mwh=_true_peaks(steps, terms, config, hours),
         risk_share=np.zeros(shape),
-        demand_usd_per_mw=rates,
-        owed_peak_mw=np.zeros(fleet.site_count),
-        counts=np.stack([demand_counts(fleet, hour) for hour in hours]) > 0.0,
+        demand=DemandCharges(
+            site=np.array([charge.site for charge in terms.demand], dtype=np.int64),
+            usd_per_mw=np.array([charge.usd_per_mw_month for charge in terms.demand]),
+            peak_so_far_mw=np.zeros(len(terms.demand)),
+            counts=np.stack([demand_counts(fleet, hour) for hour in hours]) > 0.0,
+        ),
         reserve_price_usd_per_mw_h=prices,
+        # A year's energy may be taken whenever, so that no month's bound could count it.
+        take_or_pay_usd_per_mwh=np.zeros(shape),
+        supply=volumes_ahead(
+            fleet,
+            [local_times(fleet, hour) for hour in hours],
+            np.stack([step.observation.energy_price_usd_per_mwh for step in steps]),
+            config.terms.sellback_spread_share,
+        ),
     )
     contract = contract_of_run(terms, expected, state.stored_mwh, fleet.grid_limit_mw)
     return _without_calls(contract)

@@ -1,6 +1,7 @@
 """Batteries and pledges read from a solution of the linear program."""
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -14,23 +15,19 @@ from mara.optimizers.lp.instruments.costs import pledges_usd_per_mw_h
 from mara.optimizers.lp.power_contract import PowerContract
 from mara.optimizers.lp.schedule import PowerSchedule, awards_mw
 
+SAME_MW: Final = 1e-4
+"""Difference at which a plan draws just what is contracted."""
+
 
 def with_power(steps: tuple[PlanStep, ...], primal_mw: Floats, columns: Columns, case: LpCase) -> tuple[PlanStep, ...]:
-    """Add batteries, awards and the planned peak to a plan's steps.
-
-    Where a step counts for a demand charge, a site should not draw more than the peak that the plan pays for.
-    """
+    """Add batteries, awards and limits of what is drawn to a plan's steps."""
     contract = case.power_contract
     if contract is None:
         return steps
     table = np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width)
     power = power_schedule(table, columns, case, contract)
     awards = awards_mw(power, case)
-    limit = np.tile(case.grid_limit_mw, (case.steps, 1))
-    if contract.demand_charge is not None:
-        peak = case.grid_limit_mw.copy()
-        peak[columns.billed] = table[-1, columns.peak] + TOLERANCE_MW
-        limit = np.where(contract.demand_charge.counts, np.minimum(peak, limit), limit)
+    limit = draw_limit_mw(table, columns, case, contract)
     return tuple(
         replace(
             step,
@@ -43,6 +40,27 @@ def with_power(steps: tuple[PlanStep, ...], primal_mw: Floats, columns: Columns,
         )
         for t, step in enumerate(steps)
     )
+
+
+def draw_limit_mw(table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract) -> Floats:
+    """Limit what sites draw where more would cost more than planned (H, S).
+
+    In steps that count for a demand charge that is the peak that the plan pays for; where just what is contracted is
+    drawn, it is that.
+    """
+    limit = case.drawn_limit_mw
+    if contract.demand_charge is not None:
+        for place, d in zip(columns.peak.tolist(), columns.billed.tolist(), strict=True):
+            own = limit[:, contract.demand_charge.site[d]]
+            peak = np.where(contract.demand_charge.counts[:, d], table_mw[-1, place] + TOLERANCE_MW, np.inf)
+            np.minimum(own, peak, out=own)
+    if contract.supply is not None:
+        for n, s in enumerate(columns.supplied.tolist()):
+            volume = contract.supply.volume_mw[:, n]
+            bought = table_mw[:, columns.bought[np.searchsorted(columns.metered, s)]]
+            is_just = (np.abs(bought - volume) <= SAME_MW) & (volume > 0.0)
+            limit[is_just, s] = np.minimum(limit[is_just, s], (case.hedge_mw[s] + volume + TOLERANCE_MW)[is_just])
+    return limit
 
 
 def _clean(power_mw: Floats) -> Floats:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from mara.core.explanation import Explanation, Facts
+from mara.core.outlook import unchanging
 from mara.core.plan import Problem
 from mara.core.sla import owed_micro_usd
 from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
-from mara.core.world import World, unchanging
+from mara.core.world import World
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.counterfactuals import stored_gain

@@ -23,6 +23,7 @@ DEEDS: Final = {
     "outage": "ordered an outage of {about}",
     "restore": "ordered {about} back",
     "exclude": "excluded ticks of {about}",
+    "gridnotice": "gave the warning {about}",
 }
 KINDS_OF_WORDS: Final = (
     ("book", ("book",)),

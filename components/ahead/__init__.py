@@ -1,0 +1,1 @@
+"""Panels of what is to come: plan by hour, calendar, and what-if questions."""

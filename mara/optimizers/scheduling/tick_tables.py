@@ -1,0 +1,160 @@
+"""Coefficients of a tick as the lists and orders that schedulers walk through.
+
+They do not depend on the world: a run that knows its feed computes them for many ticks at once.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints, row_sums_of_all, stacked
+from mara.core.fleet import MINER_COUNT, MINERS, RACKS, Fleet
+from mara.core.market import remote_cost_usd_per_mwh
+from mara.core.outlook import Outlooks
+from mara.core.plan import Problem
+from mara.core.world import RunConfig
+
+RESTART_PAYS_BACK_H: Final = 1.0
+"""Time in which a margin covers a restart, or a loss stops a miner.
+
+Chosen; hysteresis keeps loads from switching on and off around break-even.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TickTables:
+    """Coefficients of one tick in lists and orders.
+
+    An offer is the racks of one kind at one site, numbered as in a flattened (S, 2).
+
+    Attributes:
+        cost_usd_per_mwh: cost of a rack megawatt-hour by site (S,).
+        cheapest, dearest: sites by rising and by falling cost.
+        room_mw: contract load that racks and grid can hold (S,).
+        mining_mw: site power of miners that are worth their power (S,).
+        token_usd_per_mwh: worth of a rack megawatt-hour by region and offer (R, S x 2).
+        racks_mw: racks by offer (S x 2,).
+        tokens_per_h: demand for tokens by region (R,).
+        regions: regions by falling multiplier of the token price.
+        offers: each region's offers by the cost of a token, which is of power and of serving from a distant site.
+        starts, stays: miners whose margin covers a restart, and whose loss does not (S, 3).
+        miner_places: places in the flattened (S, 3), the best kind of every site first (3, S).
+    """
+
+    cost_usd_per_mwh: list[float]
+    cheapest: list[int]
+    dearest: list[int]
+    room_mw: list[float]
+    mining_mw: list[float]
+    token_usd_per_mwh: list[list[float]]
+    racks_mw: list[float]
+    tokens_per_h: list[float]
+    regions: list[int]
+    offers: list[list[int]]
+    starts: Bools
+    stays: Bools
+    miner_places: Ints
+
+
+def tables_of(problem: Problem) -> TickTables:
+    """Compute the tables of a problem's tick, or look up those computed ahead."""
+    ahead = problem.outlook
+    if ahead is not None:
+        return ahead.together.derived(_tables_of_all)[ahead.earlier_count]
+    c, seen = problem.conditions, problem.observation
+    (tables,) = _tables(
+        problem.config,
+        rack_cost_usd_per_mwh=c.rack_cost_usd_per_mwh[None],
+        room_mw=c.contract_room_mw[None],
+        available_mw=c.available_mw[None],
+        pue=c.pue[None],
+        mining_usd_per_mwh=c.mining_value_usd_per_mwh[None],
+        margin_usd_per_mwh=c.miner_margin_usd_per_mwh[None],
+        token_usd_per_mwh=c.merchant_value_usd_per_mwh[None],
+        multiplier=seen.demand_multiplier_share[None],
+        tokens_per_h=seen.demand_tokens_per_h[None],
+    )
+    return tables
+
+
+def _tables_of_all(ticks: Outlooks) -> list[TickTables]:
+    c, seen = ticks.known_conditions, ticks.observations
+    return _tables(
+        ticks.config,
+        rack_cost_usd_per_mwh=c.rack_cost_usd_per_mwh,
+        room_mw=c.contract_room_mw,
+        available_mw=c.available_mw,
+        pue=c.pue,
+        mining_usd_per_mwh=c.mining_value_usd_per_mwh,
+        margin_usd_per_mwh=c.miner_margin_usd_per_mwh,
+        token_usd_per_mwh=c.merchant_value_usd_per_mwh,
+        multiplier=stacked([each.demand_multiplier_share for each in seen]),
+        tokens_per_h=stacked([each.demand_tokens_per_h for each in seen]),
+    )
+
+
+def _tables(
+    config: RunConfig,
+    *,
+    rack_cost_usd_per_mwh: Floats,
+    room_mw: Floats,
+    available_mw: Floats,
+    pue: Floats,
+    mining_usd_per_mwh: Floats,
+    margin_usd_per_mwh: Floats,
+    token_usd_per_mwh: Floats,
+    multiplier: Floats,
+    tokens_per_h: Floats,
+) -> list[TickTables]:
+    """Compute the tables of ticks, whose axis comes first in every array."""
+    count = len(rack_cost_usd_per_mwh)
+    start_margin = config.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
+    pays = margin_usd_per_mwh >= 0.0
+    columns = (
+        rack_cost_usd_per_mwh.tolist(),
+        rack_cost_usd_per_mwh.argsort(axis=1, kind="stable").tolist(),
+        (-rack_cost_usd_per_mwh).argsort(axis=1, kind="stable").tolist(),
+        room_mw.tolist(),
+        row_sums_of_all(available_mw[:, :, MINERS] * pue[:, :, MINERS] * pays).tolist(),
+        token_usd_per_mwh.reshape(*token_usd_per_mwh.shape[:2], -1).tolist(),
+        available_mw[:, :, RACKS].reshape(count, -1).tolist(),
+        tokens_per_h.tolist(),
+        (-multiplier).argsort(axis=1, kind="stable").tolist(),
+        _offers(config, rack_cost_usd_per_mwh).tolist(),
+        margin_usd_per_mwh >= start_margin,
+        margin_usd_per_mwh >= -start_margin,
+        miner_places(pue[:, :, MINERS], mining_usd_per_mwh[:, None, :]),
+    )
+    names = TickTables.__dataclass_fields__
+    return [TickTables(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def miner_places(pue: Floats, value_usd_per_mwh: Floats) -> Ints:
+    """Order each site's miners by value per site megawatt-hour, the best first.
+
+    Args:
+        pue: PUE of each kind (..., S, 3).
+        value_usd_per_mwh: worth of an IT megawatt-hour, in a shape that fits.
+
+    Returns:
+        Places in the flattened (S, 3) by rank and site (..., 3, S).
+    """
+    order = (-(value_usd_per_mwh / pue)).argsort(axis=-1, kind="stable")
+    return np.asarray(order.swapaxes(-1, -2) + np.arange(0, pue.shape[-2] * MINER_COUNT, MINER_COUNT))
+
+
+def _offers(config: RunConfig, rack_cost_usd_per_mwh: Floats) -> Ints:
+    """Order offers by the cost of a token (T, R, S x 2)."""
+    detour = _detour_usd_per_mwh(config.fleet, config.terms.remote_serving_usd_per_mwh)
+    cost = rack_cost_usd_per_mwh[:, None, :, None] + detour
+    by_token = cost / config.fleet.tokens_per_mwh
+    return np.asarray(by_token.reshape(*by_token.shape[:2], -1).argsort(axis=-1, kind="stable"))
+
+
+@lru_cache(maxsize=8)
+def _detour_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
+    """Return the extra cost of serving a region not from its best site (R, S, 1)."""
+    cost = remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh)
+    return np.asarray(cost - cost.min(axis=1, keepdims=True))

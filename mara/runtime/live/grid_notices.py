@@ -1,0 +1,41 @@
+"""Orders that note each warning of the grid's operator once, with its author."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from mara.core.commands import GridNotice
+from mara.core.live_source import GridWarning
+from mara.errors import MaraError
+from mara.runtime.actor import ACTOR, REPEAT_KEY, Actor
+from mara.runtime.tick.order_book import OrderBook
+
+LOOK_INTERVAL_S: Final = 1.0
+
+log = logging.getLogger("mara.platform")
+
+
+async def note_warnings(warnings: Callable[[], tuple[GridWarning, ...]], orders: OrderBook) -> None:
+    """Place an order for each new warning, until cancelled.
+
+    The order is in the audit with the VTN as its author. It is placed once, also after restarts; what cannot be placed
+    now is tried again a second later.
+    """
+    noted: set[str] = set()
+    while True:
+        for warning in warnings():
+            if warning.id not in noted and await _is_noted(warning, orders):
+                noted.add(warning.id)
+        await asyncio.sleep(LOOK_INTERVAL_S)
+
+
+async def _is_noted(warning: GridWarning, orders: OrderBook) -> bool:
+    ACTOR.set(Actor(name=warning.author))
+    REPEAT_KEY.set(f"{warning.author}, event {warning.id}")
+    try:
+        await orders.order(GridNotice(event_id=warning.id, kind=warning.kind, text=warning.sentence))
+    except MaraError as error:
+        log.info("a warning is not noted yet", extra={"event": warning.id, "reason": str(error)})
+        return False
+    return True

@@ -1,0 +1,11 @@
+"""Most power that the grid's operator let each site draw; older rows have none."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0017"
+down_revision = "0013"
+
+
+def upgrade() -> None:
+    op.add_column("markets", sa.Column("import_limit", sa.LargeBinary(), nullable=True))

@@ -1,0 +1,44 @@
+"""Pages of what is to come, in a browser: the plan by hour, and what-if questions."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PHONE, Visit, arrive, picture
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_what_if_question_is_entered_by_keyboard_and_answered_beside_the_present_plan(
+    tab: Visit, address: str
+) -> None:
+    page = arrive(tab, f"{address}/what-if", size=PHONE).page
+    page.get_by_label("Turn off").select_option("oslo")
+    page.get_by_role("button", name="Turn Norway Oslo on again").press("Enter")
+    expect(page.get_by_role("button", name="Turn Norway Oslo on again")).to_have_count(0)
+    page.get_by_label("Hashprice, %").fill("lots")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text(
+        "the hashprice in percent should be a number, 'lots' came: correct it"
+    )
+    page.get_by_label("Hashprice, %").fill("-30")
+    page.keyboard.press("Enter")
+    expect(page.locator(".what-if-gain")).to_have_text("\u2212114\u202f249 USD")
+    expect(page.get_by_role("region", name="By site").locator("tbody tr").first).to_contain_text("\u2192")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    picture(page, "what-if-phone", full_page=True)
+    assert not tab.complaints
+
+
+def test_the_plan_by_hour_is_sorted_by_any_hour_and_remembers_its_quantity(tab: Visit, address: str) -> None:
+    page = arrive(tab, f"{address}/forecast").page
+    table = page.locator(".heat-table")
+    page.get_by_role("button", name="Price", exact=True).click()
+    expect(table.locator("tbody td.heat").first).to_contain_text(".")
+    expect(table.locator("caption")).to_have_text("Price by site and hour, USD/MWh")
+    table.get_by_role("button", name="Site").press("Enter")
+    expect(table.locator("tbody th").first).to_have_text("Australia Sydney")
+    table.locator("thead button").nth(5).press("Enter")
+    expect(table.locator("thead th").nth(5)).to_have_attribute("aria-sort", "descending")
+    page.reload()
+    expect(table.locator("caption")).to_have_text("Price by site and hour, USD/MWh")
+    assert not tab.complaints
