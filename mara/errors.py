@@ -12,6 +12,7 @@
     │  └─ PlanTimeout          no plan before the deadline
     ├─ AdviceError             nothing that may be followed came from the advisor: the plan in force stays
     ├─ CommandError            asked for the impossible: nothing changes
+    │  ├─ RangeTooLong         asked about more time than one answer covers: a shorter range is answered
     │  └─ EngineStopped        nothing is ordered now: the engine has halted, is degraded, or ends
     ├─ DeviceError             a device of a real site did not answer, or refused: nothing counts as done there
     └─ StoreError              the database did not take it: DEGRADED, tried again
@@ -107,6 +108,10 @@ class CommandError(MaraError):
     """An operator or a caller asked for what is impossible now; nothing has changed."""
 
     exit_code = EXIT_USAGE
+
+
+class RangeTooLong(CommandError):
+    """A time range is longer than one answer covers; the message names the limit."""
 
 
 class EngineStopped(CommandError):

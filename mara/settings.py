@@ -52,7 +52,7 @@ UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names giv
 
 _ROOT_PATH = re.compile(
     r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|forecast|backtest|operations|alerts"
-    r"|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+    r"|power|money|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
 )
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 

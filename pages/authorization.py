@@ -180,6 +180,16 @@ class Authorized:
             raise CommandError(f"a mode is one of {', '.join(MODES)}, {str(mode)[:20]!r} came: choose one of them")
         await self._platform.set_mode(site_id, mode, reason)
 
+    async def stop_site(self, site_id: str, reason: str) -> None:
+        """Have a site draw nothing from now on, until it is released."""
+        await _require(Permission.EMERGENCY)
+        await self._platform.stop_site(site_id, reason)
+
+    async def release_site(self, site_id: str, reason: str) -> None:
+        """Let a stopped site follow the plan again."""
+        await _require(Permission.EMERGENCY)
+        await self._platform.release_site(site_id, reason)
+
     async def ask_claude(self) -> None:
         """Ask Claude for advice on the plan in force."""
         await _require(Permission.ASK_CLAUDE)

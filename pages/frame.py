@@ -8,8 +8,19 @@ from typing import Final
 from nicegui import ui
 
 from components.alerts.alert_strip import alert_count, alert_strip
+from components.preferences.preference_menu import PreferenceMenu, PreferenceNote
 from components.shared.clock import clock
-from components.shared.controls import Actions, mode_chip, notices, run_controls, state_chip, theme_switch, world_mark
+from components.shared.controls import (
+    POWER_LINK,
+    Actions,
+    mode_chip,
+    notices,
+    run_controls,
+    state_chip,
+    theme_switch,
+    world_mark,
+)
+from components.shared.live import live_text
 from components.shared.outage_dialog import OutageDialog
 from components.shared.theme import address, element, head_html, icon
 from components.shared.view_model import Channel
@@ -32,12 +43,13 @@ PAGES: Final = (
     (paths.BACKTEST, "Backtest"),
     (paths.OPERATIONS, "Operations"),
     (paths.ALERTS, "Alerts"),
+    (paths.MONEY, "Money"),
     (paths.POWER, "Power"),
     (paths.HELP, "Help"),
 )
 """Path and name of each page in the navigation; the keys from 1 on open them.
 
-Power is left out for a fleet without power terms, except on its own page.
+Power is empty, and so hidden, for a fleet without power terms, except on its own page.
 """
 HELP_KEY: Final = "?"
 
@@ -58,15 +70,17 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
-            _navigation(here, cells, has_power_terms=_has_power_terms(platform))
+            _navigation(here, cells)
             clock(cells)
             world_mark(cells)
             state_chip(cells)
             mode_chip(cells)
             run_controls(cells, actions)
             theme_switch()
+            PreferenceMenu()
             _user()
         notices(cells, actions)
+        PreferenceNote()
         alert_strip(paths.ALERTS, cells)
         if actions.order_outage is not None and actions.restore is not None:
             OutageDialog(down=actions.order_outage, restore=actions.restore)
@@ -75,20 +89,13 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             yield
 
 
-def _has_power_terms(platform: Authorized) -> bool:
-    snapshot = platform.publisher.read().snapshot
-    return snapshot is not None and bool(snapshot.power)
-
-
-def _navigation(here: str, cells: Channel, *, has_power_terms: bool) -> None:
+def _navigation(here: str, cells: Channel) -> None:
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
-            if path == paths.POWER and path != here and not has_power_terms:
-                continue
             key = HELP_KEY if path == paths.HELP else str(place)
-            link = element("a", "", name).props(
-                f'href="{address(path)}" aria-keyshortcuts="{key}" title="{name} ({key})"'
-            )
+            is_live = path == paths.POWER and path != here
+            link = live_text(POWER_LINK, cells, as_="a") if is_live else element("a", "", name)
+            link.props(f'href="{address(path)}" aria-keyshortcuts="{key}" title="{name} ({key})"')
             if path == here:
                 link.props("aria-current=page")
             if path == paths.ALERTS:

@@ -23,7 +23,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
     @ui.page(paths.HELP, title="Help, Mara", dark=None)
     def help_page() -> None:
         picture = publisher.open(ui.context.client, help_picture)
-        with frame(platform, publisher, picture["cells"], paths.HELP), element("div", "leaf help"):
+        with frame(platform, publisher, picture["cells"], paths.HELP), element("div", "leaf help").props("data-as-is"):
             with element("div", "leaf-head"):
                 element("h1", "", "Help")
                 element("p", "place", "What the figures mean, and how each is computed")

@@ -20,9 +20,10 @@ from mara.assembly.imports.desk import ImportDesk
 from mara.assembly.imports.folder import ImportFolder
 from mara.runtime.clock import SystemClock
 from pages import alerts, backtest, guide, operations, optimizer, overview, power, site, sla
-from pages.ahead import forecast, what_if
+from pages.ahead import calendar, forecast, what_if
 from pages.authorization import Authorized
 from pages.frame import PAGES, frame
+from pages.money import page as money
 from pages.serving.job_runner import JobRunner
 from pages.serving.publisher import PlatformView, Publisher
 from pages.serving.undo import UNDO_S, Undo
@@ -60,7 +61,7 @@ def register(
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
     publisher = Publisher(platform.publisher)
-    for page in (overview, site, sla, optimizer, forecast, what_if, operations, alerts, power, guide):
+    for page in (overview, site, sla, optimizer, forecast, calendar, what_if, operations, alerts, money, power, guide):
         page.register(authorized, publisher)
     backtest.register(authorized, publisher, history)
     _answer_unknown_addresses(authorized, publisher)

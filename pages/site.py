@@ -8,12 +8,11 @@ from typing import Final
 
 from nicegui import ui
 
-from components.ahead.maintenance_form import MaintenanceActions, SiteNotice, maintenance_panel
-from components.shared import format as text
+from components.ahead.maintenance_form import FormSite, maintenance_panel
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import address, element
 from components.shared.view_model import Channel, ViewModel
-from components.site.ledger_search import ledger_search
+from components.site.ledger_search import WHOLE_FLEET, ledger_search
 from components.site.site_lines import (
     forecast_channel,
     load_now,
@@ -47,7 +46,7 @@ from mara.core.history import Decision, LedgerSum
 from mara.core.snapshot import SitePoint, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.published_state import PublishedState
-from mara.runtime.tick.site_maintenance import SiteMaintenance, maintenance_at
+from pages.actions.maintenance import maintenance_actions
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.serving.cached_query import CachedQuery, first_tick_of_day
@@ -158,50 +157,14 @@ def register(platform: Authorized, publisher: Publisher) -> None:
         with frame(platform, publisher, picture["cells"]), _draw(picture, site_id, shown, refusal):
             if snapshot is not None and known is not None:
                 ledger_search(
-                    site_id=site_id,
-                    site_name=known.name,
+                    sites=((site_id, known.name), WHOLE_FLEET),
                     today=snapshot.at.date(),
                     search=platform.archive.daily_ledgers,
                     csv_path=paths.LEDGER_CSV,
                 )
                 why_not = missing_right(Permission.EXCLUDE)
-                maintenance_panel(maintenance_actions(platform, site_id, known.name), snapshot.at, why_not)
-
-
-def maintenance_actions(platform: Authorized, site_id: str, site_name: str) -> MaintenanceActions:
-    """Make the actions that announce maintenance to the contracts of a site.
-
-    It has no inverse, so it is held for a few seconds in which it can be undone.
-    """
-
-    def asked(notice: SiteNotice) -> SiteMaintenance:
-        snapshot = platform.publisher.read().snapshot
-        if snapshot is None:
-            raise CommandError("nothing has been settled yet: announce after the first tick")
-        return maintenance_at(site_id, notice.begins_at, notice.ends_at, notice.reason, snapshot)
-
-    async def look(notice: SiteNotice) -> str:
-        maintenance = asked(notice)
-        await platform.exclude(*maintenance.asked, only_look=True)
-        return cost_of(notice, maintenance, site_name)
-
-    async def announce(notice: SiteNotice) -> None:
-        maintenance = asked(notice)
-        await platform.exclude(*maintenance.asked, only_look=True)
-        said = f"Announced to {len(maintenance.asked)} contracts: stored with the next tick, with reason and author."
-        platform.undo.hold(f"Maintenance of {site_name}", lambda: platform.exclude(*maintenance.asked), said)
-
-    return MaintenanceActions(look=look, announce=announce)
-
-
-def cost_of(notice: SiteNotice, maintenance: SiteMaintenance, site_name: str) -> str:
-    """Say whom maintenance concerns, and what it costs at most."""
-    ended = f" ({maintenance.ended_count} more end before it)" if maintenance.ended_count else ""
-    times = f"{text.utc_moment(notice.begins_at)} to {text.utc_moment(notice.ends_at)}"
-    return (
-        f"Maintenance of {site_name}, {times}: {len(maintenance.asked)} contracts{ended}. If all are off all the time, "
-        f"{text.usd(maintenance.unbilled_usd)} are not billed, and no credits are owed for it."
-    )
+                here = FormSite(id=site_id, name=known.name, timezone=known.timezone)
+                maintenance_panel(maintenance_actions(platform), [here], snapshot.at, why_not)
 
 
 def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:

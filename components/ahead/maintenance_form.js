@@ -1,10 +1,15 @@
 // Form for maintenance of a site: asks the server whom it concerns and what it costs, and announces it once that is confirmed.
 // Emits `order-look` and `order-announce` with what is entered.
 export default {
-  props: { first: Object, said: Object },
+  props: { first: Object, said: Object, sites: Array },
   emits: ["order-look", "order-announce"],
   data() {
     return { entered: { ...this.first, reason: "" }, isAsking: false, isBusy: false };
+  },
+  computed: {
+    localZone() {
+      return this.sites.find(({ id }) => id === this.entered.site)?.timezone ?? "the site's zone";
+    },
   },
   watch: {
     said(said) {
@@ -22,12 +27,26 @@ export default {
   template: `
     <div class="promises">
       <form v-if="!isAsking" class="request-form" aria-label="Announce maintenance" @submit.prevent="send('order-look')">
+        <div v-if="sites.length > 1" class="request-field exclude-begins">
+          <label for="maintenance-site">Site</label>
+          <select id="maintenance-site" v-model="entered.site" class="field" required>
+            <option value="">Choose a site</option>
+            <option v-for="site in sites" :key="site.id" :value="site.id">{{ site.name }}</option>
+          </select>
+        </div>
         <div class="request-field exclude-begins">
-          <label for="maintenance-begins">Begins (UTC)</label>
+          <label for="maintenance-zone">Times in</label>
+          <select id="maintenance-zone" v-model="entered.zone" class="field">
+            <option value="utc">UTC</option>
+            <option value="local">{{ localZone }}</option>
+          </select>
+        </div>
+        <div class="request-field exclude-begins">
+          <label for="maintenance-begins">Begins</label>
           <input id="maintenance-begins" v-model="entered.begins" class="field" type="datetime-local" required />
         </div>
         <div class="request-field exclude-begins">
-          <label for="maintenance-ends">Ends (UTC)</label>
+          <label for="maintenance-ends">Ends</label>
           <input id="maintenance-ends" v-model="entered.ends" class="field" type="datetime-local" required />
         </div>
         <div class="request-field exclude-reason">

@@ -1,7 +1,7 @@
 """Form that announces maintenance to all contracts of a site, with its cost first."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -10,19 +10,37 @@ from nicegui.events import GenericEventArguments
 
 from components.shared.theme import element, panel
 from mara.core.commands import NOTICE_HOURS
+from mara.core.timegrid import zone
 from mara.errors import CommandError, MaraError
 
 MOST_CHARACTERS: Final = 200
+UTC_KEY: Final = "utc"
+LOCAL_KEY: Final = "local"
 HINT: Final = "Ticks that are announced do not count for the availability of the contracts here. All contracts or none."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteNotice:
-    """Maintenance of a site as entered by an operator."""
+    """Maintenance of a site as entered by an operator.
 
+    Attributes:
+        timezone: zone that the times were entered in; empty for UTC.
+    """
+
+    site_id: str
+    timezone: str
     begins_at: datetime
     ends_at: datetime
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormSite:
+    """A site that the form offers, with its time zone."""
+
+    id: str
+    name: str
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +53,17 @@ class MaintenanceActions:
 
 
 class MaintenanceForm(ui.element, component="maintenance_form.js"):
-    """Form for times and a reason, which asks for confirmation with the cost."""
+    """Form for a site, times and a reason, which asks for confirmation with the cost."""
 
-    def __init__(self, actions: MaintenanceActions, now: datetime) -> None:
+    def __init__(self, actions: MaintenanceActions, sites: Sequence[FormSite], now: datetime) -> None:
         super().__init__()
         self._actions = actions
+        self._zones = {site.id: site.timezone for site in sites}
+        self.props["sites"] = [asdict(site) for site in sites]
         begins = (now + timedelta(hours=NOTICE_HOURS + 2)).replace(minute=0, second=0)
         self.props["first"] = {
+            "site": sites[0].id if len(sites) == 1 else "",
+            "zone": UTC_KEY,
             "begins": f"{begins:%Y-%m-%dT%H:%M}",
             "ends": f"{begins + timedelta(hours=1):%Y-%m-%dT%H:%M}",
         }
@@ -52,7 +74,7 @@ class MaintenanceForm(ui.element, component="maintenance_form.js"):
 
     async def _look(self, event: GenericEventArguments) -> None:
         try:
-            cost = await self._actions.look(site_notice_of(event.args))
+            cost = await self._actions.look(site_notice_of(event.args, self._zones))
         except MaraError as error:
             self.props["said"] = {"error": str(error)}
         else:
@@ -61,7 +83,7 @@ class MaintenanceForm(ui.element, component="maintenance_form.js"):
 
     async def _announce(self, event: GenericEventArguments) -> None:
         try:
-            await self._actions.announce(site_notice_of(event.args))
+            await self._actions.announce(site_notice_of(event.args, self._zones))
         except MaraError as error:
             self.props["said"] = {"error": str(error)}
         else:
@@ -69,35 +91,55 @@ class MaintenanceForm(ui.element, component="maintenance_form.js"):
         self.update()
 
 
-def maintenance_panel(actions: MaintenanceActions, now: datetime, why_not: str) -> None:
-    """Draw the form, or the reason why the user may not announce."""
+def maintenance_panel(actions: MaintenanceActions, sites: Sequence[FormSite], now: datetime, why_not: str) -> None:
+    """Draw the form for some sites, or the reason why the user may not announce."""
     with panel("Announce maintenance", "", HINT):
         if why_not:
             element("p", "note", f"No announcements here: {why_not}.").mark("maintenance-refused")
         else:
-            MaintenanceForm(actions, now)
+            MaintenanceForm(actions, sites, now)
 
 
-def site_notice_of(given: object) -> SiteNotice:
+def site_notice_of(given: object, zones: Mapping[str, str]) -> SiteNotice:
     """Parse the maintenance that was entered.
 
+    Args:
+        zones: time zone of each site that is offered, by id.
+
     Raises:
-        CommandError: a time is none, or the times run backwards.
+        CommandError: no site is chosen, a time is none, or the times run backwards.
     """
     entered: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    begins, ends = (_time_of(str(entered.get(key, "")).strip()) for key in ("begins", "ends"))
+    site_id = str(entered.get("site", ""))
+    if site_id not in zones:
+        raise CommandError(f"a site was expected, {site_id[:40] or 'nothing'} came: choose one of the list")
+    timezone = zones[site_id] if entered.get("zone") == LOCAL_KEY else ""
+    begins, ends = (_time_of(str(entered.get(key, "")).strip(), timezone) for key in ("begins", "ends"))
     if begins >= ends:
         raise CommandError("maintenance should end after it begins: correct its times")
-    return SiteNotice(begins_at=begins, ends_at=ends, reason=str(entered.get("reason", ""))[: MOST_CHARACTERS + 1])
+    reason = str(entered.get("reason", ""))[: MOST_CHARACTERS + 1]
+    return SiteNotice(site_id=site_id, timezone=timezone, begins_at=begins, ends_at=ends, reason=reason)
 
 
-def _time_of(entered: str) -> datetime:
+def _time_of(entered: str, timezone: str) -> datetime:
     try:
         time = datetime.fromisoformat(entered)
     except ValueError as error:
         raise CommandError(
-            f"a UTC time like 2025-07-05 14:00 was expected, {entered[:40]!r} came: correct it"
+            f"a {'local' if timezone else 'UTC'} time like 2025-07-05 14:00 was expected, {entered[:40]!r} came: "
+            "correct it"
         ) from error
     if not 2009 <= time.year < 2200:
         raise CommandError(f"a time from 2009 to 2199 was expected, {entered[:40]} came: correct it")
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if time.tzinfo is not None or not timezone:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return _utc_of(time, timezone)
+
+
+def _utc_of(local: datetime, timezone: str) -> datetime:
+    """Convert a local time to UTC; one that exists not at all or twice is refused."""
+    first, second = (local.replace(tzinfo=zone(timezone), fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first != second:
+        happens = "does not exist" if first > second else "happens twice"
+        raise CommandError(f"{local:%Y-%m-%d %H:%M} {happens} in {timezone}, clocks are set then: enter it in UTC")
+    return first

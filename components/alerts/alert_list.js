@@ -1,11 +1,12 @@
 // Alerts with filters by state, severity, text and time, each with what to do. Rows come from the channel `alerts`, those
 // of an asked time from the prop `found`. Emits `order-…` with numbers of alerts, and `show-alerts` with two UTC times.
-import { number, ranked, useChannel } from "mara";
+import { StateFilter, number, ranked, useChannel } from "mara";
 
 const MOST_SHOWN = 100;
 const HOUR_S = 3600;
 
 export default {
+  components: { StateFilter },
   props: {
     rows: Object, found: Object, refusal: String, chosen: Number, forbidden: String,
     states: Array, severities: Array, silences: Array,
@@ -87,16 +88,7 @@ export default {
   template: `
     <div class="alerts">
       <div class="filters" role="search" aria-label="Find alerts">
-        <div class="filter-states" role="group" aria-label="State">
-          <button
-            v-for="one in states"
-            :key="one.key"
-            type="button"
-            class="filter"
-            :aria-pressed="state === one.key"
-            @click="state = one.key"
-          >{{ one.label }} <span class="figure filter-count">{{ count(one.key) }}</span></button>
-        </div>
+        <state-filter :states="states" :chosen="state" :count="count" @choose-state="state = $event" />
         <select v-model="severity" class="field" aria-label="Severity">
           <option value="">All severities</option>
           <option v-for="one in severities" :key="one.key" :value="one.key">{{ one.label }}</option>

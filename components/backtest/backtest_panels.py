@@ -34,7 +34,9 @@ LINES = tuple(
 PROFIT_BARS = (Bar(key="profit", name="Profit", look="bar-1"),)
 COLUMNS = (
     TableColumn(key="policy", label="Policy"),
-    TableColumn(key="profit", label="Profit", look="number", hint="Revenue less all costs over the period, USD."),
+    TableColumn(
+        key="profit", label="Profit", look="number", unit="USD", hint="Revenue less all costs over the period."
+    ),
     TableColumn(
         key="gain",
         label="Over break-even",
@@ -47,15 +49,16 @@ COLUMNS = (
         look="number",
         hint="Profit over the bound, in the program's accounts.",
     ),
-    TableColumn(key="revenue", label="Revenue", look="number desk", hint="USD."),
-    TableColumn(key="energy", label="Energy", look="number desk", hint="Cost of energy, USD."),
+    TableColumn(key="revenue", label="Revenue", look="number desk", unit="USD"),
+    TableColumn(key="energy", label="Energy", look="number desk", unit="USD", hint="Cost of energy."),
     TableColumn(
         key="day_ahead",
         label="Day-ahead",
         look="number desk",
-        hint="Gain of positions bought day-ahead, a part of the profit, USD: with day-ahead purchases as planned.",
+        unit="USD",
+        hint="Gain of positions bought day-ahead, a part of the profit: with day-ahead purchases as planned.",
     ),
-    TableColumn(key="credits", label="Credits", look="number desk", hint="Service credits paid, USD."),
+    TableColumn(key="credits", label="Credits", look="number desk", unit="USD", hint="Service credits paid."),
     TableColumn(
         key="premium",
         label="Premium",

@@ -18,11 +18,13 @@ QUANTILES = ("p5", "p95", "p50")
 """In the order of the traces: the band lies between the first two."""
 COLUMNS = (
     TableColumn(key="policy", label="Policy"),
-    TableColumn(key="p5", label="Profit, P5", look="number", hint="One scenario in twenty earns less."),
-    TableColumn(key="p50", label="Median", look="number"),
-    TableColumn(key="p95", label="P95", look="number", hint="One scenario in twenty earns more."),
-    TableColumn(key="mean", label="Mean", look="number desk"),
-    TableColumn(key="credits", label="Credits", look="number desk", hint="Mean of the service credits paid, USD."),
+    TableColumn(key="p5", label="Profit, P5", look="number", unit="USD", hint="One scenario in twenty earns less."),
+    TableColumn(key="p50", label="Median", look="number", unit="USD"),
+    TableColumn(key="p95", label="P95", look="number", unit="USD", hint="One scenario in twenty earns more."),
+    TableColumn(key="mean", label="Mean", look="number desk", unit="USD"),
+    TableColumn(
+        key="credits", label="Credits", look="number desk", unit="USD", hint="Mean of the service credits paid."
+    ),
     TableColumn(
         key="premium_missed",
         label="Premium missed",

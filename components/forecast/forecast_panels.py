@@ -17,19 +17,24 @@ MOST_SITES: Final = 100
 PRICE_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
     TableColumn(
-        key="now", label="Now", look="number", hint="± a stale source: guessed prices are planned dearer by it."
+        key="now",
+        label="Now",
+        look="number",
+        unit="USD/MWh",
+        hint="± a stale source: guessed prices are planned dearer by it.",
     ),
     *(
         TableColumn(
             key=f"h{end}",
             label=f"{begin} to {end} h",
             look="number desk" if end in {3, 6} else "number",
+            unit="USD/MWh",
             hint="Mean price; ~ where some is a guess.",
         )
         for begin, end in SPANS_H
     ),
-    TableColumn(key="low", label="Cheapest", look="number desk"),
-    TableColumn(key="high", label="Dearest", look="number desk"),
+    TableColumn(key="low", label="Cheapest", look="number desk", unit="USD/MWh"),
+    TableColumn(key="high", label="Dearest", look="number desk", unit="USD/MWh"),
     TableColumn(key="published", label="Published to", look="number"),
 )
 SOURCE_COLUMNS: Final = (

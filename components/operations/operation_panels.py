@@ -10,8 +10,9 @@ from components.shared.order_form import Field, order_form
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.history import SignalEntry
-from mara.core.metering import ExecutorStatus, MeteredSnapshot
-from mara.core.snapshot import Snapshot
+from mara.core.metering import METERED, SIMULATED, ExecutorStatus, MeteredSnapshot
+from mara.core.overtaking import ResponseStatus
+from mara.core.snapshot import SiteSnapshot, Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
 
 MODE_STATES: Final = {"advise": "", "shadow": "info", "dry-run": "warning", "act": "critical"}
@@ -22,11 +23,28 @@ SITE_COLUMNS: Final = (
     TableColumn(key="planned", label="Planned", look="number", hint="Site power at the meter, as planned."),
     TableColumn(key="metered", label="Metered", look="number", hint="As telemetry tells it; unknown when it is old."),
     TableColumn(
+        key="billed",
+        label="Billed by",
+        look="number",
+        hint="Metered: its bill and promises follow its meter, read when the next tick begins. Simulated: the plan's.",
+    ),
+    TableColumn(
         key="cost", label="Deviation costs", look="number", hint="USD an hour: power beyond the plan, or profit lost."
     ),
     TableColumn(key="danger", label="Endangered", hint="Contracts whose promise two more bad ticks would break."),
     TableColumn(key="write", label="Last write", look="grow", hint="What was written to devices last, and read back."),
     TableColumn(key="response", label="Response", look="number", hint="Time from the document to the last read-back."),
+)
+RESPONSE_COLUMNS: Final = (
+    TableColumn(key="asked", label="UTC"),
+    TableColumn(key="site", label="Site"),
+    TableColumn(key="what", label="What"),
+    TableColumn(key="told", label="Told after", look="number", hint="Time until executors and outlets had the order."),
+    TableColumn(
+        key="read", label="Read back after", look="number", hint="Time until all devices read back as ordered."
+    ),
+    TableColumn(key="allowed", label="Allowed", look="number"),
+    TableColumn(key="state", label="State", look="grow"),
 )
 LOG_COLUMNS: Final = (
     TableColumn(key="when", label="UTC"),
@@ -38,6 +56,10 @@ LOG_COLUMNS: Final = (
 HINT: Final = (
     "Advise: the plan is published, nobody is told to obey. Shadow: meters are compared with it. Dry run: executors "
     "connect and read, and log what they would write. Act: executors write. Dry run and act need an admin and a reason."
+)
+STOP_HINT: Final = (
+    "Executors are told at once, before the next tick; that and all after it plan without the site until it is "
+    "released. Contracts there move where there is room, else their ticks are bad."
 )
 Order = Callable[[Mapping[str, Any]], Awaitable[str]]
 
@@ -81,6 +103,77 @@ def mode_panel(
             )
 
 
+def stop_panel(sites: Sequence[tuple[str, str]], stop: Order, release: Order, *, why_not: str) -> None:
+    """Draw the forms that stop a site at once, and that release it.
+
+    Args:
+        sites: key and label of each site.
+        why_not: reason why the user may not stop a site; empty where they may.
+    """
+    site = Field(key="site", label="Site", kind="choice", options=list(sites), value=sites[0][0], look="middle")
+    again = Field(
+        key="again",
+        label="Its name again",
+        kind="text",
+        look="middle",
+        hint="To be sure that it is this site.",
+        limits={"maxlength": 100, "required": "true", "autocomplete": "off"},
+    )
+    with element("div", "lane halves"):
+        with panel("Stop a site now", hint=STOP_HINT):
+            order_form(
+                "stop-site",
+                fields=(site, again, _reason_field(required="true")),
+                submit="Stop it now",
+                label="Stop a site at once",
+                order=stop,
+                why_not=why_not,
+            )
+        with panel("Release a stopped site"):
+            order_form(
+                "release-site",
+                fields=(site, _reason_field(required="true")),
+                submit="Release",
+                label="Let a stopped site follow the plan again",
+                order=release,
+                why_not=why_not,
+            )
+
+
+def response_panel(first: Channel) -> None:
+    """Draw the table that `response_channel` states."""
+    with panel("Responses"), scroll("Orders that could not wait for a tick"):
+        LiveTable(
+            "responses",
+            columns=RESPONSE_COLUMNS,
+            caption="Orders that could not wait for a tick",
+            empty="No site was stopped, and no product was called.",
+            first=first,
+        )
+
+
+def response_channel(responses: Sequence[ResponseStatus], snapshot: Snapshot) -> Channel:
+    """Return a row for the newest urgent order of each site."""
+    names = {site.id: site.name for site in snapshot.sites}
+    return {
+        one.site_id: {
+            "rank": one.asked_at.timestamp(),
+            "asked": cell(text.utc_time(one.asked_at), note=text.utc_date(one.asked_at)),
+            "site": names.get(one.site_id, one.site_id),
+            "what": one.cause,
+            "told": f"{one.told_s:.2f} s",
+            "read": "" if one.read_back_s is None else f"{one.read_back_s:.2f} s",
+            "allowed": f"{one.allowed_s:g} s",
+            "state": cell(
+                f"late, {one.state}" if one.is_late else one.state,
+                "critical" if one.is_late or one.state == "failed" else "",
+                note=one.message,
+            ),
+        }
+        for one in responses
+    }
+
+
 def _mode_field(*modes: str) -> Field:
     """Return the choice of a mode; the first one is chosen."""
     options = [(mode, MODE_LABELS[mode]) for mode in modes]
@@ -115,6 +208,7 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
             "mode": cell(MODE_LABELS.get(site.mode, site.mode), MODE_STATES.get(site.mode, "")),
             "planned": text.mw(site.site_power_mw),
             **_metered_cells(site.metered),
+            "billed": _billed_cell(site),
             **_executor_cells(by_site.get(site.id, [])),
         }
         for place, site in enumerate(snapshot.sites)
@@ -123,7 +217,7 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
 
 def _metered_cells(metered: MeteredSnapshot | None) -> dict[str, Shown]:
     if metered is None:
-        return {"metered": "simulated", "cost": "", "danger": ""}
+        return {"metered": "no meter", "cost": "", "danger": ""}
     state = "warning" if metered.is_deviating else ""
     age = f"{metered.age_s / SECONDS_PER_MINUTE:.0f} min old"
     shown = (
@@ -134,6 +228,13 @@ def _metered_cells(metered: MeteredSnapshot | None) -> dict[str, Shown]:
     danger = cell(", ".join(metered.endangered), "critical") if metered.endangered else ""
     cost = "" if metered.cost_usd_per_h is None else text.usd_per_h(metered.cost_usd_per_h)
     return {"metered": shown, "cost": cost, "danger": danger}
+
+
+def _billed_cell(site: SiteSnapshot) -> Shown:
+    if site.billed_by == SIMULATED:
+        return SIMULATED
+    usd = site.meter_correction_usd
+    return cell(METERED, note=f"{text.usd(usd, signed=True)} for the tick before" if usd else "")
 
 
 def _executor_cells(statuses: Sequence[ExecutorStatus]) -> dict[str, Shown]:

@@ -73,7 +73,7 @@ export default {
     rows() {
       return this.ordered.slice(0, this.most).map(({ id }) => {
         const [site, now, ends] = [this.sites[id], this.numbers[id], this.places[id]?.outage_ends_s];
-        return { id, status: now.status, cells: this.shownColumns.map(({ key, look }) => ({ key, look, text: CELLS[key](site, now, ends)[1] })) };
+        return { id, status: now.status, cells: this.shownColumns.map(({ key, look, unit }) => ({ key, look, unit, text: CELLS[key](site, now, ends)[1] })) };
       });
     },
   },
@@ -140,7 +140,7 @@ export default {
           <caption class="sr-only">Sites, sorted by any column</caption>
           <thead>
             <tr>
-              <th v-for="column in shownColumns" :key="column.key" scope="col" :class="column.look" :aria-sort="way(column.key)" :title="column.hint">
+              <th v-for="column in shownColumns" :key="column.key" scope="col" :class="column.look" :data-unit="column.unit || null" :aria-sort="way(column.key)" :title="column.hint">
                 <button type="button" class="sort-button" @click="sort(column.key)">{{ column.label }}</button>
               </th>
             </tr>
@@ -153,6 +153,7 @@ export default {
                 :is="place ? 'td' : 'th'"
                 :scope="place ? null : 'row'"
                 :class="cell.look"
+                :data-unit="cell.unit || null"
               >
                 <template v-if="place === 0">
                   <span class="sites-sign" :data-status="row.status" :title="STATUS[row.status]" aria-hidden="true">{{ SIGNS[row.status] }}</span>

@@ -1,11 +1,10 @@
 """Table that compares the sites, beside the map or in its place."""
 
-from dataclasses import asdict
 from typing import Final
 
 from nicegui import ui
 
-from components.shared.live import TableColumn
+from components.shared.live import TableColumn, column_props
 from components.shared.theme import BROWSER_MODULES
 
 COLUMNS: Final = (
@@ -39,7 +38,7 @@ class SiteComparison(ui.element, component="site_table.js", esm=BROWSER_MODULES)
 
     def __init__(self, csv_path: str) -> None:
         super().__init__()
-        self.props["columns"] = [asdict(column) for column in COLUMNS]
+        self.props["columns"] = column_props(COLUMNS)
         self.props["first"] = {view: list(keys) for view, keys in FIRST_COLUMNS.items()}
         self.props["views"] = [{"key": key, "label": label} for key, label in VIEWS]
         self.props["csv"] = csv_path

@@ -40,7 +40,7 @@ export default {
     },
   },
   template: `
-    <div class="bar-chart" @mara-csv="keep">
+    <div class="bar-chart" :data-unit="unit" @mara-csv="keep">
       <p v-if="!ordered.length" class="empty">{{ empty }}</p>
       <table v-else class="bar-table">
         <caption class="sr-only">{{ caption }}, {{ unit }}</caption>

@@ -83,7 +83,7 @@ def csv_button(chart: ui.element, what: str) -> None:
     _save_button(chart, what, "csv")
 
 
-def save_buttons(chart: LineChart, what: str) -> None:
+def save_buttons(chart: ui.element, what: str) -> None:
     """Draw the buttons that save what `chart` shows, as CSV and as PNG."""
     with element("div", "save-buttons"):
         _save_button(chart, what, "csv")

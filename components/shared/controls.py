@@ -27,6 +27,8 @@ CHIP_LABELS = {
 MODE_LABELS = {"advise": "Advise", "shadow": "Shadow", "dry-run": "Dry run", "act": "Act"}
 WORLD_LABELS = {"synthetic": "simulated", "replay": "replayed"}
 """Kind of world by the name of its feed; another feed is told by its own name."""
+POWER_LINK = "power-link"
+"""Cell of the link to the power page; empty without power terms."""
 ANEW_TEXT = (
     "Mara stores the tick under way, sets the database aside beside the new one, where `mara export`, `mara db check` "
     "and `mara replay` can still read it, and begins again at the first tick with the same settings. The same seed "
@@ -143,6 +145,7 @@ def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapsho
         "world": WORLD_LABELS.get(world, world),
         "notice": _notice(shown, reason, stale),
         "mode": mode_cell(snapshot),
+        POWER_LINK: "Power" if snapshot is not None and snapshot.power else "",
     }
 
 

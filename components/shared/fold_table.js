@@ -29,13 +29,13 @@ export default {
       <caption class="sr-only">{{ caption }}</caption>
       <thead>
         <tr>
-          <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint">{{ column.label }}</th>
+          <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint" :data-unit="column.unit || null">{{ column.label }}</th>
         </tr>
       </thead>
       <tbody>
         <template v-for="[key, row] in ordered" :key="key">
           <tr>
-            <th scope="row">
+            <th scope="row" :data-unit="columns[0].unit || null">
               <button
                 type="button"
                 class="fold-button"
@@ -44,7 +44,7 @@ export default {
                 @click="toggle(key)"
               >{{ row[columns[0].key] }}</button>
             </th>
-            <td v-for="column in columns.slice(1)" :class="column.look"><cell-text :value="row[column.key]" /></td>
+            <td v-for="column in columns.slice(1)" :class="column.look" :data-unit="column.unit || null"><cell-text :value="row[column.key]" /></td>
           </tr>
           <tr v-if="open[key]" :id="name + '-' + key" class="fold-inside">
             <td :colspan="columns.length">

@@ -1,13 +1,12 @@
 """Table whose rows open; the lines inside are loaded when a row is opened."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from typing import TypeAlias
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from components.shared.live import TableColumn
+from components.shared.live import TableColumn, column_props
 from components.shared.theme import BROWSER_MODULES
 from components.shared.view_model import Channel
 
@@ -30,7 +29,7 @@ class FoldTable(ui.element, component="fold_table.js", esm=BROWSER_MODULES):
         super().__init__()
         self._inside = inside
         self.props["name"] = name
-        self.props["columns"] = [asdict(column) for column in columns]
+        self.props["columns"] = column_props(columns)
         self.props["caption"] = caption
         self.props["empty"] = empty
         self.props["rows"] = dict(first)

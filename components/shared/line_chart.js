@@ -2,6 +2,7 @@
 // All of a channel is drawn at every change, so that the line is never more nor less than what the view model holds.
 import { ref } from "vue";
 import { number, onChange } from "mara";
+import { measureOf } from "mara/preferences.js";
 import { areaOf, courseOf, placeOf } from "mara/plot/course.js";
 import { usePlot } from "mara/plot/chart.js";
 import { colour, download, downloadPicture, layoutOf, paint, tableOf, typeOf } from "mara/plot/paint.js";
@@ -27,7 +28,7 @@ function traceOf(line, { unit, decimals }) {
     fill: line.band ? "tonexty" : undefined,
     stackgroup: line.stacked ? "all" : undefined,
     ...groundOf(line),
-    hovertemplate: `%{y:,.${decimals}f} ${unit}` + (line.has_extremes ? "%{customdata}" : ""),
+    hovertemplate: `%{y:,.${decimals}f} ${measureOf(unit).unit}` + (line.has_extremes ? "%{customdata}" : ""),
   };
 }
 
@@ -66,7 +67,8 @@ export default {
     const extremes = {}; // lowest and highest values of a line's points by its place
     let drawnBy = null;
 
-    function draw(plotly, chart, all, drawn) {
+    function draw(plotly, chart, given, drawn) {
+      const all = converted(given);
       const holds = drawn.every((place) => props.lines[place].shape === "hv");
       const course = courseOf(all, holds);
       const x = course.map(([at]) => placeOf(at, props.axis));
@@ -83,6 +85,17 @@ export default {
       const said = bands.length ? { customdata: drawn.map((place) => wordsOf(place, x)) } : {};
       plotly.update(chart, { x: xs, y: ys, ...said }, axis, traces);
       empty.value = chart.data.every((trace) => !trace.x.length);
+    }
+
+    // The points in the unit that this browser wants.
+    function converted(all) {
+      const { unit, of } = measureOf(props.unit);
+      if (unit === props.unit) return all;
+      const one = (value) => (typeof value === "number" ? of(value) : value);
+      const values = (point) => Object.fromEntries(Object.entries(point).map(([key, value]) => [key, one(value)]));
+      return Object.fromEntries(
+        Object.entries(all).map(([at, point]) => [at, typeof point === "object" && point ? values(point) : one(point)]),
+      );
     }
 
     function extremesIn(course, x, key) {

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from nicegui import ui
 
@@ -37,6 +38,8 @@ class TableColumn:
     label: str
     look: str = ""
     hint: str = ""
+    unit: str = ""
+    """Unit of bare numbers, or `UTC` for times; empty where the label is the unit."""
     clipped: bool = False
     """True if a text too long for its place is cut, and shown whole on hover."""
 
@@ -49,11 +52,21 @@ class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):
     ) -> None:
         super().__init__()
         self.props["name"] = name
-        self.props["columns"] = [asdict(column) for column in columns]
+        self.props["columns"] = column_props(columns)
         self.props["caption"] = caption
         self.props["empty"] = empty
         self.props["rows"] = dict(first)
         self.mark(name)
+
+
+def column_props(columns: Iterable[TableColumn]) -> list[dict[str, Any]]:
+    """Return columns as scripts read them, each with its unit."""
+    return [asdict(column) | {"unit": column.unit or _unit_in(column.label)} for column in columns]
+
+
+def _unit_in(label: str) -> str:
+    """Return the label itself where it is a unit or a zone."""
+    return label if label == "UTC" or label.startswith(("USD", "°C")) else ""
 
 
 def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = "span") -> LiveCell:

@@ -23,7 +23,7 @@ export default {
       <caption class="sr-only">{{ caption }}</caption>
       <thead>
         <tr>
-          <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint">{{ column.label }}</th>
+          <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint" :data-unit="column.unit || null">{{ column.label }}</th>
         </tr>
       </thead>
       <tbody>
@@ -33,6 +33,7 @@ export default {
             :is="place ? 'td' : 'th'"
             :scope="place ? null : 'row'"
             :class="column.look"
+            :data-unit="column.unit || null"
             :title="column.clipped ? whole(row[column.key]) : null"
           >
             <cell-text :value="row[column.key]" />

@@ -22,11 +22,14 @@ STYLESHEETS: Final = {
     "imports.css": STATIC_FOLDER.parent / "backtest" / "imports.css",
     "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
     "power.css": STATIC_FOLDER.parent / "power" / "power.css",
+    "preferences.css": STATIC_FOLDER.parent / "preferences" / "preferences.css",
+    "money.css": STATIC_FOLDER.parent / "money" / "money.css",
     "alerts.css": STATIC_FOLDER.parent / "alerts" / "alerts.css",
     "sites.css": STATIC_FOLDER.parent / "overview" / "sites.css",
     "time_range.css": STATIC_FOLDER.parent / "time_range" / "time_range.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
     "ahead.css": STATIC_FOLDER.parent / "ahead" / "ahead.css",
+    "print.css": STATIC_FOLDER / "print.css",
 }
 """Stylesheets in the order in which they count, by their name under `STATIC_URL`."""
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"

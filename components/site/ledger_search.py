@@ -16,6 +16,8 @@ from mara.core.history import Ledger
 from mara.errors import CommandError, MaraError
 
 MOST_CHARACTERS: Final = 100
+WHOLE_FLEET: Final = ("", "Whole fleet")
+"""Choice of all sites together."""
 HINT: Final = "Whole UTC days, added up exactly. Income is positive, cost negative."
 LINES: Final = tuple(line.name.lower() for line in Line)
 
@@ -37,16 +39,16 @@ class LedgerSearch(ui.element, component="ledger_search.js", esm=BROWSER_MODULES
     """Form for site, line and days, with the totals that it finds.
 
     Args:
-        site_id: site of the page; the fleet can be chosen in its place.
+        sites: id and name of each site that can be chosen, the first at once; an empty id is the whole fleet.
         today: last day that the form suggests.
         search: reads the ledger of each day in a range; a MaraError is shown.
         csv_path: path on this server that sends the same as a file.
     """
 
-    def __init__(self, *, site_id: str, site_name: str, today: date, search: Search, csv_path: str) -> None:
+    def __init__(self, *, sites: Sequence[tuple[str, str]], today: date, search: Search, csv_path: str) -> None:
         super().__init__()
         self._search = search
-        self.props["sites"] = [{"key": site_id, "label": site_name}, {"key": "", "label": "Whole fleet"}]
+        self.props["sites"] = [{"key": key, "label": label} for key, label in sites]
         self.props["lines"] = [{"key": line, "label": line_label(line)} for line in LINES]
         self.props["first"] = {"from": f"{today - timedelta(days=6)}", "to": f"{today}"}
         self.props["csv"] = csv_path

@@ -42,6 +42,7 @@ LINE_LABELS = {
     "adder": "Charge on energy",
     "supply": "Gain of contracted supply",
     "cfd": "Contracts for difference",
+    "meter": "Corrected by the meter",
 }
 """Labels of ledger lines by their first word; a tier may follow it."""
 MACHINE_COLUMNS = (

@@ -215,8 +215,9 @@ def _window(window: ContractWindow) -> dict[str, str]:
     share = window.good_ticks / counted if counted else 1.0
     credit = window.credit_micro_usd
     open_note = "" if window.is_closed else ", open"
+    by_meter = f", {text.ticks(window.metered_ticks)} judged by meter" if window.metered_ticks else ""
     return {
-        "window": f"{text.utc_date(window.starts_at)} to {text.utc_date(window.ends_at)}{open_note}",
+        "window": f"{text.utc_date(window.starts_at)} to {text.utc_date(window.ends_at)}{open_note}{by_meter}",
         "availability": text.availability(share),
         "bad_ticks": text.count_of(window.bad_ticks, window.budget_ticks),
         "billed": text.usd(window.charge_micro_usd / MICRO_USD_PER_USD),

@@ -1,7 +1,7 @@
 // Contracts with filters by state, tier and text: the rows are a channel {id: {rank, tier, state, id, and a cell for each
 // column, and `by`, what columns sort by}}. A state is words (`live danger off`), of which a filter asks for one. Filters and
 // order stand in the page's address, so that a link shows the same. Emits `show-contract` with a row's id.
-import { CellText, number, ranked, useChannel } from "mara";
+import { CellText, StateFilter, number, ranked, useChannel } from "mara";
 
 const MOST_SHOWN = 200;
 const FIRST = { state: "live", tier: "", search: "", sort: "" }; // as they stand in the address; `-power` sorts by falling power
@@ -18,7 +18,7 @@ function asked({ states, tiers, columns }) {
 }
 
 export default {
-  components: { CellText },
+  components: { CellText, StateFilter },
   props: { columns: Array, rows: Object, tiers: Array, states: Array, csv: String },
   emits: ["show-contract"],
   setup(props) {
@@ -92,16 +92,7 @@ export default {
   template: `
     <div class="promises">
       <div class="filters" role="search" aria-label="Find contracts">
-        <div class="filter-states" role="group" aria-label="State">
-          <button
-            v-for="one in states"
-            :key="one.key"
-            type="button"
-            class="filter"
-            :aria-pressed="state === one.key"
-            @click="state = one.key"
-          >{{ one.label }} <span class="figure filter-count">{{ count(one.key) }}</span></button>
-        </div>
+        <state-filter :states="states" :chosen="state" :count="count" @choose-state="state = $event" />
         <select v-model="tier" class="field" aria-label="Tier">
           <option value="">All tiers</option>
           <option v-for="one in tiers" :key="one.key" :value="one.key">{{ one.label }}</option>

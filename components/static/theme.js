@@ -22,5 +22,5 @@ window.maraTheme = (() => {
   paint();
   prefersLight.addEventListener("change", paint);
   document.addEventListener("DOMContentLoaded", paint); // Quasar has loaded by then
-  return { KEY, paint };
+  return { KEY, chosen, paint };
 })();

@@ -23,7 +23,10 @@ export default {
       return this.span.length && this.moment.at !== undefined && this.span[1] < this.moment.at;
     },
     words() {
-      return this.span.length ? this.span.map((at) => momentText(at)).join(" to ") + " UTC" : "From\u2026 to";
+      if (!this.span.length) return "From\u2026 to";
+      const [from, to] = this.span.map((at) => momentText(at));
+      const isOneYear = from.split(" ")[2] === to.split(" ")[2];
+      return `${isOneYear ? from.replace(/ \d{4} /, " ") : from} UTC to ${to} UTC`;
     },
   },
   methods: {

@@ -102,6 +102,32 @@ KINDS: Final = {
             advice="What the site draws is unknown, which counts as bad. See that its meter and the way from it work.",
         ),
         AlertKind(
+            key="disarmed",
+            label="Site disarmed",
+            about="site",
+            advice="Its devices are back in their owner's state. Put right what the reason names, then arm it again on "
+            "the operations page.",
+        ),
+        AlertKind(
+            key="override",
+            label="Manual override",
+            about="site",
+            advice="Somebody set a device after Mara. Ask the site who did and why; arm it again when that is over.",
+        ),
+        AlertKind(
+            key="slow",
+            label="Slow response",
+            about="site",
+            advice="An order that could not wait was not read back in its time. Ask the site, or use its own switch.",
+        ),
+        AlertKind(
+            key="still",
+            label="Machines stand still",
+            about="site",
+            advice="Its meter shows nothing where machines are set to run, so that the plan does without them. Ask the "
+            "site; they count again when the meter shows them.",
+        ),
+        AlertKind(
             key="metered",
             label="Site deviates",
             about="site",

@@ -10,9 +10,9 @@ import numpy as np
 
 from mara.core.arrays import sealed
 from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
-from mara.core.contract import RATE_FACTOR, ContractRequest, SlaContract, Tier
+from mara.core.contract import RATE_FACTOR, ContractRequest, Exclusion, SlaContract, Tier
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Exclusion, RunConfig, World
+from mara.core.world import RunConfig, World
 
 COMMITTED_SHARE: Final = 0.92
 """Share of the installed racks that may be promised to firm tiers together.

@@ -3,9 +3,10 @@
 `by` and `address` say who ordered it, and from where: for the audit, the engine obeys all alike.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from mara.core.arrays import LATER
 from mara.core.contract import ContractRequest
 
 MAINTENANCE: Final = "maintenance"
@@ -46,6 +47,7 @@ class Outage:
     duration_ticks: int
     by: str = "operator"
     address: str = ""
+    reason: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Restore:
     site_id: str
     by: str = "operator"
     address: str = ""
+    reason: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,39 @@ class SlaAccounts:
             object.__setattr__(self, "rest_ticks", sealed(np.zeros(len(self.served), dtype=np.int64)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
+
+    An empty `contract_id` means all contracts.
+    """
+
+    contract_id: str
+    from_tick: int
+    to_tick: int
+    reason: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedWindow:
+    """Measurement window that has ended, and the credit it owes.
+
+    The credit is posted in the tick after its end.
+    """
+
+    contract_id: str
+    tier: Tier
+    site: int
+    window_start_tick: int
+    window_end_tick: int
+    good_ticks: int
+    bad_ticks: int
+    excluded_ticks: int
+    charge_micro_usd: int
+    credit_micro_usd: int
+
+
 def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
     """Build the book of a set of contracts; charges are whole micro-dollars per tick."""
     charge = [round(c.rate_usd_per_mwh * c.power_mw * dt_h * MICRO_USD_PER_USD) for c in contracts]

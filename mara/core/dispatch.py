@@ -12,17 +12,18 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import Tier
+from mara.core.fleet import MINERS, RACKS, Workload
 from mara.core.own_load import OwnLoad, fit_own_load, shed_to_grid, site_power_mw
 from mara.core.placement import Placement, place, without_spot
 from mara.core.plan import PlanStep
 from mara.core.power_dispatch import (
-    PowerAllocation,
     battery_flow,
     called_mw,
     deliverable_mw,
     flexible_load,
     power_allocation,
 )
+from mara.core.power_state import PowerAllocation
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions, Observation, RunConfig, World
 
@@ -77,6 +78,27 @@ class Allocation:
     def drawn_mw(self) -> Floats:
         """Power taken from the grid connection: that of all load, but for batteries (S,)."""
         return self.site_power_mw if self.power is None else self.power.drawn_mw
+
+    @property
+    def own_mw(self) -> Floats:
+        """Own-account load by workload (S, K)."""
+        own = np.empty_like(self.available_mw)
+        own[:, MINERS] = self.miners_mw
+        own[:, RACKS] = self.merchant_mw.sum(axis=0)
+        return own
+
+    @property
+    def running_mw(self) -> Floats:
+        """All IT load by workload (S, K).
+
+        Contracts take the racks that merchant inference leaves, GPU first.
+        """
+        running = self.own_mw
+        free_mw = np.maximum(self.available_mw[:, Workload.GPU] - running[:, Workload.GPU], 0.0)
+        gpu = np.minimum(self.site_contracts_it_mw, free_mw)
+        running[:, Workload.GPU] += gpu
+        running[:, Workload.ASIC] += self.site_contracts_it_mw - gpu
+        return running
 
 
 def dispatch(

@@ -16,7 +16,6 @@ import numpy as np
 from mara.core.contract import UNPLACED
 from mara.core.fleet import MINER_COUNT, MINERS, WORKLOAD_KEYS
 from mara.core.plan import Plan, known_gap_share
-from mara.core.snapshot_builder import running_mw
 from mara.core.step import Step
 from mara.core.units import SECONDS_PER_MINUTE, TOLERANCE_MW
 from mara.core.world import RunConfig
@@ -67,6 +66,8 @@ class SiteTarget:
         site_limit_mw: most site power that the plan leaves to the site. None is no limit, 0 is nothing at all.
         reserve_mw: rack power that is held free for the Premium of a failing site.
         reasons: sentences that say why the site does not run all it could.
+        is_urgent: the limit is to be reached at once, whatever the pace of writes: a call, or an order that overtook
+            the tick.
     """
 
     site_id: str
@@ -77,6 +78,7 @@ class SiteTarget:
     contracts: tuple[ContractTarget, ...]
     reserve_mw: float
     reasons: tuple[str, ...]
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,8 @@ class PlanOrigin:
 class DispatchDocument:
     """Targets of a fleet in ``[valid_from, valid_to)``.
 
-    `mode` is the strongest of its sites.
+    `mode` is the strongest of its sites. `revision_number` counts the orders that overtook the tick since it was
+    settled.
     """
 
     schema: str
@@ -105,6 +108,12 @@ class DispatchDocument:
     mode: Mode
     plan: PlanOrigin
     sites: tuple[SiteTarget, ...]
+    revision_number: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Tick and revision, by which a newer document is told from an older one."""
+        return self.tick, self.revision_number
 
 
 def document_of(
@@ -132,7 +141,7 @@ def document_of(
 
 def _sites(step: Step, config: RunConfig, modes: Mapping[str, Mode]) -> tuple[SiteTarget, ...]:
     allocation, fleet = step.allocation, config.fleet
-    running = running_mw(step)
+    running = step.allocation.running_mw
     orders = _orders(config)
     off_mw = step.conditions.available_mw[:, MINERS] - allocation.miners_mw
     held: dict[int, list[ContractTarget]] = {}
@@ -146,14 +155,26 @@ def _sites(step: Step, config: RunConfig, modes: Mapping[str, Mode]) -> tuple[Si
             site_id=site_id,
             mode=modes.get(site_id, MODES[0]),
             site_power_mw=float(allocation.site_power_mw[s]),
-            site_limit_mw=float(allocation.site_power_mw[s]) if (off_mw[s] > TOLERANCE_MW).any() else None,
+            site_limit_mw=_limit_mw(step, off_mw, s),
             groups=_groups(step, config, running, orders, s),
             contracts=tuple(held.get(s, ())),
             reserve_mw=float(allocation.reserve_mw[s]),
             reasons=_reasons(step, off_mw, s),
+            is_urgent=allocation.power is not None and bool((allocation.power.called_mw[:, s] > 0.0).any()),
         )
         for s, site_id in enumerate(fleet.site_ids)
     )
+
+
+def _is_ordered_down(step: Step, s: int) -> bool:
+    return bool(step.world.outage_until_tick[s] > step.tick)
+
+
+def _limit_mw(step: Step, off_mw: np.ndarray, s: int) -> float | None:
+    """Limit a site to what the plan leaves it; one that was taken down stays off."""
+    if _is_ordered_down(step, s):
+        return 0.0
+    return float(step.allocation.site_power_mw[s]) if (off_mw[s] > TOLERANCE_MW).any() else None
 
 
 def _orders(config: RunConfig) -> list[int]:
@@ -193,6 +214,8 @@ def _earliest_start(step: Step, config: RunConfig, s: int, k: int) -> datetime |
 
 def _reasons(step: Step, off_mw: np.ndarray, s: int) -> tuple[str, ...]:
     """Say why a site runs less than it could, and where dispatch left the plan."""
+    if _is_ordered_down(step, s):
+        return ("down: an operator took it down, until it is released",)
     if step.observation.availability_share[s] == 0.0:
         return ("down: none of its machines is available",)
     price = float(step.observation.energy_price_usd_per_mwh[s])

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, row_sums, sealed
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ClosedWindow
 from mara.core.dispatch import Allocation
 from mara.core.economics import Economics, economics_of
 from mara.core.fleet import Fleet, Workload
@@ -20,7 +20,7 @@ from mara.core.power_settlement import settle_power
 from mara.core.power_state import PowerState
 from mara.core.sla import SlaReport
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
-from mara.core.world import ClosedWindow, Conditions, Gains, Observation, RunConfig, World
+from mara.core.world import Conditions, Gains, Observation, RunConfig, World
 
 
 class Line(IntEnum):
@@ -58,13 +58,14 @@ class Line(IntEnum):
     SUPPLY = 26
     CFD = 27
     TAKE_OR_PAY = 28
+    METER = 29
 
 
-LINE_COUNT: Final = 29
+LINE_COUNT: Final = 30
 CONTRACT_LINES: Final = slice(Line.CONTRACT_PREMIUM, Line.CONTRACT_SPOT + 1)
 MIGRATION_LINES: Final = slice(Line.MIGRATION_PREMIUM, Line.MIGRATION_FLEXIBLE + 1)
 CREDIT_LINES: Final = slice(Line.CREDIT_PREMIUM, Line.CREDIT_FLEXIBLE + 1)
-TERMS_LINES: Final = slice(Line.ADDER, LINE_COUNT)
+TERMS_LINES: Final = slice(Line.ADDER, Line.TAKE_OR_PAY + 1)
 """Lines of the power terms, in the order of `PowerLine`."""
 REVENUE_LINES: Final = [
     *range(Line.MINING, Line.SELLBACK + 1),
@@ -83,8 +84,9 @@ POWER_LINES: Final = (
     Line.SUPPLY,
     Line.CFD,
     Line.TAKE_OR_PAY,
+    Line.METER,
 )
-"""Lines of the power bill: energy, hedge, positions, supply and charges."""
+"""Lines of the power bill: energy, positions, supply, charges, corrections."""
 ENERGY_LINES: Final = [Line.SELLBACK, Line.ENERGY, Line.HEDGE, Line.DAY_AHEAD]
 """Lines of energy itself, the first part of a site's bill."""
 
@@ -114,7 +116,7 @@ class Settlement:
     """Ledger of one tick: money, energy and emissions of each site.
 
     Attributes:
-        lines_micro_usd: signed, by site and `Line` (S, 29); their sum is the change of cash, exactly.
+        lines_micro_usd: signed, by site and `Line` (S, 30); their sum is the change of cash, exactly.
         energy_wh: signed, by site and `EnergyLine` (S, 9); each row sums to zero.
         emissions_g: of the grid energy used (S,).
         position_mw: power bought day-ahead (S,); None where no site has any.
@@ -178,8 +180,8 @@ def settle(
     if world.closed:
         lines[CREDIT_LINES] -= credits_due(world.closed, config.fleet)
     state = None
-    if allocation.power is not None:
-        settled = settle_power(allocation, world, observation, config)
+    if allocation.power is not None and world.power is not None:
+        settled = settle_power(allocation.power, world.power, observation, config)
         lines[TERMS_LINES] = settled.lines_micro_usd
         bill = np.column_stack([lines[ENERGY_LINES].sum(axis=0), settled.lines_micro_usd.T])
         state = replace(settled.state, bill_micro_usd=sealed(settled.state.bill_micro_usd + bill))
@@ -195,7 +197,7 @@ def settle(
 def lines_by_site(
     allocation: Allocation, each: Economics, config: RunConfig, *, mining_usd_per_h: Floats, carbon_kg_per_h: Floats
 ) -> Ints:
-    """Compute signed money by `Line` and site (29, ..., S) [micro-USD].
+    """Compute signed money by `Line` and site (30, ..., S) [micro-USD].
 
     Axes before that of sites, such as T ticks, are kept. Lines of contracts, credits, positions and
     power terms are left zero.

@@ -78,6 +78,8 @@ class Ledger:
         site_id: empty for the whole fleet.
         money: all lines in the ledger's order, also those that are zero.
         cash_micro_usd: the opposite entry of all of `money`, which makes the balance zero.
+        metered_ticks_count: ticks, of each site, whose bill followed the site's meter; all others are simulated.
+            Counted as long as raw rows are kept.
     """
 
     site_id: str
@@ -87,6 +89,7 @@ class Ledger:
     money: tuple[MoneyLine, ...]
     cash_micro_usd: int
     energy: tuple[EnergyFlow, ...]
+    metered_ticks_count: int = 0
 
     @property
     def profit_micro_usd(self) -> int:
@@ -101,6 +104,36 @@ class Ledger:
     def balance_wh(self) -> int:
         """Sum of all energy lines; any other value than 0 is an error."""
         return sum(flow.amount_wh for flow in self.energy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyInterval:
+    """Sums of the ledger's money lines over one interval of time.
+
+    Attributes:
+        amounts_micro_usd: a row of all lines for each site; income is positive.
+    """
+
+    at_epoch_s: int
+    amounts_micro_usd: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyBreakdown:
+    """Money of a span of time by interval, site and ledger line.
+
+    Attributes:
+        kinds: names of the lines, in the ledger's order.
+        intervals: those in which there is a tick, oldest first.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    ticks_count: int
+    step_minutes: int
+    kinds: tuple[str, ...]
+    site_ids: tuple[str, ...]
+    intervals: tuple[MoneyInterval, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +220,11 @@ class ContractRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractWindow:
-    """State of a measurement window; an open one has no credit yet."""
+    """State of a measurement window; an open one has no credit yet.
+
+    `metered_ticks` of it were judged by the meter of the site where the contract last ran, all others as simulated;
+    they are counted as long as raw rows are kept.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -198,6 +235,7 @@ class ContractWindow:
     budget_ticks: int
     charge_micro_usd: int
     credit_micro_usd: int | None
+    metered_ticks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +262,15 @@ class ExclusionRow:
     is_fleet_wide: bool
     reason: str
     author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionAhead:
+    """Announcement about ticks to come of a live contract, or of all of them."""
+
+    contract_id: str
+    """Contract that it is about; empty for all."""
+    row: ExclusionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

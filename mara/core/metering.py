@@ -1,10 +1,48 @@
-"""Records of meters: a reading as it came, and a site's power beside its plan."""
+"""Records of meters: a reading, their sum in a tick, a site beside its plan."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats
+from mara.core.fleet import Fleet
+from mara.core.units import TOLERANCE_MW
 
 Quality = Literal["good", "estimated", "bad"]
+SIMULATED: Final = "simulated"
+METERED: Final = "metered"
+"""Origins of what a site is billed and judged by."""
+DEVIATION_SHARE: Final = 0.05
+LEAST_DEVIATION_MW: Final = 0.1
+"""Difference that is no deviation: neither meters nor ramps are exact."""
+
+
+def tolerance_mw(planned_mw: float) -> float:
+    """Difference from a planned power that is no deviation [MW]."""
+    return max(LEAST_DEVIATION_MW, DEVIATION_SHARE * planned_mw)
+
+
+def covers(metered_mw: float, needed_mw: float) -> bool:
+    """Say whether metered power suffices for a need; unknown power, NaN, does not."""
+    return metered_mw + tolerance_mw(needed_mw) >= needed_mw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Metering:
+    """Sum of what meters of real sites tell when a tick begins; an input of the tick.
+
+    Attributes:
+        is_metered: sites whose bill and promises of this tick follow their meters, once these are read (S,).
+        power_mw: mean site power over the tick before, NaN where it is unknown (S,).
+        is_down: machines that stand still as far as meters say, though they were set to run; all of a site's kinds
+            where none of its machines runs (S, K).
+    """
+
+    is_metered: Bools
+    power_mw: Floats
+    is_down: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +65,25 @@ class Reading:
     quality: Quality = "good"
 
 
+def up_share(availability_share: Floats, is_down: Bools | None, fleet: Fleet) -> Floats:
+    """Share of the machines that can run, by kind (S, K) or of all alike (S, 1).
+
+    Availability is that of a whole site: where meters show kinds of machines standing still, the others are up.
+    """
+    if is_down is None or not np.count_nonzero(is_down):
+        return availability_share[:, None]
+    standing = standing_share(is_down, fleet)
+    alike = availability_share / np.where(standing < 1.0, 1.0 - standing, 1.0)
+    return np.where(is_down, 0.0, alike[:, None])
+
+
+def standing_share(is_down: Bools, fleet: Fleet) -> Floats:
+    """Share of each site's machines that meters show standing still, by power (S,)."""
+    nameplate_mw = fleet.nameplate_mw
+    share = (nameplate_mw * is_down).sum(axis=1) / np.maximum(nameplate_mw.sum(axis=1), TOLERANCE_MW)
+    return np.where(is_down.all(axis=1), 1.0, share)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeteredSnapshot:
     """Telemetry of a real site beside its plan.
@@ -46,6 +103,14 @@ class MeteredSnapshot:
     is_deviating: bool
     cost_usd_per_h: float | None
     endangered: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisarmedSite:
+    """A site that was taken back from acting by no person, and why."""
+
+    site_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

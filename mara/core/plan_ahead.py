@@ -73,9 +73,9 @@ def plan_ahead_of(plan: Plan, forecast: Forecast | None, tick: int, config: RunC
     grid = config.grid
     hour = grid.epoch_h(tick)
     edges = np.array([grid.tick_at(_at(hour + later)) for later in range(HOURS_AHEAD + 1)])
-    weights = _shares(edges, plan.step_ticks, plan.made_tick) if len(plan.steps) > 1 else np.zeros((0, 1))
-    weights = weights[weights.sum(axis=1) > 0.0]
-    hours = len(weights)
+    step_share = _shares(edges, plan.step_ticks, plan.made_tick) if len(plan.steps) > 1 else np.zeros((0, 1))
+    step_share = step_share[step_share.sum(axis=1) > 0.0]
+    hours = len(step_share)
     return PlanAhead(
         optimizer=plan.optimizer,
         status=plan.status,
@@ -84,20 +84,20 @@ def plan_ahead_of(plan: Plan, forecast: Forecast | None, tick: int, config: RunC
         made_at=grid.at(plan.made_tick),
         age_minutes=float((tick - plan.made_tick) * grid.tick_minutes),
         at=tuple(_at(hour + later) for later in range(hours)),
-        sites=_sites(plan, forecast, weights, edges[: hours + 1], config) if hours else (),
+        sites=_sites(plan, forecast, step_share, edges[: hours + 1], config) if hours else (),
     )
 
 
 def _sites(
-    plan: Plan, forecast: Forecast | None, weights: Floats, edges: Ints, config: RunConfig
+    plan: Plan, forecast: Forecast | None, step_share: Floats, edges: Ints, config: RunConfig
 ) -> tuple[SiteAhead, ...]:
     steps, batteries = plan.steps, [step.power for step in plan.steps if step.power is not None]
-    mining = _means(weights, [step.miners_mw.sum(axis=1) for step in steps])
-    inference = _means(weights, [step.merchant_mw.sum(axis=(0, 2)) for step in steps])
-    contracts = _means(weights, [step.contracts_mw.sum(axis=1) for step in steps])
+    mining = _means(step_share, [step.miners_mw.sum(axis=1) for step in steps])
+    inference = _means(step_share, [step.merchant_mw.sum(axis=(0, 2)) for step in steps])
+    contracts = _means(step_share, [step.contracts_mw.sum(axis=1) for step in steps])
     none: list[tuple[float, ...]] = [()] * config.fleet.site_count
     has_batteries = len(batteries) == len(steps)
-    battery = _means(weights, [one.discharge_mw - one.charge_mw for one in batteries]) if has_batteries else none
+    battery = _means(step_share, [one.discharge_mw - one.charge_mw for one in batteries]) if has_batteries else none
     prices = none if forecast is None else _prices(forecast, edges, config)
     published = [()] * config.fleet.site_count if forecast is None else _published(forecast, edges, config)
     return tuple(
@@ -115,8 +115,8 @@ def _sites(
 
 
 def _prices(forecast: Forecast, edges: Ints, config: RunConfig) -> list[tuple[float, ...]]:
-    shares = _shares(edges, row_ticks(forecast, config.grid, forecast.tick), forecast.tick)
-    return _means(shares, forecast.energy_price_usd_per_mwh)
+    step_share = _shares(edges, row_ticks(forecast, config.grid, forecast.tick), forecast.tick)
+    return _means(step_share, forecast.energy_price_usd_per_mwh)
 
 
 def _published(forecast: Forecast, edges: Ints, config: RunConfig) -> Sequence[tuple[bool, ...]]:
@@ -143,9 +143,9 @@ def _shares(edges: Ints, lengths: Sequence[int] | Ints, first_tick: int) -> Floa
     return np.asarray(np.divide(common, whole, out=np.zeros_like(common), where=whole > 0.0))
 
 
-def _means(shares: Floats, by_step: Sequence[Floats] | Floats) -> list[tuple[float, ...]]:
+def _means(step_share: Floats, by_step: Sequence[Floats] | Floats) -> list[tuple[float, ...]]:
     """Average values of steps (steps, S) over hours, as a tuple for each site."""
-    return [tuple(row) for row in (shares @ np.asarray(by_step)).T.tolist()]
+    return [tuple(row) for row in (step_share @ np.asarray(by_step)).T.tolist()]
 
 
 def _at(hour: int) -> datetime:

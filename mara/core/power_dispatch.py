@@ -16,7 +16,7 @@ from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep
 from mara.core.power_calendar import power_of
 from mara.core.power_signals import PowerObservation
-from mara.core.power_state import PowerState
+from mara.core.power_state import PowerAllocation, PowerState
 from mara.core.power_terms import (
     BATTERY_RESPONSE_S,
     MERCHANT_RESPONSE_S,
@@ -27,30 +27,6 @@ from mara.core.world import Conditions, RunConfig
 
 _ROUNDED: Final = 1e-9
 """Part of a block that is rounding."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PowerAllocation:
-    """Batteries, awards and calls of a tick [MW], at the meter.
-
-    Attributes:
-        charge_mw, discharge_mw: of the batteries; never both at a site (S,).
-        drawn_mw, exported_mw: taken from the grid connection and fed into it; never both (S,).
-        award_mw: sold to each product (P, S).
-        called_mw, delivered_mw: part of earlier awards that must stay away, and what of it does (P, S).
-        flexible_mw: what runs and may stop, batteries' charging less their discharging included (S,).
-        headroom_mw: what could be sold beyond the awards (S,).
-    """
-
-    charge_mw: Floats
-    discharge_mw: Floats
-    drawn_mw: Floats
-    exported_mw: Floats
-    award_mw: Floats
-    called_mw: Floats
-    delivered_mw: Floats
-    flexible_mw: Floats
-    headroom_mw: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

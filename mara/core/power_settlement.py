@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
-from mara.core.dispatch import Allocation
 from mara.core.fleet import Fleet
 from mara.core.power_calendar import (
     adder_usd_per_mwh,
@@ -20,12 +19,11 @@ from mara.core.power_calendar import (
     power_of,
     supplied_mw,
 )
-from mara.core.power_dispatch import PowerAllocation
-from mara.core.power_state import SEEN_BLOCK_H, PowerState, SeenPrices
+from mara.core.power_state import SEEN_BLOCK_H, PowerAllocation, PowerState, SeenPrices
 from mara.core.power_terms import AS_PRODUCED, BLOCK, CFD, COLLAR, TAKE_OR_PAY, CoincidentPeakCharge
 from mara.core.timegrid import TimeGrid
 from mara.core.units import MICRO_USD_PER_USD, MONTHS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
-from mara.core.world import Observation, RunConfig, World
+from mara.core.world import Observation, RunConfig
 
 
 class PowerLine(IntEnum):
@@ -56,14 +54,17 @@ class PowerSettlement:
     state: PowerState
 
 
-def settle_power(allocation: Allocation, world: World, observation: Observation, config: RunConfig) -> PowerSettlement:
-    """Compute the lines of the power terms in one tick, each rounded once."""
-    fleet, done = config.fleet, allocation.power
-    assert done is not None
-    assert world.power is not None
-    epoch_s = config.grid.epoch_s(world.tick)
-    month = month_numbers(fleet, epoch_s // SECONDS_PER_HOUR)
-    state, lines = _turned_over(world.power, month, epoch_s, config)
+def settle_power(
+    done: PowerAllocation, state: PowerState, observation: Observation, config: RunConfig
+) -> PowerSettlement:
+    """Compute the lines of the power terms in one tick, each rounded once.
+
+    Args:
+        state: what the terms remember from the tick before.
+    """
+    epoch_s = config.grid.epoch_s(observation.tick)
+    month = month_numbers(config.fleet, epoch_s // SECONDS_PER_HOUR)
+    state, lines = _turned_over(state, month, epoch_s, config)
     state = replace(state, month_number=month)
     usd = _hourly_usd(done, observation, epoch_s, config) * config.grid.dt_h
     lines += np.rint(usd * MICRO_USD_PER_USD).astype(np.int64)

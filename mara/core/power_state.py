@@ -1,4 +1,4 @@
-"""State of a fleet's power terms between ticks: peaks, batteries, awards, bills."""
+"""State of a fleet's power terms: a tick's batteries and awards, and the memory."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -82,6 +82,30 @@ class PowerState:
     bill_micro_usd: Ints
     accrued_micro_usd: int = 0
     seen: SeenPrices | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerAllocation:
+    """Batteries, awards and calls of a tick [MW], at the meter.
+
+    Attributes:
+        charge_mw, discharge_mw: of the batteries; never both at a site (S,).
+        drawn_mw, exported_mw: taken from the grid connection and fed into it; never both (S,).
+        award_mw: sold to each product (P, S).
+        called_mw, delivered_mw: part of earlier awards that must stay away, and what of it does (P, S).
+        flexible_mw: what runs and may stop, batteries' charging less their discharging included (S,).
+        headroom_mw: what could be sold beyond the awards (S,).
+    """
+
+    charge_mw: Floats
+    discharge_mw: Floats
+    drawn_mw: Floats
+    exported_mw: Floats
+    award_mw: Floats
+    called_mw: Floats
+    delivered_mw: Floats
+    flexible_mw: Floats
+    headroom_mw: Floats
 
 
 def first_power_state(terms: PowerTerms) -> PowerState:

@@ -13,7 +13,9 @@ from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.contract import (
     TARGET_PPM,
     UNPLACED,
+    ClosedWindow,
     ContractBook,
+    Exclusion,
     SlaAccounts,
     SlaContract,
     Tier,
@@ -25,7 +27,7 @@ from mara.core.contract import (
 from mara.core.dispatch import Allocation
 from mara.core.placement import Placement
 from mara.core.units import PPM
-from mara.core.world import ClosedWindow, Exclusion, RunConfig, World
+from mara.core.world import RunConfig, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +37,7 @@ class SlaReport:
     Attributes:
         good, excluded: True for each contract whose tick counts so; an excluded tick is neither good nor bad (C,).
         charge_micro_usd: amount billed in this tick (C,).
+        missed: True where the site's meter did not show the contract's power; None where every site is simulated (C,).
         accounts: accounts after the tick, in the order of the same book.
     """
 
@@ -42,15 +45,20 @@ class SlaReport:
     excluded: Bools
     charge_micro_usd: Ints
     accounts: SlaAccounts
+    missed: Bools | None = None
 
 
-def judge(allocation: Allocation | Placement, world: World) -> SlaReport:
+def judge(allocation: Allocation | Placement, world: World, missed: Bools | None = None) -> SlaReport:
     """Count the tick for every contract: good, bad or excluded.
 
     It is good when the whole promise was delivered. Contracts run whole, so ``delivered >= promised x (1 - 1e-6)`` and
     `served` are the same statement.
+
+    Args:
+        missed: contracts whose power their site's meter did not show when the tick began (C,).
     """
-    accounts, good = world.accounts, allocation.served
+    accounts = world.accounts
+    good = allocation.served if missed is None else sealed(allocation.served & ~missed)
     charge = world.book.tick_charge_micro_usd * good
     if world.exclusions:
         excluded = excluded_at(world.exclusions, world)
@@ -68,10 +76,10 @@ def judge(allocation: Allocation | Placement, world: World) -> SlaReport:
         excluded_ticks=excluded_ticks,
         charge_micro_usd=sealed(accounts.charge_micro_usd + charge),
         site=allocation.site,
-        served=good,
+        served=allocation.served,
         rest_ticks=_rest_ticks(accounts.rest_ticks, allocation.scheduled),
     )
-    return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after)
+    return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after, missed=missed)
 
 
 def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:

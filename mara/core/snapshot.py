@@ -6,7 +6,7 @@ Nothing else leaves the engine. Records hold no numpy arrays and no references t
 from dataclasses import dataclass
 from datetime import datetime
 
-from mara.core.metering import MeteredSnapshot
+from mara.core.metering import SIMULATED, MeteredSnapshot
 from mara.core.plan import Claim, Provenance
 from mara.core.power_snapshot import SitePowerSnapshot
 
@@ -68,6 +68,14 @@ class SiteSnapshot:
     """Most power that the grid's operator lets the site draw; None for no order."""
     mode: str = "advise"
     metered: MeteredSnapshot | None = None
+    billed_by: str = SIMULATED
+    """Origin of the bill and of the verdict on promises: simulated, or metered."""
+    metered_before_mw: float | None = None
+    """Mean metered power of the tick before; None where unknown."""
+    meter_correction_usd: float = 0.0
+    """Correction of the bill of the tick before, by its meters; a cost is negative."""
+    standing_still: tuple[str, ...] = ()
+    """Kinds of machines that stand still as far as meters say, though set to run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +128,8 @@ class ContractSnapshot:
     """True where availability so far meets the target; it may later in the window."""
     is_resting: bool = False
     """True where the plan means it to be off: scheduled off, or its promise broken."""
+    is_missed: bool = False
+    """True where its tick was bad because its site's meter did not show its power."""
 
     @property
     def is_stranded(self) -> bool:

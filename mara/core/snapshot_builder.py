@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from datetime import timedelta
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from mara.core.contract import (
 )
 from mara.core.events import Event
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
-from mara.core.fleet import MINERS, RACKS, WORKLOAD_KEYS, Workload
+from mara.core.fleet import RACKS, WORKLOAD_KEYS, Workload
+from mara.core.metering import METERED, SIMULATED, up_share
 from mara.core.plan import Plan
 from mara.core.power_snapshot import power_snapshot_of
 from mara.core.reasons import curtailed_mw, headline_of, reasons_of
@@ -70,7 +71,7 @@ def snapshot_of(
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
     settlement = step.settlement
     power = float(allocation.site_power_mw.sum())
-    running = running_mw(step)
+    running = step.allocation.running_mw
     it_power = float(running.sum())
     return Snapshot(
         run_id=run_id,
@@ -114,7 +115,7 @@ def plays_of(feed: str) -> str:
 
 
 def _power_by_workload(step: Step) -> tuple[tuple[str, float], ...]:
-    own = zip(WORKLOAD_KEYS, _own_mw(step).sum(axis=0).tolist(), strict=True)
+    own = zip(WORKLOAD_KEYS, step.allocation.own_mw.sum(axis=0).tolist(), strict=True)
     return (*own, ("contracts", float(step.allocation.site_contracts_it_mw.sum())))
 
 
@@ -154,33 +155,10 @@ def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot
     )
 
 
-def _own_mw(step: Step) -> np.ndarray:
-    """Own-account load by workload (S, K) [MW]."""
-    own = np.empty_like(step.allocation.available_mw)
-    own[:, MINERS] = step.allocation.miners_mw
-    own[:, RACKS] = step.allocation.merchant_mw.sum(axis=0)
-    return own
-
-
-def running_mw(step: Step) -> np.ndarray:
-    """All IT load by workload (S, K) [MW].
-
-    Contracts take the racks that merchant inference leaves, GPU first.
-    """
-    running = _own_mw(step)
-    gpu = np.minimum(
-        step.allocation.site_contracts_it_mw,
-        np.maximum(step.allocation.available_mw[:, Workload.GPU] - running[:, Workload.GPU], 0.0),
-    )
-    running[:, Workload.GPU] += gpu
-    running[:, Workload.ASIC] += step.allocation.site_contracts_it_mw - gpu
-    return running
-
-
 def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
     allocation, observation, fleet = step.allocation, step.observation, config.fleet
-    running = running_mw(step)
-    own = _own_mw(step)
+    running = step.allocation.running_mw
+    own = step.allocation.own_mw
     load = running.sum(axis=1)
     pue = np.where(
         load > TOLERANCE_MW, allocation.site_power_mw / np.maximum(load, TOLERANCE_MW), allocation.pue[:, Workload.GPU]
@@ -228,6 +206,7 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
             day_ahead_usd_per_mwh=None if np.isnan(ahead[s]) else float(ahead[s]),
             position_mw=float(position[s]),
             position_gain_usd_per_h=float(lines[s, Line.DAY_AHEAD] * per_h),
+            **_metered(step, config, s),
         )
         for s, site in enumerate(fleet.sites)
     )
@@ -236,6 +215,20 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
 def _import_limit_mw(step: Step, config: RunConfig, site: int) -> float | None:
     limit_mw = float(step.conditions.grid_limit_mw[site])
     return limit_mw if limit_mw < float(config.fleet.grid_limit_mw[site]) else None
+
+
+def _metered(step: Step, config: RunConfig, s: int) -> dict[str, Any]:
+    """Fields of a site that its meters tell; none where it is simulated."""
+    told = step.observation.metering
+    if told is None:
+        return {}
+    power_mw, installed = float(told.power_mw[s]), config.fleet.units_count[s] > 0
+    return {
+        "billed_by": METERED if told.is_metered[s] else SIMULATED,
+        "metered_before_mw": None if np.isnan(power_mw) else power_mw,
+        "meter_correction_usd": int(step.settlement.lines_micro_usd[s, Line.METER]) / MICRO_USD_PER_USD,
+        "standing_still": tuple(WORKLOAD_KEYS[k] for k in np.flatnonzero(told.is_down[s] & installed).tolist()),
+    }
 
 
 def _status(availability_share: float, idle_mw: float) -> str:
@@ -247,10 +240,12 @@ def _status(availability_share: float, idle_mw: float) -> str:
 
 
 def _inventory(step: Step, config: RunConfig, running: np.ndarray, s: int) -> tuple[InventorySnapshot, ...]:
-    fleet, up = config.fleet, float(step.observation.availability_share[s])
+    fleet, told = config.fleet, step.observation.metering
+    share = up_share(step.observation.availability_share, None if told is None else told.is_down, fleet)
+    up_shares = np.broadcast_to(share, fleet.nameplate_mw.shape)[s].tolist()
     machines = []
     for k, key in enumerate(WORKLOAD_KEYS):
-        nameplate = float(fleet.nameplate_mw[s, k])
+        nameplate, up = float(fleet.nameplate_mw[s, k]), up_shares[k]
         online = int(fleet.units_count[s, k] * up)
         hot = float(step.allocation.available_mw[s, k]) < nameplate * up - TOLERANCE_MW
         machines.append(
@@ -291,6 +286,14 @@ def _tiers(world: World) -> tuple[TierSnapshot, ...]:
     return tuple(rows)
 
 
+def _missed(step: Step) -> frozenset[str]:
+    """Ids of the contracts whose power their site's meter did not show."""
+    missed = step.report.missed
+    if missed is None:
+        return frozenset()
+    return frozenset(step.before.book.contracts[i].id for i in np.flatnonzero(missed).tolist())
+
+
 def _scheduled_off(step: Step) -> frozenset[str]:
     """Ids of contracts that the plan left unserved on purpose in the tick."""
     rows = np.nonzero(step.allocation.scheduled)[0].tolist()
@@ -298,7 +301,7 @@ def _scheduled_off(step: Step) -> frozenset[str]:
 
 
 def _contracts(step: Step, config: RunConfig) -> tuple[ContractSnapshot, ...]:
-    world, accounts, scheduled_off = step.world, step.world.accounts, _scheduled_off(step)
+    world, accounts, scheduled_off, missed = step.world, step.world.accounts, _scheduled_off(step), _missed(step)
     budgets, burns = budgets_of(world.book, accounts).tolist(), burn_rates(world).tolist()
     good, bad = accounts.good_ticks.tolist(), accounts.bad_ticks.tolist()
     sites, served = accounts.site.tolist(), accounts.served.tolist()
@@ -335,6 +338,7 @@ def _contracts(step: Step, config: RunConfig) -> tuple[ContractSnapshot, ...]:
             / MICRO_USD_PER_USD,
             is_on_target=is_on_target(contract.tier, good[i], bad[i]),
             is_resting=contract.id in scheduled_off,
+            is_missed=contract.id in missed,
         )
         for i, contract in enumerate(world.book.contracts)
     )

@@ -14,6 +14,9 @@ from mara.core.contract import SlaContract
 from mara.core.daybook import day_after
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Line, Settlement, gains_of, settle
+from mara.core.fleet import Fleet
+from mara.core.metered_settlement import after_meters, read_meters, unread_after, with_corrections
+from mara.core.metering import standing_share
 from mara.core.plan import PlanStep
 from mara.core.position import orders_after
 from mara.core.sla import SlaReport, judge, roll_over
@@ -60,11 +63,13 @@ def advance(
     """
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)
-    seen = observed(observation, before)
+    metered = read_meters(before, observation, config)
+    before = after_meters(before, metered)
+    seen = observed(observation, before, config.fleet)
     conditions = ahead if ahead is not None and seen is observation else conditions_of(seen, config)
     allocation = dispatch(plan, before, seen, conditions, config)
-    report = judge(allocation, before)
-    settlement = settle(allocation, report, before, seen, conditions, config)
+    report = judge(allocation, before, None if metered is None else metered.missed)
+    settlement = with_corrections(settle(allocation, report, before, seen, conditions, config), metered)
     accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
     gains = _with_position(gains_of(allocation, seen, conditions, config), settlement)
     book, accounts, closed = roll_over(before, report.accounts, accepted, cancelled, config)
@@ -86,6 +91,7 @@ def advance(
         day=day_after(before, seen, allocation, book, booked=len(accepted), grid=config.grid),
         day_ahead=orders_after(before.day_ahead, plan.day_ahead, config.grid.epoch_h(world.tick + 1)),
         power=settlement.power,
+        unread=unread_after(allocation, before, seen),
     )
     return Step(
         tick=world.tick,
@@ -104,12 +110,25 @@ def advance(
     )
 
 
-def observed(observation: Observation, world: World) -> Observation:
-    """Apply the outages that operators ordered to an observation."""
+def observed(observation: Observation, world: World, fleet: Fleet) -> Observation:
+    """Apply the outages that operators ordered or meters show to an observation.
+
+    An observation to which they were applied stays as it is.
+    """
     availability = with_ordered_outages(observation.availability_share, world)
+    if observation.metering is not None and observation.metering.is_down.any():
+        availability = np.minimum(availability, 1.0 - standing_share(observation.metering.is_down, fleet))
     if availability is observation.availability_share:
         return observation
     return replace(observation, availability_share=sealed(availability))
+
+
+def simulated(observation: Observation) -> Observation:
+    """Return an observation that bills no site by its meter, for an unmeasured world."""
+    told = observation.metering
+    if told is None or not told.is_metered.any():
+        return observation
+    return replace(observation, metering=replace(told, is_metered=sealed(np.zeros_like(told.is_metered))))
 
 
 def _with_position(gains: Gains, settlement: Settlement) -> Gains:

@@ -10,14 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mara.core.dispatch_document import DispatchDocument, Mode, SiteTarget
-from mara.core.metering import MeteredSnapshot, Reading
+from mara.core.metering import MeteredSnapshot, Reading, covers, tolerance_mw
 from mara.core.snapshot import SiteSnapshot, Snapshot
 
 STALE_TICKS: Final = 2
 """Age in ticks from which on a reading is unknown, as long as a document is valid."""
-DEVIATION_SHARE: Final = 0.05
-LEAST_DEVIATION_MW: Final = 0.1
-"""Difference that is no deviation: neither meters nor ramps are exact."""
 DANGER_TICKS: Final = 2
 """Bad ticks ahead by which a promise counts as endangered."""
 
@@ -79,11 +76,6 @@ def _metered_site(
     )
 
 
-def tolerance_mw(planned_mw: float) -> float:
-    """Difference from a planned power that is no deviation [MW]."""
-    return max(LEAST_DEVIATION_MW, DEVIATION_SHARE * planned_mw)
-
-
 def _cost_usd_per_h(site: SiteSnapshot, deviation_mw: float) -> float:
     """Cost of a deviation: power beyond the plan, or profit of what does not run.
 
@@ -103,7 +95,7 @@ def _endangered(site: SiteSnapshot, snapshot: Snapshot, power_mw: float | None) 
 
     None are in danger while the metered power suffices for them; unknown power does not.
     """
-    if power_mw is not None and power_mw + tolerance_mw(site.site_power_mw) >= site.contracts_mw * site.pue:
+    if power_mw is not None and covers(power_mw, site.contracts_mw * site.pue):
         return ()
     return tuple(
         contract.id

@@ -8,7 +8,7 @@ import numpy as np
 
 from mara.core.arrays import LATER, Floats, Ints, sealed
 from mara.core.climate import derate_share, pue_of
-from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
+from mara.core.contract import ClosedWindow, ContractBook, ContractRequest, Exclusion, SlaAccounts, book_of
 from mara.core.day import Day
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
 from mara.core.market import (
@@ -18,10 +18,11 @@ from mara.core.market import (
     merchant_value_usd_per_mwh,
     mining_value_usd_per_mwh,
 )
+from mara.core.metering import Metering, up_share
 from mara.core.position import DayAheadOrders
 from mara.core.power_calendar import adder_usd_per_mwh
 from mara.core.power_signals import PowerForecast, PowerObservation
-from mara.core.power_state import PowerState, first_power_state
+from mara.core.power_state import PowerAllocation, PowerState, first_power_state
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG, SECONDS_PER_HOUR
 
@@ -61,6 +62,7 @@ class Observation:
         power: the power system beside its price; None where the fleet has no power terms.
         import_limit_mw: most power that the grid's operator lets each site draw, infinite for no order (S,);
             None where no site is limited.
+        metering: what meters of real sites tell when the tick begins; None where every site is simulated.
     """
 
     tick: int
@@ -79,6 +81,7 @@ class Observation:
     day_ahead_usd_per_mwh: Floats | None = None
     power: PowerObservation | None = None
     import_limit_mw: Floats | None = None
+    metering: Metering | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -200,39 +203,6 @@ def known_in(forecast: Forecast, observation: Observation) -> Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusion:
-    """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
-
-    An empty `contract_id` means all contracts.
-    """
-
-    contract_id: str
-    from_tick: int
-    to_tick: int
-    reason: str
-    author: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedWindow:
-    """Measurement window that has ended, and the credit it owes.
-
-    The credit is posted in the tick after its end.
-    """
-
-    contract_id: str
-    tier: Tier
-    site: int
-    window_start_tick: int
-    window_end_tick: int
-    good_ticks: int
-    bad_ticks: int
-    excluded_ticks: int
-    charge_micro_usd: int
-    credit_micro_usd: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gains:
     """Counterfactual gains since the run began; negative is a loss.
 
@@ -244,6 +214,26 @@ class Gains:
     interaction_micro_usd: int = 0
     carbon_avoided_g: int = 0
     day_ahead_micro_usd: int = field(default=0, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnreadTick:
+    """A tick that was settled as planned, whose meters are read when the next begins.
+
+    Attributes:
+        observation: of the tick, without requests.
+        drawn_mw: power taken from the grid connection as planned (S,).
+        set_mw: load that machines were set to, by workload; of miners the least of this tick and the one before, as
+            they need time to start (S, K).
+        flexibility, power: batteries and products of the tick, and what the power terms remembered before it; None
+            without such terms.
+    """
+
+    observation: Observation
+    drawn_mw: Floats
+    set_mw: Floats
+    flexibility: PowerAllocation | None = None
+    power: PowerState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -261,6 +251,7 @@ class World:
         cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
         day_ahead: orders in day-ahead auctions for hours to come; None for none.
         power: what the fleet's power terms remember; None without any.
+        unread: the last tick, where meters are still to be read; None where every site was simulated.
     """
 
     tick: int
@@ -280,6 +271,7 @@ class World:
     day: Day = field(default_factory=Day)
     day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
     power: PowerState | None = field(default=None, metadata=LATER)
+    unread: UnreadTick | None = field(default=None, metadata=LATER)
 
 
 def first_world(config: RunConfig) -> World:
@@ -320,6 +312,7 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
         observation.wet_bulb_c.tobytes(),
         observation.availability_share.tobytes(),
         limit.tobytes(),
+        observation.metering.is_down.tobytes() if observation.metering is not None else b"",
         fleet,
     )
     carbon = observation.carbon_intensity_g_per_kwh * (terms.carbon_price_usd_per_t / G_PER_KG)
@@ -359,7 +352,9 @@ def grid_limit_mw(observation: Observation, fleet: Fleet) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, limit: bytes, fleet: Fleet) -> tuple[Floats, ...]:
+def _machines(
+    dry_bulb: bytes, wet_bulb: bytes, availability: bytes, limit: bytes, down: bytes, fleet: Fleet
+) -> tuple[Floats, ...]:
     """Compute what weather and outages leave of a fleet's machines.
 
     Returns PUE and available machines (S, K), available racks and room for contracts (S,) [MW]. The arguments are bytes
@@ -367,7 +362,8 @@ def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, limit: byte
     """
     dry_bulb_c = np.frombuffer(dry_bulb)
     pue = pue_of(dry_bulb_c, np.frombuffer(wet_bulb), fleet)
-    available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
+    is_down = np.frombuffer(down, dtype=np.bool_).reshape(fleet.nameplate_mw.shape) if down else None
+    available = fleet.nameplate_mw * up_share(np.frombuffer(availability), is_down, fleet)
     derate = derate_share(dry_bulb_c)
     if derate is not None:
         available *= derate

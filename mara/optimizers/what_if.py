@@ -189,9 +189,9 @@ def _solved(
     )
 
 
-def _broken_mw(table: Floats, broken: Ints) -> Floats:
+def _broken_mw(table_mw: Floats, broken: Ints) -> Floats:
     """Return the power of promises that are broken because that pays (H, 3) [MW]."""
-    return table[:, broken] if len(broken) else np.zeros((len(table), PROMISED_TIER_COUNT))
+    return table_mw[:, broken] if len(broken) else np.zeros((len(table_mw), PROMISED_TIER_COUNT))
 
 
 def _mean(values: Floats, dt_h: Floats) -> Floats:

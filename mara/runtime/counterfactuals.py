@@ -13,15 +13,17 @@ nothing about planning.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from mara.core.commands import Command
+from mara.core.day_gains import DayGains
 from mara.core.plan import Plan, Problem, problem_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains
-from mara.core.step import advance, observed
+from mara.core.step import advance, observed, simulated
 from mara.core.timegrid import TimeGrid
-from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_DAY
 from mara.core.world import RunConfig, World
 from mara.feeds.base import FeedReading
 from mara.optimizer_names import RULES, STATIC, STATIC_BREAKEVEN
@@ -63,6 +65,7 @@ class CounterfactualStep:
         worlds: the worlds that the live one does not stand for, by name.
         parts: bytes to store with the tick, by name.
         memories: states of optimizers that are among the parts, by name of the world.
+        closed_day: gains of the UTC day that ended before the tick; None for none.
     """
 
     live: World
@@ -70,6 +73,7 @@ class CounterfactualStep:
     start: ComparisonStart
     parts: Mapping[str, bytes]
     memories: Mapping[str, ResumeState]
+    closed_day: DayGains | None = None
 
 
 class CounterfactualRuns:
@@ -125,7 +129,8 @@ class CounterfactualRuns:
         """
         if self._is_waiting and not is_planned:
             return self._not_yet(live)
-        start = self._start_now(self._start.since_tick) if self._is_new_day(live.tick - 1) else self._start
+        is_new_day = self._is_new_day(live.tick - 1)
+        start = self._start_now(self._start.since_tick) if is_new_day else self._start
         worlds: dict[str, World] = {}
         parts: dict[str, bytes] = {}
         memories: dict[str, ResumeState] = {}
@@ -133,7 +138,8 @@ class CounterfactualRuns:
             problem = self._problem(self._worlds[name], reading)
             plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
             targets = with_orders(plan.step_at(problem.tick), problem, optimizer)
-            step = advance(problem.world, reading.observation, targets, self._config, commands)
+            world = problem.world if problem.world.unread is None else replace(problem.world, unread=None)
+            step = advance(world, simulated(reading.observation), targets, self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
             memory = memory_of(optimizer)
@@ -142,7 +148,10 @@ class CounterfactualRuns:
                 parts[_plan_part(name)] = bytes_of(memory)
         if start is not self._stored_start:
             parts[MARKS] = bytes_of(start)
-        return CounterfactualStep(live=live, worlds=worlds, start=start, parts=parts, memories=memories)
+        closed_day = self._closed_day() if is_new_day else None
+        return CounterfactualStep(
+            live=live, worlds=worlds, start=start, parts=parts, memories=memories, closed_day=closed_day
+        )
 
     def keep(self, ahead: CounterfactualStep) -> None:
         """Make a stored step the present one."""
@@ -154,14 +163,10 @@ class CounterfactualRuns:
 
     def gains(self) -> ShadowGains:
         """Compute the live run's gain over each world [USD]."""
-        live_micro_usd = _net_micro_usd(self._live)
-        since = {name: live_micro_usd - self._net(name) for name in self._names}
         start = self._start
-        at_day_start = dict(zip(start.names, start.cash_micro_usd, strict=True))
-        before = {name: start.live_micro_usd - at_day_start[name] for name in self._names}
+        since, since_midnight = self._since_start_micro_usd(), self._today_micro_usd()
         total, today = (
-            {name: (since[name] - offset[name]) / MICRO_USD_PER_USD for name in self._names}
-            for offset in (dict.fromkeys(self._names, 0), before)
+            {name: gain / MICRO_USD_PER_USD for name, gain in gains.items()} for gains in (since, since_midnight)
         )
         by_planning, by_planning_today = (gain[RULES_NO_BUDGETS] - gain[NO_BUDGETS] for gain in (total, today))
         return ShadowGains(
@@ -178,6 +183,35 @@ class CounterfactualRuns:
             optimizer_vs_static_breakeven_today_usd=today[STATIC_BREAKEVEN],
             optimizer_vs_static_today_usd=today[STATIC],
             sla_flexibility_today_usd=today[NO_BUDGETS],
+        )
+
+    def _since_start_micro_usd(self) -> dict[str, int]:
+        """Compute the gain over each world since the comparison began."""
+        live_micro_usd = _net_micro_usd(self._live)
+        return {name: live_micro_usd - self._net(name) for name in self._names}
+
+    def _today_micro_usd(self) -> dict[str, int]:
+        """Compute the gain over each world since the day's start."""
+        start = self._start
+        before = {
+            name: start.live_micro_usd - value for name, value in zip(start.names, start.cash_micro_usd, strict=True)
+        }
+        return {name: gain - before[name] for name, gain in self._since_start_micro_usd().items()}
+
+    def _closed_day(self) -> DayGains:
+        """Sum up the day that ended with the last kept tick."""
+        gain, end_tick = self._today_micro_usd(), self._live.tick
+        from_tick = max(self._start.since_tick, self._config.grid.first_tick_of_day(end_tick - 1))
+        return DayGains(
+            day=datetime.fromtimestamp(self._start.day * SECONDS_PER_DAY, UTC),
+            from_tick=from_tick,
+            ticks_count=end_tick - from_tick,
+            is_over=True,
+            vs_rules_micro_usd=gain[RULES],
+            vs_rules_same_budgets_micro_usd=gain[RULES_NO_BUDGETS] - gain[NO_BUDGETS],
+            vs_static_breakeven_micro_usd=gain[STATIC_BREAKEVEN],
+            vs_static_micro_usd=gain[STATIC],
+            sla_flexibility_micro_usd=gain[NO_BUDGETS],
         )
 
     def _not_yet(self, live: World) -> CounterfactualStep:
@@ -198,7 +232,7 @@ class CounterfactualRuns:
         )
 
     def _problem(self, world: World, reading: FeedReading) -> Problem:
-        seen = observed(reading.observation, world)
+        seen = observed(reading.observation, world, self._config.fleet)
         return problem_of(self._config, world, seen, reading.forecast)
 
     def _net(self, name: str) -> int:
@@ -217,7 +251,7 @@ class CounterfactualRuns:
         return self._day(tick) != self._start.day
 
     def _day(self, tick: int) -> int:
-        return self._config.grid.epoch_s(tick) // (HOURS_PER_DAY * SECONDS_PER_HOUR)
+        return self._config.grid.epoch_s(tick) // (SECONDS_PER_DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +279,7 @@ def stored_gain(parts: Mapping[str, bytes], live: World, grid: TimeGrid) -> Stor
         return None
     gain = _net_micro_usd(live) - _net_micro_usd(_world_in(parts, RULES, live))
     before = start.live_micro_usd - start.cash_micro_usd[start.names.index(RULES)]
-    is_today = start.day == grid.epoch_s(live.tick - 1) // (HOURS_PER_DAY * SECONDS_PER_HOUR)
+    is_today = start.day == grid.epoch_s(live.tick - 1) // (SECONDS_PER_DAY)
     return StoredGain(
         since_tick=start.since_tick,
         total_usd=gain / MICRO_USD_PER_USD,

@@ -87,13 +87,13 @@ def _row_at(ahead: Forecast, hours: int, grid: TimeGrid) -> tuple[int, int]:
     return row, ahead.row_minutes[row] // grid.tick_minutes
 
 
-def _mean(came: Floats, first: int, ticks: int) -> Floats:
-    return np.asarray(came[first : first + ticks].mean(axis=0))
+def _mean(price_usd_per_mwh: Floats, first: int, ticks: int) -> Floats:
+    return np.asarray(price_usd_per_mwh[first : first + ticks].mean(axis=0))
 
 
-def _summed(site_id: str, hours: int, found: Floats) -> GuessError:
+def _summed(site_id: str, hours: int, error_usd_per_mwh: Floats) -> GuessError:
     """Sum up errors of guesses and of yesterday's prices (N, 2) [USD/MWh]."""
-    known = found[~np.isnan(found).any(axis=1)]
+    known = error_usd_per_mwh[~np.isnan(error_usd_per_mwh).any(axis=1)]
     count = len(known)
     return GuessError(
         site_id=site_id,

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from mara.core.alert import Alert
 from mara.core.dispatch_document import DispatchDocument
-from mara.core.metering import ExecutorStatus
+from mara.core.metering import DisarmedSite, ExecutorStatus
+from mara.core.overtaking import ResponseStatus
 from mara.core.plan_ahead import PlanAhead
 from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
@@ -47,6 +48,10 @@ class PublishedState:
     """Simulated seconds per real second."""
     executors: tuple[ExecutorStatus, ...] = ()
     """State of the executors of real sites; empty where none is set up."""
+    disarmed: tuple[DisarmedSite, ...] = ()
+    """Sites that were disarmed by no person, until a person sets their mode."""
+    responses: tuple[ResponseStatus, ...] = ()
+    """Responses to orders that could not wait for a tick, the newest of each site."""
     advisor: AdvisorSnapshot | None = None
     """State of the advisor; None where none was set up."""
     waiting_count: int = 0
@@ -111,6 +116,16 @@ class StatePublisher:
         """Publish the state of the executors."""
         if executors != self._current.executors:
             self._set(executors=executors)
+
+    def tell_disarmed(self, disarmed: tuple[DisarmedSite, ...]) -> None:
+        """Publish which sites were disarmed by no person."""
+        if disarmed != self._current.disarmed:
+            self._set(disarmed=disarmed)
+
+    def tell_responses(self, responses: tuple[ResponseStatus, ...]) -> None:
+        """Publish how orders that could not wait were responded to."""
+        if responses != self._current.responses:
+            self._set(responses=responses)
 
     def set_alerts(self, alerts: tuple[Alert, ...]) -> None:
         """Show the alerts that stand; the same ones again change nothing."""

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from mara.core.events import FLEET_WIDE, Event
 from mara.core.plan import Plan
-from mara.core.snapshot import Snapshot
 from mara.core.step import Step, advance
 from mara.core.world import World
 from mara.errors import ConfigError, StoreRefused
@@ -102,7 +101,7 @@ def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | Non
     return bytes_of(world) == bytes_of(stored)
 
 
-def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> Snapshot | None:
+def last_result(store: Store, engine: TickEngine) -> TickResult | None:
     """Compute the last stored tick again, so that screens are not empty after a start."""
     tick, run = engine.world.tick - 1, store.run
     if tick < 0 or run is None:
@@ -113,7 +112,7 @@ def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> S
         log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
         return None
     plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(comparison.step.plan,))
-    return engine.shown(TickResult(step=comparison.step, plan=plan, events=()), recent, run.run_id)
+    return TickResult(step=comparison.step, plan=plan, events=())
 
 
 def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:

@@ -13,6 +13,7 @@ from threading import Event
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from mara.core.alert import Alert
+from mara.core.day_gains import DayGains
 from mara.core.dispatch_document import DispatchDocument
 from mara.core.explanation import Explanation
 from mara.core.history import (
@@ -20,9 +21,11 @@ from mara.core.history import (
     ContractRow,
     Decision,
     EvidenceTick,
+    ExclusionAhead,
     GuessError,
     Ledger,
     LedgerSum,
+    MoneyBreakdown,
     Optimization,
     OptimizationSnapshot,
     OrderRow,
@@ -37,6 +40,8 @@ from mara.runtime.signals.documents import document_at
 from mara.store.read import alert_list, balance, optimizations, order_list, promises, series
 from mara.store.read.export import ExportTable
 from mara.store.read.metrics import MetricHistory
+from mara.store.read.money.course import money_breakdown
+from mara.store.read.money.gain_days import daily_gains
 from mara.store.read.read_model import ReadModel
 from mara.store.read.signal_list import MOST_SIGNALS, signals
 from mara.store.read.table_file import ExportFormat, write_export
@@ -138,6 +143,14 @@ class RunArchive:
         """Read the ledger of each UTC day in ``[from_, to)``, oldest first."""
         return await self._ask(balance.daily_ledgers, from_, to, site_id)
 
+    async def money_breakdown(self, from_: datetime | None = None, to: datetime | None = None) -> MoneyBreakdown:
+        """Sum each ledger line over ``[from_, to)`` by interval of time and site."""
+        return await self._ask(money_breakdown, from_, to)
+
+    async def daily_gains(self, from_: datetime | None = None, to: datetime | None = None) -> tuple[DayGains, ...]:
+        """Read the gains over other policies of each finished UTC day in ``[from_, to)``."""
+        return await self._ask(daily_gains, from_, to)
+
     async def profit_between(self, from_tick: int, to_tick: int) -> float:
         """Read the fleet's profit over ``[from_tick, to_tick)`` [USD]."""
         return await self._ask(balance.profit_between, from_tick, to_tick)
@@ -184,6 +197,10 @@ class RunArchive:
     async def contract(self, contract_id: str) -> ContractLife:
         """Read a contract's whole life so far."""
         return await self._ask(promises.contract, contract_id)
+
+    async def exclusions_ahead(self) -> tuple[ExclusionAhead, ...]:
+        """List announcements of ticks to come that will not count."""
+        return await self._ask(promises.exclusions_ahead)
 
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
         """List the judged ticks of a contract, oldest first."""

@@ -83,7 +83,7 @@ class DayAheadFigures(TypedDict):
 class PowerFigures(TypedDict):
     """Bill of the power terms by instrument; a cost is negative.
 
-    `energy` is what energy itself cost: bought, hedged, sold back, and positions.
+    `energy` is what energy itself cost: bought, hedged, sold back, and positions; with it the corrections by meters.
     """
 
     energy_usd: Usd
@@ -281,7 +281,9 @@ class RunTotals:
                 "sellback": float(usd[Line.SELLBACK]),
             },
             "cost_usd": {
-                "energy": float(paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE] + paid_usd[Line.DAY_AHEAD]),
+                "energy": float(
+                    paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE] + paid_usd[Line.DAY_AHEAD] + paid_usd[Line.METER]
+                ),
                 "carbon": float(paid_usd[Line.CARBON]),
                 "migration": float(paid_usd[MIGRATION_LINES].sum()),
                 "restart": float(paid_usd[Line.RESTART]),
@@ -327,7 +329,7 @@ class RunTotals:
         """Split the power bill by instrument; all but energy is zero without power terms."""
         usd = self.lines_micro_usd / MICRO_USD_PER_USD
         parts = {f"{line.name.lower()}_usd": float(usd[Line.ADDER + line]) for line in PowerLine}
-        return cast(PowerFigures, {"energy_usd": float(usd[ENERGY_LINES].sum()), **parts})
+        return cast(PowerFigures, {"energy_usd": float(usd[ENERGY_LINES].sum() + usd[Line.METER]), **parts})
 
     def _tier(self, tier: int) -> TierFigures:
         good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])

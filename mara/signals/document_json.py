@@ -20,6 +20,7 @@ def plain_document(document: DispatchDocument) -> dict[str, Any]:
         "schema": document.schema,
         "run": document.run,
         "tick": document.tick,
+        **({"revision": document.revision_number} if document.revision_number else {}),
         "issued_at": _instant(document.issued_at),
         "valid_from": _instant(document.valid_from),
         "valid_to": _instant(document.valid_to),

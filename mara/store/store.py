@@ -16,6 +16,7 @@ from typing import Final, Literal, Self
 
 from sqlalchemy.engine import Connection
 
+from mara.core.day_gains import DayGains
 from mara.core.events import Event
 from mara.core.plan import Plan
 from mara.core.rules_version import RULES_VERSION
@@ -155,6 +156,7 @@ class Store:
         events: Sequence[Event],
         parts: Mapping[str, bytes] = NO_PARTS,
         outcomes: Sequence[Outcome] = (),
+        closed_day: DayGains | None = None,
     ) -> None:
         """Store a tick; a repeated, unchanged tick is ignored.
 
@@ -164,6 +166,7 @@ class Store:
             parts: opaque bytes to keep with the world for a restart, by name; each replaces the part of that name,
                 parts that are left out stay.
             outcomes: outcomes of orders in this tick.
+            closed_day: gains of the UTC day that ended before this tick; None for none.
 
         Raises:
             StoreError: nothing was stored; the same call may be tried again.
@@ -176,7 +179,9 @@ class Store:
             if step.tick != state.next_tick:
                 self._refuse_other(step, state.next_tick)
                 return
-            tick_write = tick_write_of(step, plan, events, parts, state, self._config, outcomes=outcomes)
+            tick_write = tick_write_of(
+                step, plan, events, parts, state, self._config, outcomes=outcomes, closed_day=closed_day
+            )
             self._state = None  # unknown until the commit: after a failure the next call reads it back
             to_seal = self._write(tick_write, self._config.grid)
             self._state = replace(tick_write.state, to_seal=to_seal)

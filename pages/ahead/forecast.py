@@ -22,6 +22,7 @@ from pages.serving.publisher import Publisher
 
 TABS: Final = (
     (paths.FORECAST, "Prices and plan"),
+    (paths.CALENDAR, "Calendar"),
     (paths.WHAT_IF, "What if"),
 )
 """Pages of what is to come; the navigation leads to the first."""

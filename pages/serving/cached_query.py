@@ -9,15 +9,18 @@ from typing import Final, Generic, Protocol, TypeVar
 from nicegui import background_tasks
 
 from mara.core.alert import Alert
+from mara.core.day_gains import DayGains
 from mara.core.explanation import Explanation
 from mara.core.history import (
     ContractLife,
     ContractRow,
     Decision,
     EvidenceTick,
+    ExclusionAhead,
     GuessError,
     Ledger,
     LedgerSum,
+    MoneyBreakdown,
     Optimization,
     OptimizationSnapshot,
     SignalEntry,
@@ -79,12 +82,15 @@ class ArchiveReader(Protocol):
     async def daily_ledgers(
         self, from_: datetime | None = ..., to: datetime | None = ..., site_id: str | None = ...
     ) -> tuple[Ledger, ...]: ...
+    async def money_breakdown(self, from_: datetime | None = ..., to: datetime | None = ...) -> MoneyBreakdown: ...
+    async def daily_gains(self, from_: datetime | None = ..., to: datetime | None = ...) -> tuple[DayGains, ...]: ...
     async def decisions(self, site_id: str, limit: int = ...) -> tuple[Decision, ...]: ...
     async def optimizations(self, limit: int) -> tuple[OptimizationSnapshot, ...]: ...
     async def optimization(self, adopted_tick: int) -> Optimization: ...
     async def profit_between(self, from_tick: int, to_tick: int) -> float: ...
     async def contracts(self, state: str = ..., limit: int = ...) -> tuple[ContractRow, ...]: ...
     async def contract(self, contract_id: str) -> ContractLife: ...
+    async def exclusions_ahead(self) -> tuple[ExclusionAhead, ...]: ...
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]: ...
     async def signals(self, site_id: str | None, kind: str | None, limit: int) -> Sequence[SignalEntry]: ...
     async def why(self, question: str) -> Explanation: ...
@@ -104,10 +110,14 @@ class CachedQuery(Generic[Read]):
         name: name of the query in the log.
         read: function that queries the archive.
         first: value until there is a result.
+        timeout_s: time after which a reading counts as failed.
     """
 
-    def __init__(self, name: str, read: Callable[[], Awaitable[Read]], first: Read) -> None:
+    def __init__(
+        self, name: str, read: Callable[[], Awaitable[Read]], first: Read, timeout_s: float = READ_TIMEOUT_S
+    ) -> None:
         self._name = name
+        self._timeout_s = timeout_s
         self._read = read
         self._newest = first
         self._version: Hashable = None  # of the newest reading
@@ -134,7 +144,7 @@ class CachedQuery(Generic[Read]):
             return
         self._is_reading = True
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 self._newest = await self._read()
         except (MaraError, TimeoutError) as error:
             log.warning("the archive did not answer", extra={"what": self._name, "reason": str(error)})

@@ -7,7 +7,10 @@ import csv
 from decimal import Decimal
 from io import StringIO
 
+import pytest
 from starlette.testclient import TestClient
+
+from mara.store.read import balance
 
 
 def rows_of(client: TestClient, **asked: str) -> list[dict[str, str]]:
@@ -36,3 +39,11 @@ def test_an_unknown_line_or_site_is_refused_in_words(client: TestClient) -> None
     answer = client.get("/api/ledger.csv", params={"line": "enrgy"})
     assert (answer.status_code, "'enrgy' came" in answer.text) == (422, True)
     assert client.get("/api/ledger.csv", params={"site": "nowhere"}).status_code == 404
+
+
+def test_more_days_than_one_file_has_are_too_long_a_range_and_not_missing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balance, "MOST_DAYS", 0)
+    answer = client.get("/api/ledger.csv")
+    assert (answer.status_code, "ask for a shorter time" in answer.text) == (422, True)

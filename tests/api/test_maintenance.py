@@ -15,6 +15,7 @@ from mara.core.snapshot import Snapshot
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.site_maintenance import maintenance_at, span_of
+from tests.api.conftest import wait_for_ticks
 from tests.ui.snapshots import snapshot_at
 
 
@@ -103,3 +104,24 @@ def test_maintenance_costs_at_most_what_the_contracts_there_are_billed_for_its_t
     shown = replace(snapshot, contracts=there)
     maintenance = maintenance_at("oslo", first, first + timedelta(hours=1), "x", shown)
     assert maintenance.unbilled_usd == pytest.approx(300.0 + 600.0)
+
+
+def test_maintenance_that_is_stored_and_still_ahead_counts_towards_the_month_and_is_listed(
+    client: TestClient,
+) -> None:
+    snapshot = client.get("/api/snapshot").json()
+    site_id = next(one["site_id"] for one in snapshot["contracts"] if one["site_id"] and one["tier"] == "premium")
+    day = datetime.fromisoformat(snapshot["at"]) + timedelta(days=5)
+    told = {"action": "maintenance", "site_id": site_id, "reason": "pump", "from": f"{day:%Y-%m-%dT10:00:00Z}"}
+    first = client.post("/api/control", json={**told, "to": f"{day:%Y-%m-%dT13:00:00Z}"})
+    assert first.status_code == 200, first.text
+    client.post("/api/control", json={"action": "step"})
+    wait_for_ticks(client, snapshot["tick"] + 1)
+    again = client.post("/api/control", json={**told, "to": f"{day:%Y-%m-%dT12:00:00Z}"})
+    assert again.status_code == 409
+    assert "has 4 h of maintenance at most, 1 h are left, 2 h were asked for" in again.json()["detail"]
+    ahead = client.get("/api/exclusions").json()
+    assert len(ahead) == len(first.json()["orders"])
+    assert {one["row"]["reason"] for one in ahead} == {"maintenance: pump"}
+    life = client.get(f"/api/commitments/{ahead[0]['contract_id']}").json()
+    assert life["exclusions"] == [ahead[0]["row"]]

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from mara.api.routes.app import api_of
 from mara.api.security.authenticator import SCOPE_KEY, Identity
 from mara.api.security.permissions import Permission, refusal_of
+from mara.runtime.live.commands import EmergencyReceipt
 from mara.runtime.live.platform import Platform
 from tests.api.conftest import FIRST_TICKS
 
@@ -129,6 +130,10 @@ class Recorder:
         self.reached.append("set_mode")
         return "advise"
 
+    async def stop_site(self, *_: object) -> EmergencyReceipt:
+        self.reached.append("stop_site")
+        return EmergencyReceipt(site_id="oslo", done="stopped", told_s=0.0, orders=(1,), tick=5)
+
 
 CALLS: list[tuple[str, dict[str, Any], Permission]] = [
     ("/api/telemetry", {"readings": [reading()]}, Permission.TELEMETRY),
@@ -136,17 +141,19 @@ CALLS: list[tuple[str, dict[str, Any], Permission]] = [
     ("/api/modes", {"site_id": "oslo", "mode": "dry-run", "reason": "x"}, Permission.ARM),
     ("/api/modes", {"site_id": "oslo", "mode": "shadow"}, Permission.DISARM),
     ("/api/modes", {"site_id": "oslo", "mode": "advise"}, Permission.DISARM),
+    ("/api/sites/oslo/emergency", {"action": "stop", "reason": "smoke"}, Permission.EMERGENCY),
 ]
 MAY = {
     Permission.TELEMETRY: {"meter", "admin"},
     Permission.ARM: {"admin"},
+    Permission.EMERGENCY: {"admin"},
     Permission.DISARM: {"operator", "admin"},
 }
 
 
 @pytest.mark.parametrize(("path", "body", "permission"), CALLS)
 @pytest.mark.parametrize("role", ["meter", "viewer", "operator", "admin"])
-def test_nobody_without_the_right_arms_disarms_or_posts_telemetry(
+def test_nobody_without_the_right_arms_disarms_stops_or_posts_telemetry(
     path: str, body: dict[str, Any], permission: Permission, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine: Any = Recorder()

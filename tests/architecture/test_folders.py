@@ -19,6 +19,7 @@ SMALL: dict[str, str] = {
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
     "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
     "components/overview/money_panel.py": "a panel, in a file of its own as each of them",
+    "components/preferences/preference_menu.py": "elements of a browser alone, which the server learns nothing of",
     "components/time_range/range_picker.py": "an element, in a file of its own as each of them",
     "pages/serving/shown_range.py": "pages of several kinds read the range from their address",
     "mara/env_file.py": "`settings`, which alone calls it, is as long as a file may be",

@@ -12,7 +12,7 @@ SERIOUS = {"serious", "critical"}
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("path", [*(path for path, _ in PAGES), "/what-if", "/sites/oslo"])
+@pytest.mark.parametrize("path", [*(path for path, _ in PAGES), "/calendar", "/what-if", "/sites/oslo"])
 def test_axe_finds_nothing_serious(tab: Visit, address: str, path: str, scheme: str) -> None:
     page = arrive(tab, address + path, scheme=scheme).page
     settle(page)

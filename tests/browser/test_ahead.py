@@ -1,4 +1,4 @@
-"""Pages of what is to come, in a browser: the plan by hour, and what-if questions."""
+"""Pages of what is to come, in a browser: the plan by hour, the calendar, and what-if questions."""
 
 import pytest
 from playwright.sync_api import expect
@@ -41,4 +41,25 @@ def test_the_plan_by_hour_is_sorted_by_any_hour_and_remembers_its_quantity(tab: 
     expect(table.locator("thead th").nth(5)).to_have_attribute("aria-sort", "descending")
     page.reload()
     expect(table.locator("caption")).to_have_text("Price by site and hour, USD/MWh")
+    assert not tab.complaints
+
+
+def test_maintenance_is_announced_from_the_calendar_in_local_times_and_can_be_undone(tab: Visit, address: str) -> None:
+    page = arrive(tab, f"{address}/calendar", size=PHONE).page
+    expect(page.locator(".calendar-table")).to_contain_text("maintenance: pump, by ada (4 contracts)")
+    page.get_by_role("button", name="By contract").press("Enter")
+    expect(page.locator(".calendar-table")).to_contain_text("customer order: test, by ada")
+    page.get_by_label("Site", exact=True).select_option("tokyo")
+    page.get_by_label("Times in", exact=True).select_option("Asia/Tokyo")
+    page.get_by_label("Begins", exact=True).fill("2025-07-10T09:00")
+    page.get_by_label("Ends", exact=True).fill("2025-07-10T10:00")
+    page.get_by_label("Reason", exact=True).fill("filters")
+    page.keyboard.press("Enter")
+    asked = page.get_by_role("group", name="Announce it")
+    expect(asked).to_contain_text("10 Jul 2025 00:00 UTC to 10 Jul 2025 01:00 UTC (09:00 to 10:00 in Asia/Tokyo)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    picture(page, "calendar-phone", full_page=True)
+    page.get_by_role("button", name="Announce it").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone: Maintenance of Japan Tokyo")).to_be_visible()
     assert not tab.complaints

@@ -9,7 +9,6 @@ from mara.core.contract import Tier
 from mara.core.dispatch_document import DispatchDocument, Mode, SiteTarget, document_of
 from mara.core.fleet import WORKLOAD_KEYS
 from mara.core.plan import Plan, PlanStep
-from mara.core.snapshot_builder import running_mw
 from mara.core.step import Step, advance
 from mara.core.world import RunConfig, World
 from tests import builders
@@ -58,7 +57,7 @@ def test_groups_and_sites_tell_the_power_that_was_settled(running: Step, config:
     assert [site.site_power_mw for site in document.sites] == running.allocation.site_power_mw.tolist()
     for s, site in enumerate(document.sites):
         for group in site.groups:
-            assert group.power_mw == running_mw(running)[s, WORKLOAD_KEYS.index(group.group)]
+            assert group.power_mw == running.allocation.running_mw[s, WORKLOAD_KEYS.index(group.group)]
             machine = config.fleet.unit_power_mw[WORKLOAD_KEYS.index(group.group)]
             assert group.units_on_count - 1 < group.power_mw / machine + 1e-6 <= group.units_on_count + 2e-6
 

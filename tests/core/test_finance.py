@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from mara.core.contract import UNPLACED, Tier
+from mara.core.contract import UNPLACED, ClosedWindow, Tier
 from mara.core.finance import EnergyLine, Line, Settlement
 from mara.core.market import Terms
 from mara.core.step import advance
-from mara.core.world import ClosedWindow, Observation, RunConfig, World
+from mara.core.world import Observation, RunConfig, World
 from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, step, world
 
 MINE_WEST = [[6.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3]

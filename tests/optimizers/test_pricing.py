@@ -80,7 +80,7 @@ def default_state(ticks: int = 30) -> Problem:
     feed, state, rules = SyntheticFeed(of, 7), first_world(of), Rules()
 
     def present() -> Problem:
-        seen = observed(feed.observe(state.tick), state)
+        seen = observed(feed.observe(state.tick), state, of.fleet)
         return Problem(config=of, world=state, observation=seen, forecast=feed.forecast(state.tick, 24))
 
     for _ in range(ticks):

@@ -1,18 +1,24 @@
 """A figure has one value on all pages, in the API, metrics, exports and tools."""
 
+import asyncio
 import csv
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from components.money.gain_panels import POLICIES
+from components.money.money_kinds import KINDS
 from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.view_model import Channel
+from components.time_range.chart_range import ChartRange
 from mara.api.routes.metrics import FleetCollector, metrics_text
 from mara.bootstrap import platform_of
 from mara.core.snapshot import Snapshot
@@ -20,6 +26,7 @@ from mara.runtime.clock import SystemClock
 from mara.runtime.published_state import PublishedState
 from mara.settings import Settings
 from mara.toolbox import Toolbox
+from pages.money.money_screen import MoneyScreen
 from pages.optimizer import OptimizerScreen
 from pages.overview import overview_picture
 from tests.api.conftest import FIRST_TICKS, served, wait_for_ticks
@@ -44,6 +51,14 @@ class Surfaces:
         self.overview: Channel = overview["cells"]
         self.tiers: Channel = overview["tiers"]
         self.optimizer: Channel = optimizer["cells"]
+        self.against: Channel = optimizer["against"]
+        money = MoneyScreen(platform, ChartRange())
+        asyncio.run(money.renew())
+        self.money = money.picture(self.current, KeyFigureHistory())
+        self.gains: list[dict[str, Any]] = client.get("/api/gains").json()
+        self.rest_ledger: dict[str, Any] = client.get("/api/ledger").json()
+        self.day_table = list(csv.DictReader(StringIO(client.get("/api/ledger.csv").text)))
+        self.site_rest = {site["id"]: client.get(f"/api/ledger?site={site['id']}").json() for site in self.api["sites"]}
         said = metrics_text(FleetCollector(platform, SystemClock(), None, lambda: 0)).decode()
         self.metrics = {
             name: float(value)
@@ -54,6 +69,8 @@ class Surfaces:
         box.close()
         out = folder / "ledger.csv"
         assert ran("export", "ledger", "--out", out, database_url=settings.database_url).exit_code == 0
+        asked = ran("why", "What did the fleet earn so far?", "--json", database_url=settings.database_url)
+        self.answered = asked.report
         with out.open(newline="", encoding="utf-8") as lines:
             self.ledger = [row for row in csv.DictReader(lines) if row["kind"] == "cash"]
 
@@ -159,3 +176,82 @@ def test_the_gains_of_placement_add_up_to_what_stands_above_them(seen: Surfaces)
 def whole_usd(cell: object) -> int:
     """Whole dollars as they are shown."""
     return int(re.sub(r"[^\d-]", "", shown(cell).replace("−", "-")))
+
+
+def cents(cell: object) -> int:
+    """Cents as they are shown."""
+    return round(float(shown(cell).replace("\u202f", "").replace("−", "-")) * 100)
+
+
+def test_the_ledger_has_one_profit_on_every_surface_to_the_micro_dollar(seen: Surfaces) -> None:
+    profit = sum(line["amount_micro_usd"] for line in seen.rest_ledger["money"])
+    assert profit == -seen.rest_ledger["cash_micro_usd"] == -sum(int(row["amount"]) for row in seen.ledger)
+    assert profit == sum(int(row["amount_micro_usd"]) for row in seen.day_table)
+    assert profit == -sum(site["cash_micro_usd"] for site in seen.site_rest.values())
+    for bars in ("money-kinds", "money-sites"):
+        points = [row_of(point) for point in seen.money[bars].values()]
+        assert sum(round(point["total"] * 1e6) for point in points) == profit
+        drawn = (round(usd * 1e6) for point in points for key, usd in point.items() if key != "total")
+        assert sum(drawn) == profit
+    assert seen.snapshot.profit_total_usd == pytest.approx(profit / 1e6, abs=1e-6)
+    whole = cents(row_of(seen.money["money-lines"]["total"])["usd"])
+    assert whole == cents(row_of(seen.money["money-by-site"]["total"])["profit"]) == round(profit / 1e4)
+
+
+def test_a_site_has_the_same_revenue_and_profit_on_the_money_page_and_over_the_api(seen: Surfaces) -> None:
+    for site in seen.api["sites"]:
+        row = row_of(seen.money["money-by-site"][site["id"]])
+        profit = -seen.site_rest[site["id"]]["cash_micro_usd"]
+        assert cents(row["profit"]) == pytest.approx(profit / 1e4, abs=1)
+        assert cents(row["revenue"]) + cents(row["cost"]) == cents(row["profit"])
+
+
+def test_each_kind_of_the_money_page_is_the_sum_of_its_lines_over_the_api(seen: Surfaces) -> None:
+    told = {
+        line["kind"] + ("_" + line["tier"] if line["tier"] else ""): line["amount_micro_usd"]
+        for line in seen.rest_ledger["money"]
+    }
+    for kind in KINDS:
+        whole = sum(told[line.name.lower()] for line in kind.lines)
+        points = (row_of(point).get(kind.key, 0.0) for point in seen.money["money-kinds"].values())
+        assert sum(round(usd * 1e6) for usd in points) == whole
+
+
+def test_today_s_profit_and_gains_are_the_same_on_both_pages_and_over_the_api(
+    seen: Surfaces,
+) -> None:
+    money, optimizer = seen.money["cells"], seen.optimizer
+    assert (shown(money["money.today"]), money["money.today.unit"]) == (
+        shown(optimizer["optimizer.today"]),
+        optimizer["optimizer.today.unit"],
+    )
+    *over, today = seen.gains
+    assert [day["is_over"] for day in over] == [True]
+    rows = {
+        "vs_rules": "rules",
+        "vs_static_breakeven": "static-breakeven",
+        "vs_static": "static",
+        "sla_flexibility": "flexibility",
+    }
+    table = row_of(seen.money["gain-days"][today["day"][:10]])
+    bars = row_of(seen.money["gain-bars"][str(int(datetime.fromisoformat(today["day"]).timestamp()))])
+    for field, _, _ in POLICIES:
+        gain_usd = today[f"{field}_micro_usd"] / 1e6
+        row = row_of(seen.against[rows[field]])
+        assert bars[field] == gain_usd
+        assert whole_usd(table[field]) == whole_usd(row["today"]) == round(gain_usd)
+        since_usd = sum(day[f"{field}_micro_usd"] for day in seen.gains) / 1e6
+        assert whole_usd(row["since"]) == round(since_usd)
+
+
+def test_an_answer_of_the_command_line_tells_the_profit_of_the_pages(seen: Surfaces) -> None:
+    facts = {fact["label"].partition(",")[0]: fact["text"] for fact in seen.answered["facts"]}
+    assert facts["Profit of the fleet"] == text.usd(sum(map(cash_of, seen.ledger)))
+    assert whole_usd(facts["Profit of the fleet"]) == round(
+        cents(row_of(seen.money["money-lines"]["total"])["usd"]) / 100
+    )
+
+
+def cash_of(row: dict[str, str]) -> float:
+    """Profit of a ledger's row of cash [USD]."""
+    return -int(row["amount"]) / 1e6

@@ -87,7 +87,7 @@ def loss_to_rules(ticks: range) -> Callable[[AskedRun], float]:
         world = run.worlds[ticks.start]
         for tick in ticks:
             outside, stored = seen(run.config, tick), run.reading.stored_tick(tick)
-            felt = observed(outside, world)
+            felt = observed(outside, world, run.config.fleet)
             problem = Problem(config=run.config, world=world, observation=felt, forecast=builders.forecast(felt))
             plan = Rules().plan(problem)
             world = advance(world, outside, plan.step_at(tick), run.config, stored.commands).world

@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
 
+from mara.core.day_gains import DayGains
 from mara.core.events import Event
 from mara.core.plan import Plan, Problem
 from mara.core.snapshot import EventSnapshot, SeriesPoint, Snapshot
@@ -110,6 +111,7 @@ class MemoryStore:
         events: Sequence[Event],
         parts: Mapping[str, bytes] = NO_PARTS,
         outcomes: Sequence[Outcome] = (),
+        closed_day: DayGains | None = None,
     ) -> None:
         assert self.gate.wait(10)
         self.offered.append(step)

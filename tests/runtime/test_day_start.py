@@ -7,7 +7,7 @@ import pytest
 
 from mara.assembly.runs import open_run
 from mara.core.timegrid import TimeGrid
-from mara.runtime.replay_check import last_shown
+from mara.runtime.replay_check import last_result
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings
 
@@ -26,8 +26,9 @@ def test_a_run_that_is_begun_again_counts_on(tmp_path: Path, ticks: int) -> None
     store.close()
     store, again = open_run(settings)
     assert again.day_start == engine.day_start is not None
-    shown = last_shown(store, again, ())
-    assert shown is not None
+    last = last_result(store, again)
+    assert last is not None
+    shown = again.shown(last, (), "")
     assert shown.profit_today_usd is not None
     assert (shown.profit_today_usd == shown.profit_total_usd) == (ticks <= 9)
     store.close()

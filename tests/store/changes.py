@@ -8,13 +8,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from mara.core.alert import AlertChange, Trouble
 from mara.core.world import first_world
 from mara.store.access.api_usage import ClaudeCalls, RunNote
 from mara.store.access.users import AccessEvent, Session, Token, User, UserStore
 from mara.store.schema.tables import Row as Table
 from mara.store.store import Store
+from mara.store.write.signals import NewSignal
 from tests.store.databases import ON_A_SERVER, columns_of, connected, tables_of, url_of
-from tests.store.runs import go_on, record, small_charter
+from tests.store.runs import METERED, START, go_on, record, small_charter
 
 NOW_S = 1_700_000_000
 UPDATE, DELETE, INSERT = KINDS_OF_CHANGE = ("update", "delete", "insert")
@@ -24,11 +26,16 @@ Row = tuple[Any, ...]
 def full_run(path: Path, ticks: int) -> Path:
     """A stored run with rows in every table.
 
-    It has users, tokens, sessions, Claude, contracts, closed windows and outages.
+    It has users, tokens, sessions, Claude, contracts, closed windows, outages, meters, alerts and signals.
     """
-    config = small_charter()
+    config = small_charter(name=METERED)
     store = Store.open(url_of(path))
     store.begin(record(config), first_world(config))
+    store.signals.write(
+        NewSignal(at=START, tick=0, kind="mode", site_id="site0", reason="a trial", before="advise", after="shadow")
+    )
+    trouble = Trouble(kind="site", severity="warning", subject="site0", text="site0 is down")
+    store.alerts.add([AlertChange(number=1, change="began", trouble=trouble, tick=0, at=START)])
     go_on(store, ticks // 2)
     calls = ClaudeCalls(store)
     for number in (1, 2, 3):

@@ -5,7 +5,7 @@ A plan follows the world roughly; contracts come, fail and end.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ import numpy as np
 from mara.core.arrays import floats, sealed
 from mara.core.commands import Cancel, Command, Exclude, Outage
 from mara.core.contract import ContractRequest, Tier
+from mara.core.day_gains import DayGains
 from mara.core.events import Event
 from mara.core.fleet import Cooling, Fleet, Machine, Site
+from mara.core.metering import Metering
 from mara.core.plan import Plan, PlanStep
 from mara.core.position import DayAheadOrders
 from mara.core.step import Step, advance
@@ -33,6 +35,8 @@ TICKS_A_PLAN = 12
 
 TWO_PRICES = "small, two prices"
 """Name of the small fleet that buys day-ahead too."""
+METERED = "small, metered"
+"""Name of the small fleet whose sites, but for the last, are billed by their meters."""
 
 
 def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = START, name: str = "small") -> RunConfig:
@@ -143,6 +147,18 @@ def with_two_prices(seen: Observation, step: PlanStep, config: RunConfig, seed: 
     return seen, replace(step, day_ahead=orders)
 
 
+def with_meters(seen: Observation, world: World, seed: int) -> Observation:
+    """Bill all sites but the last by meters, which deviate, are silent, or show machines standing still."""
+    rng = np.random.default_rng([seed, seen.tick])
+    s = len(seen.availability_share)
+    planned = np.full(s, 9.0) if world.unread is None else world.unread.drawn_mw
+    power = np.where(rng.random(s) < 0.2, np.nan, np.maximum(planned + rng.normal(0.0, 2.0, s), 0.0))
+    down = np.zeros((s, 5), dtype=np.bool_)
+    down[0, seen.tick % 5] = seen.tick % 3 == 0
+    metering = Metering(is_metered=sealed(np.arange(s) < s - 1), power_mw=sealed(power), is_down=sealed(down))
+    return replace(seen, metering=metering)
+
+
 def commands_at(tick: int, world: World) -> tuple[Command, ...]:
     """Return an operator's order in some ticks."""
     if tick % 41 == 40:
@@ -166,6 +182,8 @@ def steps(config: RunConfig, world: World, count: int, seed: int = 7) -> Iterato
         seen, targets = observation_at(world.tick, config, seed), plan.step_at(world.tick)
         if config.fleet.name == TWO_PRICES:
             seen, targets = with_two_prices(seen, targets, config, seed)
+        if config.fleet.name == METERED:
+            seen = with_meters(seen, world, seed)
         step = advance(world, seen, targets, config, commands_at(world.tick, world))
         kind = "outage" if step.tick % 2 else "tick"
         told = Event(tick=step.tick, severity="info", site=-1, kind=kind, text=f"=tick, {step.tick}")
@@ -192,7 +210,27 @@ def go_on(store: Store, ticks: int) -> None:
     assert loaded
     run, world, _ = loaded
     for step, plan, events in steps(run.config, world, ticks, run.seed):
-        store.append(step, plan, events, parts_at(step.tick), ordered(store, step))
+        closed = closed_day_before(step.tick, run.config.grid)
+        store.append(step, plan, events, parts_at(step.tick), ordered(store, step), closed)
+
+
+def closed_day_before(tick: int, grid: TimeGrid) -> DayGains | None:
+    """Gains of the day that ends where a tick begins, if one does."""
+    begins = grid.at(tick)
+    if tick == 0 or begins.hour or begins.minute:
+        return None
+    from_tick = grid.first_tick_of_day(tick - 1)
+    return DayGains(
+        day=begins - timedelta(days=1),
+        from_tick=from_tick,
+        ticks_count=tick - from_tick,
+        is_over=True,
+        vs_rules_micro_usd=tick,
+        vs_rules_same_budgets_micro_usd=-tick,
+        vs_static_breakeven_micro_usd=7 * tick,
+        vs_static_micro_usd=9 * tick,
+        sla_flexibility_micro_usd=0,
+    )
 
 
 def ordered(store: Store, step: Step) -> tuple[Outcome, ...]:

@@ -49,7 +49,8 @@ def test_the_ledger_has_a_leg_for_every_line_in_the_order_of_the_settlement() ->
     columns = [column.name for column in tables.Row.metadata.tables["ledger"].columns]
     first, later = ledger.MONEY_LEGS[ledger.FIRST_LINES], ledger.MONEY_LEGS[ledger.LATER_LINES]
     energy, later_energy = ledger.ENERGY_LEGS[ledger.FIRST_ENERGY], ledger.ENERGY_LEGS[ledger.LATER_ENERGY]
-    assert columns == ["tick", "site", ledger.CASH, *first, *energy, *later, *later_energy]
+    last = ledger.MONEY_LEGS[ledger.LAST_LINES]
+    assert columns == ["tick", "site", ledger.CASH, *first, *energy, *later, *later_energy, *last]
     assert len(columns) == 3 + len(Line) + len(EnergyLine)
 
 

@@ -9,9 +9,10 @@ import pytest
 from mara.core.finance import EnergyLine, Line
 from mara.core.step import Step
 from mara.core.world import first_world
-from mara.errors import CommandError
+from mara.errors import CommandError, RangeTooLong
 from mara.store.read import balance
 from mara.store.read.balance import daily_ledgers, ledger, profit_between, site_ledger
+from mara.store.read.money.course import MOST_INTERVALS, money_breakdown, step_of
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
@@ -58,6 +59,38 @@ def test_each_line_is_told_by_kind_and_tier_in_the_ledger_s_order(reading: ReadM
     assert [flow.kind for flow in whole.energy] == [line.name.lower() for line in EnergyLine]
 
 
+def test_the_intervals_and_sites_of_a_breakdown_add_up_to_the_ledger(reading: ReadModel) -> None:
+    begin, end = START + timedelta(minutes=35), START + timedelta(hours=6)
+    parts = money_breakdown(reading, begin, end)
+    assert (parts.starts_at, parts.ends_at, parts.ticks_count, parts.step_minutes) == (begin, end, 65, 15)
+    assert parts.kinds == tuple(line.name.lower() for line in Line)
+    assert [interval.at_epoch_s % 900 for interval in parts.intervals] == [0] * 22
+    amounts = np.array([interval.amounts_micro_usd for interval in parts.intervals])
+    whole = ledger(reading, begin, end)
+    assert amounts.sum(axis=(0, 1)).tolist() == [line.amount_micro_usd for line in whole.money]
+    for i, site_id in enumerate(parts.site_ids):
+        site = ledger(reading, begin, end, site_id)
+        assert amounts[:, i].sum(axis=0).tolist() == [line.amount_micro_usd for line in site.money]
+
+
+@pytest.mark.parametrize(
+    ("hours", "tick_minutes", "step_minutes"),
+    [
+        (1, 5, 5),
+        (5.2, 5, 15),
+        (24, 5, 60),
+        (168, 5, 180),
+        (720, 5, 1_440),
+        (24, 60, 60),
+        (8_784, 5, 10_080),
+        (1, 12, 12),
+    ],
+)
+def test_an_interval_is_the_shortest_that_keeps_bars_few(hours: float, tick_minutes: int, step_minutes: int) -> None:
+    assert step_of(round(hours * 60), tick_minutes) == step_minutes
+    assert step_of(10**8, tick_minutes) * MOST_INTERVALS >= 10**8
+
+
 def test_the_sites_of_a_day_add_up_to_the_fleet(reading: ReadModel) -> None:
     midnight = datetime(2025, 6, 30, tzinfo=UTC)
     fleet = ledger(reading, midnight, midnight + timedelta(days=1))
@@ -82,7 +115,7 @@ def test_the_days_of_a_span_add_up_to_it_and_each_begins_at_midnight(reading: Re
 
 def test_more_days_than_one_answer_has_are_refused(reading: ReadModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(balance, "MOST_DAYS", 1)
-    with pytest.raises(CommandError, match="at most 1 days: ask for a shorter time"):
+    with pytest.raises(RangeTooLong, match="at most 1 days: ask for a shorter time"):
         daily_ledgers(reading)
 
 

@@ -13,12 +13,12 @@ from hypothesis.extra import numpy as arrays
 
 from mara.core.arrays import sealed
 from mara.core.commands import Book, Cancel, Exclude, GridNotice, Outage, Restore
-from mara.core.contract import ContractRequest, SlaAccounts, SlaContract, Tier, book_of
+from mara.core.contract import ClosedWindow, ContractRequest, Exclusion, SlaAccounts, SlaContract, Tier, book_of
 from mara.core.day import NOT_BEGUN, Day
 from mara.core.fleet import Fleet
 from mara.core.market import Terms
 from mara.core.plan import PlanStep
-from mara.core.world import ClosedWindow, Exclusion, Gains, RunConfig, World, first_world
+from mara.core.world import Gains, RunConfig, World, first_world
 from mara.errors import StoreRefused
 from mara.store.encoding.codec import bytes_of, commands_bytes, commands_of, record_of, text_of, value_of
 from mara.store.schema import rows

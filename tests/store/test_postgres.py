@@ -288,11 +288,11 @@ def _opened_when_the_lock_is_free(url: str) -> Store:
 _ENDLESS = """
 import sys
 from mara.store.store import Store
-from tests.store.runs import parts_at, steps
+from tests.store.runs import closed_day_before, parts_at, steps
 
 store = Store.open(sys.argv[1])
 run, world, _ = store.load()
 for step, plan, events in steps(run.config, world, 100_000, run.seed):
-    store.append(step, plan, events, parts_at(step.tick))
+    store.append(step, plan, events, parts_at(step.tick), closed_day=closed_day_before(step.tick, run.config.grid))
     print(step.tick, flush=True)
 """

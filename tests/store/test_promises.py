@@ -13,7 +13,7 @@ from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
 from mara.store.read import promises
-from mara.store.read.promises import contract, contracts, evidence
+from mara.store.read.promises import contract, contracts, evidence, exclusions_ahead
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
@@ -117,6 +117,12 @@ def test_exclusions_name_who_and_why_where_they_touch_the_contract(reading: Read
         assert {(x.reason, x.author, x.is_fleet_wide) for x in life.exclusions} == {("grid order", "ann", True)}
     late = next(life for life in lives if life.row.starts_at > CHARTER.grid.at(131))
     assert late.exclusions == ()
+
+
+def test_announcements_are_ahead_until_their_last_tick_is_over(store: Store, reading: ReadModel) -> None:
+    assert exclusions_ahead(reading) == ()
+    over = max(x.ends_at for row in contracts(reading) for x in contract(reading, row.id).exclusions)
+    assert over <= CHARTER.grid.at(TICKS)
 
 
 def test_lists_of_contracts_are_live_ended_or_all_newest_first(reading: ReadModel, taken: list[Step]) -> None:

@@ -5,15 +5,21 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from mara.core.alert import Alert
+from mara.core.day_gains import DayGains
 from mara.core.explanation import Explanation, Fact
+from mara.core.finance import Line
 from mara.core.history import (
     ContractLife,
     ContractRow,
     Decision,
     EvidenceTick,
+    ExclusionAhead,
+    ExclusionRow,
     GuessError,
     Ledger,
     LedgerSum,
+    MoneyBreakdown,
+    MoneyInterval,
     MoneyLine,
     Optimization,
     OptimizationSnapshot,
@@ -26,6 +32,7 @@ from tests.ui.quotes import contract_life, contract_row, evidence_of
 from tests.ui.snapshots import KEPT_TICKS, START, TICK_MINUTES, sites_at, snapshot_at
 
 LEDGER_KINDS = ("mining", "inference", "contract_premium", "contract_flexible", "energy", "carbon", "credit_flexible")
+TICKS_PER_HOUR = 60 // TICK_MINUTES
 MICRO_USD = (812_345_678, 96_111_111, 402_000_004, 130_200_999, -640_777_777, -41_000_001, -2_500_000)
 
 
@@ -42,6 +49,29 @@ class FakeCourse:
     points: list[FakeMoment]
 
 
+def maintenance_ahead() -> tuple[ExclusionAhead, ...]:
+    """Three hours of maintenance at Oslo on the fifth day, and a customer's order before."""
+    there = [contract.id for contract in snapshot_at().contracts if contract.site_id == "oslo"]
+    begins = START + timedelta(days=4, hours=14)
+
+    def row(reason: str, begins: datetime, hours: int) -> ExclusionRow:
+        return ExclusionRow(
+            announced_at=START,
+            starts_at=begins,
+            ends_at=begins + timedelta(hours=hours),
+            is_fleet_wide=False,
+            reason=reason,
+            author="ada",
+        )
+
+    pump = row("maintenance: pump", begins, 3)
+    order = row("customer order: test", begins - timedelta(days=1), 1)
+    return (
+        ExclusionAhead(contract_id=there[0], row=order),
+        *(ExclusionAhead(contract_id=contract_id, row=pump) for contract_id in there),
+    )
+
+
 class FakeArchive:
     """An archive that records queries; with `is_broken` it refuses every query."""
 
@@ -50,6 +80,7 @@ class FakeArchive:
         self.asked: list[str] = []
         self.is_broken = False
         self.past_alerts: tuple[Alert, ...] = ()
+        self.announced = maintenance_ahead()
 
     async def history(
         self,
@@ -65,6 +96,10 @@ class FakeArchive:
     async def guesses(self, hour: int) -> tuple[GuessError, ...]:
         self._ask(f"guesses {hour}")
         return ()
+
+    async def exclusions_ahead(self) -> tuple[ExclusionAhead, ...]:
+        self._ask("exclusions_ahead")
+        return self.announced
 
     async def alerts(
         self, from_: datetime | None = None, to: datetime | None = None, limit: int = 1_000
@@ -91,6 +126,26 @@ class FakeArchive:
         self._ask(f"daily_ledgers {from_} {to} {site_id}")
         first = START if from_ is None else from_
         return tuple(_ledger_of(first + timedelta(days=day), site_id or "", day + 1) for day in range(2))
+
+    async def money_breakdown(self, from_: datetime | None = None, to: datetime | None = None) -> MoneyBreakdown:
+        self._ask(f"money_breakdown {from_} {to}")
+        ticks = self._ticks(from_, to)
+        hours = sorted({tick - tick % TICKS_PER_HOUR for tick in ticks})
+        sites = tuple(site.id for site in sites_at(self.tick))
+        return MoneyBreakdown(
+            starts_at=moment_of(ticks.start),
+            ends_at=moment_of(ticks.stop),
+            ticks_count=len(ticks),
+            step_minutes=60,
+            kinds=tuple(line.name.lower() for line in Line),
+            site_ids=sites,
+            intervals=tuple(_money_interval(tick, len(sites)) for tick in hours),
+        )
+
+    async def daily_gains(self, from_: datetime | None = None, to: datetime | None = None) -> tuple[DayGains, ...]:
+        self._ask(f"daily_gains {from_} {to}")
+        today = moment_of(self.tick).replace(hour=0, minute=0)
+        return tuple(_day_gains(today - timedelta(days=ago), ago) for ago in (3, 2, 1))
 
     async def decisions(self, site_id: str, limit: int = 50) -> tuple[Decision, ...]:
         self._ask(f"decisions {site_id} {limit}")
@@ -228,6 +283,34 @@ def _provenance() -> Provenance:
         cost_usd=0.0834,
         failure="",
         claims=(Claim(kind="climate", text="Oslo is 9 °C cooler than Texas."),),
+    )
+
+
+def moment_of(tick: int) -> datetime:
+    return START + timedelta(minutes=TICK_MINUTES * tick)
+
+
+def _money_interval(tick: int, sites_count: int) -> MoneyInterval:
+    """The made-up lines of an hour, larger at each further site, on a course through the day."""
+    amounts = dict(zip(LEDGER_KINDS, MICRO_USD, strict=True))
+    rows = tuple(
+        tuple(amounts.get(line.name.lower(), 0) * (site + 1) * (10 + tick // TICKS_PER_HOUR % 7) // 10 for line in Line)
+        for site in range(sites_count)
+    )
+    return MoneyInterval(at_epoch_s=int(moment_of(tick).timestamp()), amounts_micro_usd=rows)
+
+
+def _day_gains(day: datetime, factor: int) -> DayGains:
+    return DayGains(
+        day=day,
+        from_tick=0 if factor == 3 else 300 - factor,
+        ticks_count=288,
+        is_over=True,
+        vs_rules_micro_usd=1_204_000_001 * factor,
+        vs_rules_same_budgets_micro_usd=400_000_000,
+        vs_static_breakeven_micro_usd=9_120_500_000,
+        vs_static_micro_usd=30_110_000_000,
+        sla_flexibility_micro_usd=-220_400_000,
     )
 
 

@@ -59,6 +59,7 @@ class FakePlatform:
         self.booked: list[tuple[str, str]] = []
         self.excluded: list[ExclusionRequest] = []
         self.modes: list[tuple[str, str, str]] = []
+        self.stops: list[tuple[str, str, str]] = []
         self._sites_count = sites_count
         self.alerts = AlertDesk(self.publisher)
         self.alert_record = AlertMemory()
@@ -140,6 +141,12 @@ class FakePlatform:
         if mode in {"dry-run", "act"} and not reason:
             raise CommandError(f"{mode} needs a reason, which is kept with the change")
         self.modes.append((site_name, mode, reason))
+
+    async def stop_site(self, site_name: str, reason: str) -> None:
+        self.stops.append((site_name, "stop", reason))
+
+    async def release_site(self, site_name: str, reason: str) -> None:
+        self.stops.append((site_name, "release", reason))
 
     async def cancel(self, contract_id: str) -> None:
         await self.order(Cancel(contract_id=contract_id))

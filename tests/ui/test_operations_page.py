@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from components.operations.operation_panels import site_channel
+from components.operations.operation_panels import response_channel, site_channel
 from components.shared.controls import mode_cell
 from mara.api.security.authenticator import CALLER, SCOPE_KEY, Identity
 from mara.core.metering import ExecutorStatus, MeteredSnapshot
+from mara.core.overtaking import ResponseStatus
 from mara.core.snapshot import Snapshot
 from tests.ui.conftest import Screen, element_of
 from tests.ui.rows import row_of
@@ -40,7 +41,50 @@ def test_a_site_that_deviates_is_shown_with_cost_and_promises_in_danger() -> Non
 def test_unknown_power_is_no_number_and_a_simulated_site_says_so() -> None:
     unknown = row(metered=replace(METERED, site_power_mw=None, deviation_mw=None, cost_usd_per_h=None))
     assert unknown["metered"] == {"text": "unknown", "state": "warning", "note": "2 min old"}
-    assert row(metered=None)["metered"] == "simulated"
+    assert row(metered=None)["metered"] == "no meter"
+
+
+def test_a_site_says_whether_its_bill_and_promises_are_metered_or_simulated() -> None:
+    assert row()["billed"] == "simulated"
+    first = replace(SNAPSHOT.sites[0], billed_by="metered", meter_correction_usd=-12.0)
+    shown = row_of(site_channel(replace(SNAPSHOT, sites=(first, *SNAPSHOT.sites[1:])), ())[first.id])
+    assert shown["billed"] == {"text": "metered", "note": "\u221212 USD for the tick before"}
+
+
+def test_a_response_shows_its_times_and_a_late_one_stands_out() -> None:
+    told = ResponseStatus(
+        site_id=SNAPSHOT.sites[0].id, cause="stop", limit_mw=0.0, asked_at=SNAPSHOT.at, told_s=0.01, allowed_s=10.0
+    )
+    (shown,) = response_channel((replace(told, read_back_s=0.4, state="read back"),), SNAPSHOT).values()
+    cells = row_of(shown)
+    assert (cells["told"], cells["read"], cells["allowed"]) == ("0.01 s", "0.40 s", "10 s")
+    (late,) = response_channel((replace(told, is_late=True),), SNAPSHOT).values()
+    assert row_of(late)["state"] == {"text": "late, told", "state": "critical"}
+
+
+async def test_a_site_is_stopped_by_its_name_entered_again_and_released(screen: Screen) -> None:
+    await screen.open("/operations")
+    stop, release = screen.user.find(marker="stop-site"), screen.user.find(marker="release-site")
+    stop.trigger("submit", [["site", "oslo"], ["again", "dublin"], ["reason", "smoke"]])
+    await screen.delivery()
+    refusal = str(element_of(screen.user, "stop-site-refusal").text)  # type: ignore[attr-defined]
+    assert "'dublin' was entered again: enter the site's name" in refusal
+    stop.trigger("submit", [["site", "oslo"], ["again", " Oslo "], ["reason", "smoke"]])
+    await screen.delivery()
+    release.trigger("submit", [["site", "oslo"], ["reason", "over"]])
+    await screen.delivery()
+    assert screen.platform.stops == [("oslo", "stop", "smoke"), ("oslo", "release", "over")]
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+async def test_nobody_but_an_admin_stops_a_site(screen: Screen, role: str) -> None:
+    await screen.open("/operations")
+    CALLER.set({"type": "websocket", "headers": [], SCOPE_KEY: Identity(name="vic", role=role)})
+    for form, entered in (("stop-site", [["again", "oslo"]]), ("release-site", [])):
+        screen.user.find(marker=form).trigger("submit", [["site", "oslo"], ["reason", "because"], *entered])
+        await screen.delivery()
+        assert "that needs the role admin" in str(element_of(screen.user, f"{form}-refusal").text)  # type: ignore[attr-defined]
+    assert screen.platform.stops == []
 
 
 def test_the_last_write_is_shown_with_its_response_time_and_an_override_stands_out() -> None:

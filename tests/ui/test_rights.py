@@ -34,6 +34,7 @@ PAGES = (
     "/sla",
     "/optimizer",
     "/forecast",
+    "/calendar",
     "/what-if",
     "/backtest",
     "/operations",

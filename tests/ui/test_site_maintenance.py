@@ -9,7 +9,7 @@ from components.ahead.maintenance_form import site_notice_of
 from mara.errors import CommandError
 from tests.ui.conftest import UNDO_S, Screen, element_of
 
-ENTERED = {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"}
+ENTERED = {"site": "oslo", "zone": "utc", "begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"}
 
 
 async def said(screen: Screen, event: str, entered: dict[str, str]) -> dict[str, Any]:
@@ -45,14 +45,22 @@ async def test_maintenance_without_notice_is_refused_at_once(screen: Screen) -> 
     assert "72 h ahead" in (await said(screen, "orderLook", early))["error"]
 
 
+async def test_local_times_are_those_of_the_site_and_said_beside_utc(screen: Screen) -> None:
+    cost = (await said(screen, "orderLook", {**ENTERED, "zone": "local"}))["cost"]
+    assert "6 Jul 2025 12:00 UTC to 6 Jul 2025 13:00 UTC (14:00 to 15:00 in Europe/Oslo)" in cost
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"begins": "soon"}, "a UTC time like 2025-07-05 14:00 was expected, 'soon' came"),
         ({"ends": "2025-07-06T13:00"}, "end after it begins"),
         ({"ends": "9999-01-01T00:00"}, "from 2009 to 2199"),
+        ({"site": "atlantis"}, "a site was expected, atlantis came: choose one of the list"),
+        ({"zone": "local", "begins": "2025-10-26T02:30"}, "2025-10-26 02:30 happens twice in Europe/Oslo"),
+        ({"zone": "local", "begins": "2025-03-30T02:30"}, "2025-03-30 02:30 does not exist in Europe/Oslo"),
     ],
 )
 def test_times_that_are_none_are_refused_in_words(change: dict[str, str], words: str) -> None:
     with pytest.raises(CommandError, match=words):
-        site_notice_of({**ENTERED, **change})
+        site_notice_of({**ENTERED, **change}, {"oslo": "Europe/Oslo"})

@@ -1,12 +1,14 @@
 // Everything that components import as `mara`. Loading it also starts what every page does: keys, connection notice,
-// links that carry the time range on.
+// links that carry the time range on, units as this browser wants them.
 import { apply, read, show } from "./state.js";
 import { askOutage, carryRange, followConnection, followKeys, renew, toggleTheme } from "./page.js";
+import { followPreferences } from "./localize.js";
 import { store } from "./storage.js";
 
 export { CellText } from "./cell_text.js";
 export { clockOf, momentText, number } from "./format.js";
 export { askOutage, keys, pointAt, withRange } from "./page.js";
+export { StateFilter } from "./state_filter.js";
 export { channel, onChange, ranked, useCell, useChannel } from "./state.js";
 
 // Code that arrives as text, from the server or as a handler in the page, cannot import: it finds these here.
@@ -15,3 +17,4 @@ window.mara = { apply, askOutage, read, renew, show, store, toggleTheme };
 followKeys();
 carryRange();
 followConnection();
+followPreferences();

@@ -182,6 +182,13 @@ class ModeInput(_Input):
     reason: str = Field("", max_length=MAX_REASON_LENGTH, description="needed for dry-run and act")
 
 
+class EmergencyInput(_Input):
+    """Order to stop a site at once, or to release it."""
+
+    action: Literal["stop", "release"]
+    reason: str = Field(min_length=1, max_length=MAX_REASON_LENGTH, description="kept with the order")
+
+
 class TimeRange(NamedTuple):
     """Time range from `first` until `end`; None is no bound."""
 

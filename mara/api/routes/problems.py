@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from mara.api.problem_body import PROBLEM_TYPE, SCHEMA_NAME, TITLES, Fault, plain, problem
 from mara.api.security.permissions import NotAllowedError
-from mara.errors import CommandError, EngineStopped, FeedError, MaraError, PlanError, StoreError
+from mara.errors import CommandError, EngineStopped, FeedError, MaraError, PlanError, RangeTooLong, StoreError
 
 MAX_FAULTS: Final = 20
 
@@ -45,9 +45,12 @@ async def or_not_there(answer: Awaitable[Found]) -> Found:
 
     Raises:
         NotThereError: the archive raised CommandError: the thing asked about does not exist.
+        RangeTooLong: the archive raised it: what was asked about is there, and too much for one answer.
     """
     try:
         return await answer
+    except RangeTooLong:
+        raise
     except CommandError as error:
         raise NotThereError(str(error)) from error
 
@@ -101,7 +104,7 @@ def status_of(error: MaraError) -> int:
     match error:
         case NotThereError():
             return 404
-        case InconsistentQueryError():
+        case InconsistentQueryError() | RangeTooLong():
             return 422
         case NotAllowedError():
             return 403

@@ -16,11 +16,13 @@ from mara.api.routes.problems import NotThereError, documented, or_not_there
 from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream, last_id_of
 from mara.api.security.authenticator import identity_in, is_still_known
 from mara.api.tables.site_table import sites_csv, sites_csv_name
+from mara.core.day_gains import DayGains, gains_with_today
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
 from mara.core.history import (
     ContractLife,
     ContractRow,
+    ExclusionAhead,
     GuessError,
     Ledger,
     Optimization,
@@ -62,6 +64,7 @@ def reading_routes(platform: PlatformApi, stream: EventStream) -> APIRouter:
     _add_sites(router, platform)
     _add_feed(router, platform)
     _add_past(router, platform)
+    _add_money(router, platform)
     _add_orders(router, platform)
     _add_stream(router, stream)
     add_tables(router, platform)
@@ -197,6 +200,8 @@ def _add_past(router: APIRouter, platform: PlatformApi) -> None:
         """
         return await or_not_there(platform.archive.rules())
 
+
+def _add_money(router: APIRouter, platform: PlatformApi) -> None:
     @router.get("/ledger", responses=documented(404))
     async def ledger(span: AskedRange, site: Named | None = None) -> Ledger:
         """Return the ledger's lines over a time range, with their trial balance.
@@ -204,6 +209,17 @@ def _add_past(router: APIRouter, platform: PlatformApi) -> None:
         Amounts are whole micro-dollars, energies whole watt-hours.
         """
         return await or_not_there(platform.archive.ledger(span.first, span.end, site))
+
+    @router.get("/gains")
+    async def gains(span: AskedRange) -> tuple[DayGains, ...]:
+        """Return the gains over simpler policies by UTC day, in exact amounts.
+
+        Days that overlap the range are listed, oldest first. The last one is under way where `is_over` is false; the
+        others are stored and stay as they are.
+        """
+        now = snapshot_of(platform)
+        stored = await or_not_there(platform.archive.daily_gains(span.first, span.end))
+        return gains_with_today(stored, now, span.first, span.end)
 
 
 def _add_orders(router: APIRouter, platform: PlatformApi) -> None:
@@ -224,6 +240,11 @@ def _add_orders(router: APIRouter, platform: PlatformApi) -> None:
         if not contract_id.isprintable():  # no contract has such an id, and PostgreSQL takes no NUL
             raise NotThereError(f"no contract {contract_id!r} was ever booked: GET /api/commitments names them")
         return await or_not_there(platform.archive.contract(contract_id))
+
+    @router.get("/exclusions")
+    async def exclusions() -> tuple[ExclusionAhead, ...]:
+        """List announcements of ticks to come that will not count, by their begin."""
+        return await or_not_there(platform.archive.exclusions_ahead())
 
     @router.get("/orders")
     async def orders(

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     IMPORT = "import"
     ARM = "arm"
     DISARM = "disarm"
+    EMERGENCY = "emergency"
     TELEMETRY = "telemetry"
     ACKNOWLEDGE = "acknowledge"
     SILENCE = "silence"
@@ -39,6 +40,7 @@ class Permission(StrEnum):
 RIGHTS: Final[Mapping[Permission, str]] = {
     **dict.fromkeys(Permission, "operator"),
     Permission.ARM: "admin",
+    Permission.EMERGENCY: "admin",
     Permission.TELEMETRY: "admin",
 }
 """Lowest role that may take each action.

@@ -14,6 +14,7 @@ from mara.core.climate import derate_share, pue_of
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.metering import up_share
 from mara.core.outlook import row_ticks
 from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
@@ -166,7 +167,9 @@ def _available(problem: Problem, lengths: tuple[int, ...], dry_bulb_c: Floats) -
     derate = derate_share(dry_bulb_c)
     if derate is not None:
         available *= derate
-    available[_starts(lengths) < config.grid.ticks_per_hour] *= problem.observation.availability_share[:, None]
+    down = None if problem.observation.metering is None else problem.observation.metering.is_down
+    up = up_share(problem.observation.availability_share, down, config.fleet)
+    available[_starts(lengths) < config.grid.ticks_per_hour] *= up
     if config.miner_min_off_ticks > 1:
         available[0, :, MINERS] = miners_allowed(problem, problem.conditions)
     return available

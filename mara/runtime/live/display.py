@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from mara.core.dispatch_document import document_of
+from mara.core.dispatch_document import DispatchDocument, document_of
 from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
 from mara.core.plan_ahead import PlanAhead, plan_ahead_of
 from mara.core.snapshot import Snapshot
@@ -13,11 +13,13 @@ from mara.core.snapshot_builder import forecast_snapshot
 from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import Forecast
 from mara.runtime.clock import Clock
+from mara.runtime.live.commands import EmergencyDesk
 from mara.runtime.live.planner import Planner
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.published_state import StatePublisher
-from mara.runtime.replay_check import last_shown, notes_of
+from mara.runtime.replay_check import last_result, notes_of
 from mara.runtime.signals.desk import SignalsDesk
+from mara.runtime.signals.documents import plan_behind
 from mara.runtime.tick.engine import TickEngine, TickResult
 from mara.store.store import Store
 
@@ -31,6 +33,14 @@ MOST_SHOWN: Final = 50
 
 So many, that nobody misses one who looks less often than ticks come.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecalledTick:
+    """The last stored tick, as it is shown again after a start."""
+
+    snapshot: Snapshot
+    document: DispatchDocument
 
 
 class Display:
@@ -50,6 +60,8 @@ class Display:
         publisher: StatePublisher,
         clock: Clock,
         signals: SignalsDesk,
+        *,
+        emergency: EmergencyDesk,
     ) -> None:
         self.notes: tuple[Event, ...] = ()
         self._engine = engine
@@ -58,13 +70,14 @@ class Display:
         self._publisher = publisher
         self._clock = clock
         self._signals = signals
+        self._emergency = emergency
         self._published_s = float("-inf")
         self._unshown: TickResult | None = None
         self._ahead: PlanAhead | None = None
         self._recent = RecentEvents()
         self._daily_log = DailyLog(engine.config.grid)
 
-    def recall(self, store: Store) -> Snapshot | None:
+    def recall(self, store: Store) -> RecalledTick | None:
         """Recompute the last stored tick and read the events before it.
 
         In any thread, while nothing else is asked.
@@ -73,7 +86,22 @@ class Display:
             StoreError: it cannot be read.
         """
         self._recent.extend(store.recent_events(MOST_SHOWN))
-        return last_shown(store, self._engine, self._events(self._engine.world.tick - 1))
+        result = last_result(store, self._engine)
+        if result is None:
+            return None
+        plan = plan_behind(store.read_model, result.step)
+        return RecalledTick(
+            snapshot=self._engine.shown(result, self._events(result.step.tick), self._run_id),
+            document=document_of(result.step, plan, self._engine.config, self._run_id),
+        )
+
+    def show_again(self, last: RecalledTick) -> None:
+        """Publish a recalled tick, with modes and telemetry beside it where there are any."""
+        if not self._signals.is_used:
+            self._publisher.publish(last.snapshot)
+            return
+        document = self._emergency.over(self._signals.with_modes(last.document))
+        self._publisher.publish(self._signals.beside(last.snapshot, document), dispatch=document)
 
     def restart(self, engine: TickEngine, planner: Planner) -> None:
         """Show another engine from now on, and note that the run moved to its tick.
@@ -112,6 +140,7 @@ class Display:
         forecast = forecast_snapshot(behind, config) if behind is not None else None
         document = document_of(result.step, result.plan, config, self._run_id, self._signals.modes)
         self._ahead = self._ahead_of(result, behind)
+        document = self._emergency.over(document)
         self._publisher.publish(self._signals.beside(snapshot, document), forecast, document, self._ahead)
 
     def _ahead_of(self, result: TickResult, behind: Forecast | None) -> PlanAhead:

@@ -120,6 +120,7 @@ class LiveLoop:
         """Continue with another engine and planner, from that engine's next tick."""
         self.drop_unstored()
         self._planner.close()
+        engine.meters = self._engine.meters
         self._engine = engine
         self._planner = planner
         self._plan = None
@@ -191,10 +192,11 @@ class LiveLoop:
         return await _with_counterfactuals(engine, result, reading, plans)
 
     def _read_feed(self) -> FeedReading:
-        """Read the present tick from the feed, or the values that stand in for it."""
+        """Read the present tick from the feed, or what stands in for it, and from meters."""
         engine = self._engine
         try:
-            return self._guard.read(engine.feed, engine.world.tick, engine.horizon_hours)
+            reading = self._guard.read(engine.feed, engine.world.tick, engine.horizon_hours)
+            return replace(reading, observation=engine.metered(reading.observation, engine.world))
         finally:
             self._metrics.feed_age_ticks = self._guard.age_ticks
 
@@ -212,6 +214,7 @@ class LiveLoop:
             result.events,
             result.parts,
             self._orders.outcomes(result.step),
+            result.closed_day,
         )
         done, _ = await asyncio.wait({stored}, timeout=SLOW_STORE_S)
         if not done:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Receipt
-from mara.core.dispatch_document import DispatchDocument, Mode
+from mara.core.dispatch_document import Mode
 from mara.core.live_source import GridWarning, SourceSnapshot
+from mara.core.metering import ExecutorStatus
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.what_if import WhatIf, WhatIfRequest
@@ -18,6 +19,7 @@ from mara.errors import CommandError, EngineStopped
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock
 from mara.runtime.guess_check import LookBack
+from mara.runtime.live.commands import EmergencyDesk, EmergencyReceipt
 from mara.runtime.live.display import Display
 from mara.runtime.live.grid_notices import note_warnings
 from mara.runtime.live.loop import LiveLoop
@@ -32,7 +34,7 @@ from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
 from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.runtime.run_archive import RunArchive
-from mara.runtime.signals.desk import SignalsDesk, with_modes
+from mara.runtime.signals.desk import SignalsDesk
 from mara.runtime.signals.executor_desk import ExecutorDesk, ExecutorSetup
 from mara.runtime.signals.meter_desk import MeterDesk
 from mara.runtime.tick.engine import TickEngine
@@ -106,17 +108,18 @@ class Platform:
         self.archive = RunArchive()
         self.metrics = EngineMetrics()
         self.orders = OrderBook(publisher)
-        self.executors = ExecutorDesk(executors, publisher, clock)
+        self.executors = ExecutorDesk(executors, publisher, clock, on_followed=self._followed)
         self.signals = SignalsDesk(
             publisher, clock, why_not_armed=self.executors.why_not, on_mode=self.executors.on_mode
         )
         self._meters = MeterDesk(meters, clock)
+        self.emergency = EmergencyDesk(publisher, clock, self.signals, self.orders)
         self.alerts = AlertDesk(publisher, targets)
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
         self._outlets = outlets or Mailboxes()
-        self._sent_tick = -1
+        self._sent = (-1, 0)
         publisher.follow(self._send_on)
         publisher.follow(self.executors.on_state)
         self._clock = clock
@@ -231,6 +234,14 @@ class Platform:
         """Put a site in a mode, and return the one before. See `SignalsDesk.set_mode`."""
         return await self.signals.set_mode(site_name, mode, reason)
 
+    async def stop_site(self, site_name: str, reason: str) -> EmergencyReceipt:
+        """Have a site draw nothing from now on. See `EmergencyDesk.stop`."""
+        return await self.emergency.stop(site_name, reason)
+
+    async def release_site(self, site_name: str, reason: str) -> EmergencyReceipt:
+        """Let a stopped site follow the plan again. See `EmergencyDesk.release`."""
+        return await self.emergency.release(site_name, reason)
+
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """Read the fleet's revenue, cost and profit over the last simulated hours."""
         if self._run is None:
@@ -267,27 +278,29 @@ class Platform:
         self._closing.callback(self.archive.close)
         if self.advisor is not None:
             self._closing.push_async_callback(asyncio.to_thread, self.advisor.close)
-        display = Display(engine, planner, run_id, self.publisher, self._clock, self.signals)
+        display = Display(engine, planner, run_id, self.publisher, self._clock, self.signals, emergency=self.emergency)
         run = self._run_of(store, engine, planner, display)
         self._closing.callback(run.loop.close)
         last = await asyncio.to_thread(display.recall, store)
         await self.orders.open(store, engine.config, run.loop.position)
         await run.desk.open()
-        await self.signals.open(store, engine.config)
+        await self.signals.open(store, engine.config, engine.feed.name, engine.world.tick)
+        engine.meters = self.signals.metered
         self._closing.callback(self.signals.close)
         await self._meters.open(engine.config, run_id, self.signals)
         self._closing.push_async_callback(self._meters.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
-        warnings = self.warnings
+        self.emergency.open(engine.config)
+        self._closing.push_async_callback(self.emergency.close)
+        shown, warnings = None if last is None else last.snapshot, self.warnings
         await self.alerts.open(
-            StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=last, warnings=warnings
+            StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=shown, warnings=warnings
         )
         self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)
-        document = await self._signalled(last)
         if not self._is_wanted:
             return
         self._run = run
@@ -295,11 +308,9 @@ class Platform:
         self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
         self.publisher.set_world(engine.feed.name)
-        if last is not None and document is not None:
-            self._sent_tick = document.tick  # outlets had it when it was new
-            self.publisher.publish(self.signals.beside(last, document), dispatch=document)
-        elif last is not None:
-            self.publisher.publish(last)
+        if last is not None:
+            self._sent = last.document.key  # outlets had it when it was new
+            display.show_again(last)
         self._watchdog.start()
         log.info("run opened", extra={"run": run_id})
         task = asyncio.create_task(run.supervisor.run(), name="mara-loop")
@@ -307,12 +318,6 @@ class Platform:
         if self._listener is not None:
             notes = asyncio.create_task(note_warnings(warnings, self.orders), name="mara-grid-notices")
             self._closing.push_async_callback(_cancelled, notes)
-
-    async def _signalled(self, last: Snapshot | None) -> DispatchDocument | None:
-        """Make the last document again, where modes or telemetry stand beside it."""
-        if last is None or not self.signals.is_used:
-            return None
-        return with_modes(await self.archive.dispatch(), self.signals.modes)
 
     def _run_of(self, store: Store, engine: TickEngine, planner: Planner, display: Display) -> _LiveRun:
         loop = LiveLoop(
@@ -348,9 +353,12 @@ class Platform:
         document = current.dispatch
         if self._listener is not None and current.snapshot is not None:
             self._listener.take(current.snapshot)
-        if document is not None and document.tick != self._sent_tick:
-            self._sent_tick = document.tick
+        if document is not None and document.key != self._sent:
+            self._sent = document.key
             self._outlets.put(document)
+
+    def _followed(self, site_id: str, limit_mw: float | None, status: ExecutorStatus) -> None:
+        self.emergency.on_followed(site_id, limit_mw, status)
 
     async def _close_store(self, store: Store) -> None:
         await asyncio.to_thread(store.close)

@@ -283,9 +283,10 @@ class QuoteDesk:
 
     def _grounds(self, now: CurrentState) -> _Grounds:
         try:
-            seen = observed(self._engine.feed.observe(now.world.tick), now.world)
+            seen = self._engine.metered(self._engine.feed.observe(now.world.tick), now.world)
         except FeedError as error:
             raise CommandError(f"no look without an observation ({error}): ask again when the feed answers") from error
+        seen = observed(seen, now.world, self._engine.config.fleet)
         bookings = tuple(command.request.id for command in now.waiting if isinstance(command, Book))
         return now.world.book_changes_count, seen.availability_share.tobytes(), bookings
 
@@ -311,7 +312,8 @@ def next_problem(engine: TickEngine, world: World) -> Problem:
         seen, ahead = engine.feed.observe(world.tick), engine.feed.forecast(world.tick, engine.horizon_hours)
     except FeedError as error:
         raise CommandError(f"no price without a forecast ({error}): ask again when the feed answers") from error
-    return problem_of(engine.config, world, observed(seen, world), ahead)
+    seen = observed(engine.metered(seen, world), world, engine.config.fleet)
+    return problem_of(engine.config, world, seen, ahead)
 
 
 def _before(

@@ -185,7 +185,7 @@ class Supervisor:
             last = await asyncio.to_thread(self._display.recall, self._store)
         log.warning("went where the store stands", extra={"from_tick": was_tick, "to_tick": self._loop.tick})
         if last is not None:
-            self._publisher.publish(last)
+            self._display.show_again(last)
 
 
 def _failure(state: RetryCallState) -> BaseException | None:

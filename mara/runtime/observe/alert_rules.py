@@ -38,7 +38,7 @@ LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 MOST_NAMED: Final = 5
 """Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-_OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert"})
+_OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "slow"})
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -72,7 +72,7 @@ class _Seen:
         if contract.bad_ticks < self.bad_ticks:  # a new measurement window
             self.unplanned.clear()
             self.unplanned_ticks = self.bad_ticks = 0
-        if contract.is_stranded:
+        if contract.is_stranded or contract.is_missed:
             self.unplanned_ticks += contract.bad_ticks - self.bad_ticks
         self.bad_ticks = contract.bad_ticks
         self.unplanned.append((tick, self.unplanned_ticks))
@@ -176,6 +176,26 @@ def _grid_alerts(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
         yield Trouble(kind="grid_alert", severity=severity, subject=warning.id, text=warning.sentence)
 
 
+def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
+    """Find sites that nobody disarmed, and devices that somebody else has set."""
+    for site in current.disarmed:
+        text = f"{site.site_id} was disarmed: {site.reason}"
+        yield Trouble(kind="disarmed", severity=CRITICAL, subject=site.site_id, text=text)
+    for status in current.executors:
+        if status.state == "override":
+            text = f"{status.site_id}: {status.message}"
+            yield Trouble(kind="override", severity=CRITICAL, subject=status.site_id, text=text)
+
+
+def _responses(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
+    """Find orders that could not wait, and that were not read back in their time."""
+    for response in current.responses:
+        if response.is_late:
+            took = "not read back" if response.read_back_s is None else f"read back after {response.read_back_s:.1f} s"
+            text = f"{response.site_id}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
+            yield Trouble(kind="slow", severity=CRITICAL, subject=response.site_id, text=text)
+
+
 def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find Premium contracts that have missed their target or are close to it."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
@@ -201,8 +221,26 @@ def _sites(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
         yield Trouble(kind="sites", severity=CRITICAL, subject="fleet", text=text)
     for site in down:
         ordered = ", as an operator ordered" if site.outage_ends_tick else ""
-        text = f"{site.name} is down{ordered}: none of its machines is available"
-        yield Trouble(kind="site", severity=WARNING, subject=site.id, text=text)
+        shown = ", as its meter shows" if site.standing_still and not ordered else ""
+        text = f"{site.name} is down{ordered}{shown}: none of its machines is available"
+        at_risk_usd = _at_risk_usd(site.id, snapshot) if shown else None
+        yield Trouble(kind="site", severity=WARNING, subject=site.id, text=text, at_risk_usd=at_risk_usd)
+
+
+def _still(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
+    """Find machines that meters show standing still, where the rest of the site runs."""
+    for site in snapshot.sites:
+        if site.standing_still and site.status != "down":
+            text = f"{site.name}: {', '.join(site.standing_still)} stand still, though set to run, as its meter shows"
+            yield Trouble(
+                kind="still", severity=WARNING, subject=site.id, text=text, at_risk_usd=_at_risk_usd(site.id, snapshot)
+            )
+
+
+def _at_risk_usd(site_id: str, snapshot: Snapshot) -> float | None:
+    """Money at risk of a site's contracts without power: credits, and a bad tick more."""
+    off = [c for c in snapshot.contracts if c.site_id == site_id and (c.is_missed or c.is_stranded)]
+    return sum(c.credit_usd + c.next_bad_tick_cost_usd for c in off) if off else None
 
 
 def _feeds(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -229,7 +267,11 @@ def _limited(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
 def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find sites whose meters deviate from the plan or went silent."""
     for site in snapshot.sites:
-        if site.metered is None or site.mode == "advise":
+        if site.mode == "advise":
+            continue
+        if site.metered is None:
+            text = f"{site.name} is in {site.mode}, and no reading of its meter has ever come"
+            yield Trouble(kind="telemetry", severity=WARNING, subject=site.id, text=text)
             continue
         danger = (
             f"; in danger within two ticks: {', '.join(site.metered.endangered)}" if site.metered.endangered else ""
@@ -299,10 +341,13 @@ _ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trou
     _late,
     _disk,
     _grid_alerts,
+    _disarmed,
+    _responses,
 )
 _FLEET_RULES: Final[tuple[Callable[[Snapshot, dict[str, _Seen]], Iterator[Trouble]], ...]] = (
     _premium,
     _sites,
+    _still,
     _feeds,
     _limited,
     _promises,

@@ -9,16 +9,21 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+import numpy as np
+
+from mara.core.arrays import sealed
 from mara.core.dispatch_document import MODES, UNARMED, DispatchDocument, Mode
 from mara.core.fleet import WORKLOAD_KEYS, Fleet, site_index
-from mara.core.metering import Reading
+from mara.core.meter_means import metering_of
+from mara.core.metering import DisarmedSite, Reading
 from mara.core.snapshot import Snapshot
 from mara.core.telemetry import metered, newest_of
-from mara.core.world import RunConfig
+from mara.core.world import Observation, RunConfig, World
 from mara.errors import CommandError, EngineStopped
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
 from mara.runtime.published_state import StatePublisher
+from mara.runtime.signals.recent_readings import RecentReadings, meters_since
 from mara.store.store import Store
 from mara.store.write.signals import MODE, NewSignal
 
@@ -28,6 +33,8 @@ MOST_AHEAD: Final = timedelta(minutes=1)
 """Difference between clocks that is let pass."""
 MOST_OVER_LIMIT_RATIO: Final = 1.2
 """Power over a site's grid limit from which on a reading cannot be true."""
+REAL_WORLD: Final = "live"
+"""World whose plans may reach devices, and whose sites may be billed by meters."""
 FALL_BACK: Final[Mode] = "shadow"
 """Mode that an armed site falls back to."""
 MOST_REASON_CHARACTERS: Final = 200
@@ -53,6 +60,7 @@ class _SignalledRun:
 
     store: Store
     config: RunConfig
+    is_real: bool
 
 
 class SignalsDesk:
@@ -79,17 +87,25 @@ class SignalsDesk:
         self._on_mode = on_mode
         self._run: _SignalledRun | None = None
         self._readings: Mapping[tuple[str, str], Reading] = {}
+        self._recent = RecentReadings()
         self._modes: dict[str, Mode] = {}
+        self._disarmed: dict[str, DisarmedSite] = {}
         self._one_at_a_time = asyncio.Lock()
 
-    async def open(self, store: Store, config: RunConfig) -> None:
+    async def open(self, store: Store, config: RunConfig, world: str = "", tick: int = 0) -> None:
         """Read modes and telemetry of the stored run; no site stays armed over a restart.
+
+        Args:
+            world: name of the feed; sites are billed by meters in the real world only.
+            tick: the next tick, which reads the meters of the one before.
 
         Raises:
             StoreError: they cannot be read.
         """
-        self._run = _SignalledRun(store=store, config=config)
+        self._run = _SignalledRun(store=store, config=config, is_real=world == REAL_WORLD)
         ids = config.fleet.site_ids
+        since = meters_since(tick, config)
+        self._recent = RecentReadings(await self._stored(partial(store.signals.readings_since, since, ids)))
         stored = await self._stored(store.signals.modes)
         self._modes = {site_id: mode for site_id in ids for mode in MODES if stored.get(site_id) == mode}
         self._readings = newest_of({}, await self._stored(partial(store.signals.newest_readings, ids)))
@@ -118,6 +134,22 @@ class SignalsDesk:
         """Set modes and metered power beside the plan, where there are any."""
         return metered(snapshot, document, self._readings, self._modes, self._clock.now())
 
+    def with_modes(self, document: DispatchDocument) -> DispatchDocument:
+        """Set the present modes of a document."""
+        return with_modes(document, self._modes)
+
+    def metered(self, observation: Observation, world: World) -> Observation:
+        """Add what meters tell to an observation, where a site is billed by them.
+
+        These are the sites of a live world that are in any mode but advise when the tick begins.
+        """
+        run = self._opened
+        is_metered = np.array([self.mode_of(site_id) != MODES[0] for site_id in run.config.fleet.site_ids])
+        if not run.is_real or not (is_metered.any() or world.unread is not None):
+            return observation
+        self._recent.forget_before(meters_since(world.tick, run.config))
+        return replace(observation, metering=metering_of(self._recent.by_meter, sealed(is_metered), world, run.config))
+
     async def receive(self, readings: Sequence[Reading]) -> TelemetryReceipt:
         """Store readings, all or none; a reading that was stored before changes nothing.
 
@@ -135,6 +167,7 @@ class SignalsDesk:
                 partial(run.store.signals.add_readings, tuple(distinct), run.config.fleet.site_ids)
             )
             self._readings = newest_of(self._readings, distinct)
+            self._recent.add(distinct)
         self._show()
         return TelemetryReceipt(accepted_count=new_count, repeated_count=len(known) - new_count, known_at=now)
 
@@ -149,8 +182,9 @@ class SignalsDesk:
         """
         fleet = self._opened.config.fleet
         site_id = fleet.site_ids[site_index(fleet.sites, site_name)]
-        kept = _one_line(reason)
+        kept = one_line(reason)
         if mode in UNARMED:  # a site is given back whatever the reason looks like
+            self._note_disarmed(site_id, None)
             return await self._change(site_id, mode, kept or "none given", ACTOR.get(), store_first=False)
         if not kept:
             raise CommandError(
@@ -164,6 +198,7 @@ class SignalsDesk:
         refusal = self._why_not_armed(site_id, mode)
         if refusal:
             raise CommandError(refusal)
+        self._note_disarmed(site_id, None)
         return await self._change(site_id, mode, kept, ACTOR.get(), store_first=True)
 
     async def disarm(self, site_id: str, reason: str, actor: Actor = MARA) -> None:
@@ -174,7 +209,15 @@ class SignalsDesk:
         """
         if self.mode_of(site_id) == MODES[-1]:
             log.warning("site disarmed", extra={"site": site_id, "reason": reason})
+            self._note_disarmed(site_id, DisarmedSite(site_id=site_id, reason=reason))
             await self._change(site_id, FALL_BACK, reason, actor, store_first=False)
+
+    def _note_disarmed(self, site_id: str, disarmed: DisarmedSite | None) -> None:
+        """Remember why nobody disarmed a site, until a person sets its mode."""
+        self._disarmed.pop(site_id, None)
+        if disarmed is not None:
+            self._disarmed[site_id] = disarmed
+        self._publisher.tell_disarmed(tuple(self._disarmed.values()))
 
     async def write(self, *lines: NewSignal) -> None:
         """Write lines of the signal log.
@@ -223,7 +266,7 @@ class SignalsDesk:
         shown = self._publisher.read()
         if shown.snapshot is None or shown.dispatch is None:
             return
-        document = with_modes(shown.dispatch, self._modes)
+        document = self.with_modes(shown.dispatch)
         self._publisher.refresh(self.beside(shown.snapshot, document), document)
 
     async def _stored(self, call: Callable[[], T]) -> T:
@@ -244,7 +287,7 @@ def with_modes(document: DispatchDocument, modes: Mapping[str, Mode]) -> Dispatc
     return replace(document, sites=sites, mode=max((site.mode for site in sites), key=MODES.index))
 
 
-def _one_line(reason: str) -> str:
+def one_line(reason: str) -> str:
     """Keep of a reason what every database can store and every screen can show."""
     printable = "".join(character if character.isprintable() else " " for character in reason)
     return " ".join(printable.split())[:MOST_REASON_CHARACTERS]

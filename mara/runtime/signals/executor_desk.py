@@ -18,7 +18,7 @@ from mara.core.world import RunConfig
 from mara.errors import MaraError, StoreError
 from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
-from mara.runtime.signals.desk import MARA, SignalsDesk
+from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk
 from mara.runtime.signals.lease import Lease
 from mara.signals.executors.base import state_text
 from mara.signals.executors.driver import RELEASE, WRITE, Driver
@@ -33,8 +33,6 @@ BEATS_A_LEASE: Final = 4
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 300.0
 """Pauses between tries to give back devices that do not answer; they double."""
-REAL_WORLD: Final = "live"
-"""World whose plans may reach devices; drawn and past prices command nobody."""
 REAL_TIME: Final = 1.0
 """Speed at which a plan may reach devices: a second of the run is a second."""
 
@@ -64,6 +62,7 @@ class _Order:
     limit_mw: float | None
     reason: str
     is_dry: bool
+    is_urgent: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,12 +97,21 @@ class ExecutorDesk:
 
     Args:
         setup: None where no executor is set up; nothing is then ever written.
+        on_followed: called with a site, the limit that it was told, and what came of it.
     """
 
-    def __init__(self, setup: ExecutorSetup | None, publisher: StatePublisher, clock: Clock) -> None:
+    def __init__(
+        self,
+        setup: ExecutorSetup | None,
+        publisher: StatePublisher,
+        clock: Clock,
+        *,
+        on_followed: Callable[[str, float | None, ExecutorStatus], None] | None = None,
+    ) -> None:
         self._setup = setup
         self._publisher = publisher
         self._clock = clock
+        self._on_followed = on_followed
         self._sites: dict[Place, _SiteExecutor] = {}
         self._desk: SignalsDesk | None = None
         self._store: Store | None = None
@@ -111,7 +119,7 @@ class ExecutorDesk:
         self._work: set[asyncio.Task[None]] = set()
         self._beat_task: asyncio.Task[None] | None = None
         self._tick_s = 0.0
-        self._seen_tick = -1
+        self._seen = (-1, 0)
         self._document_s = float("-inf")
 
     async def open(self, store: Store, config: RunConfig, desk: SignalsDesk) -> None:
@@ -188,8 +196,8 @@ class ExecutorDesk:
             self._disarm(f"time runs {current.speed_factor:g} times too fast for machines")
         elif armed and current.state in {EngineState.HALTED, EngineState.FINISHED}:
             self._disarm(f"the engine is {current.state}")
-        elif current.dispatch is not None and current.dispatch.tick != self._seen_tick:
-            self._seen_tick = current.dispatch.tick
+        elif current.dispatch is not None and current.dispatch.key != self._seen:
+            self._seen = current.dispatch.key
             self._document_s = self._clock.monotonic_s()
             self._follow(current.dispatch)
 
@@ -203,7 +211,12 @@ class ExecutorDesk:
                 continue
             reason = f"tick {document.tick}: {target.reasons[0] if target.reasons else 'as planned'}"
             for group, site in self._of(target.site_id).items():
-                site.waiting = _Order(limit_mw=limit_for(target, group), reason=reason, is_dry=mode != MODES[-1])
+                site.waiting = _Order(
+                    limit_mw=limit_for(target, group),
+                    reason=reason,
+                    is_dry=mode != MODES[-1],
+                    is_urgent=target.is_urgent,
+                )
                 self._start(self._drive(target.site_id, site))
 
     async def _drive(self, site_id: str, site: _SiteExecutor) -> None:
@@ -213,8 +226,11 @@ class ExecutorDesk:
             if order is None or self._desk is None or not self._is_followed(self._desk.mode_of(site_id)):
                 return
             site.last = order
-            await site.ask(partial(site.driver.follow, order.limit_mw, order.reason, is_dry=order.is_dry))
+            follow = partial(site.driver.follow, is_dry=order.is_dry, is_urgent=order.is_urgent)
+            await site.ask(partial(follow, order.limit_mw, order.reason))
         self._tell()
+        if self._on_followed is not None and (site.status.state != "written" or self._is_whole(site_id)):
+            self._on_followed(site_id, order.limit_mw, site.status)
 
     async def _release(self, site: _SiteExecutor, reason: str) -> None:
         async with site.one_at_a_time:
@@ -263,6 +279,13 @@ class ExecutorDesk:
                 self._start(self._drive(site_id, site))
             elif mode != MODES[-1] and site.driver.is_holding and self._clock.monotonic_s() >= site.retry_s:
                 self._start(self._release(site, f"the mode is {mode}; tried again"))
+
+    def _is_whole(self, site_id: str) -> bool:
+        """Tell whether every executor of a site has followed its newest order."""
+        return all(
+            site.waiting is None and not site.one_at_a_time.locked() and site.status.state == "written"
+            for site in self._of(site_id).values()
+        )
 
     def _armed(self) -> bool:
         """Tell whether a site acts."""
@@ -344,7 +367,7 @@ class ExecutorDesk:
 
 def limit_for(target: SiteTarget, group: str) -> float | None:
     """Limit of a site at its meter, or of the IT power of a group; None is no limit."""
-    if not group or target.site_limit_mw is None:
+    if not group or not target.site_limit_mw:
         return target.site_limit_mw
     return next((its.power_mw for its in target.groups if its.group == group), None)
 

@@ -6,12 +6,13 @@ from typing import Final
 
 from mara.core.arrays import Floats
 from mara.core.commands import Command
+from mara.core.day_gains import DayGains
 from mara.core.events import FLEET_WIDE, Event, events_of
 from mara.core.plan import Plan, Problem, problem_of
 from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step, advance, observed
-from mara.core.world import RunConfig, World
+from mara.core.world import Observation, RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer, ResumeState, memory_of
 from mara.optimizers.day_ahead import with_orders
@@ -25,6 +26,7 @@ from mara.store.encoding.codec import bytes_of
 from mara.store.store import Store
 from mara.store.write.orders import Outcome
 
+Meters = Callable[[Observation, World], Observation]
 PLAN: Final = "plan"
 """Name of the part with the plan in force and the solver's last basis."""
 
@@ -47,6 +49,11 @@ class TickResult:
     peak_risk_share: Floats | None = None
     """Peaks expected in the next clock hours (24, S); None without such charges."""
 
+    @property
+    def closed_day(self) -> DayGains | None:
+        """Gains of the UTC day that ended before the tick; None for none."""
+        return self.ahead.closed_day if self.ahead is not None else None
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TickEngine:
@@ -65,6 +72,8 @@ class TickEngine:
     """Remarks on the input files, shown when the run starts."""
     day_start: DayStart | None = None
     """Start of the day of the last kept tick, and the cash before it."""
+    meters: Meters | None = None
+    """Adds what meters tell to an observation; None where every site is simulated."""
     notice: str = ""
     """Remark on lost ticks, which becomes an event of the next tick; empty for none."""
     _kept: ResumeState | None = None
@@ -77,9 +86,13 @@ class TickEngine:
         """
         return read_feed(self.feed, self.world.tick, self.horizon_hours)
 
+    def metered(self, observation: Observation, world: World) -> Observation:
+        """Add what meters tell of the tick before the one that follows a world."""
+        return observation if self.meters is None else self.meters(observation, world)
+
     def problem(self, reading: FeedReading) -> Problem:
         """Build the problem of the present tick."""
-        seen = observed(reading.observation, self.world)
+        seen = observed(reading.observation, self.world, self.config.fleet)
         return problem_of(self.config, self.world, seen, reading.forecast)
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:
@@ -170,7 +183,7 @@ def simulate(
         result = engine.with_counterfactuals(result, reading)
         if store is not None:
             outcomes = refused + outcomes_of(result.step, good)
-            store.append(result.step, result.plan, result.events, result.parts, outcomes)
+            store.append(result.step, result.plan, result.events, result.parts, outcomes, result.closed_day)
         waiting = ()
         engine.keep(result)
         daily_log.note(result.step, result.events, is_ahead=True)

@@ -19,6 +19,7 @@ _RAW: Final = {
     "prices": "SELECT * FROM prices ORDER BY tick, site",
     "markets": "SELECT * FROM markets ORDER BY tick",
     "allocations": "SELECT * FROM allocations ORDER BY tick, site",
+    "meters": "SELECT * FROM meters ORDER BY tick, site",
 }
 _SITE_KEY: Final = ("tick", "site")
 _MARKET_KEY: Final = ("tick",)
@@ -82,13 +83,14 @@ class ChainWalk:
             yield f"ticks, tick {stored.tick}: its commands, or the plan of tick {self.plan_tick}, are {CHANGED}"
 
     def _raw(self, stored: Any, found: dict[str, Rows]) -> Iterator[str]:
-        """Check the raw rows of a tick: prices, market and allocations."""
+        """Check the raw rows of a tick: prices, market, allocations and meters."""
         tick = stored.tick
         if not any(found.values()) and tick < self.inspection.oldest_raw_tick:
             return
-        prices, market, allocations = found["prices"], found["markets"], found["allocations"]
+        prices, market, allocations, meters = (found[name] for name in _RAW)
         try:
-            digest = raw_digest(_matrix("prices", prices), _market(market), _matrix("allocations", allocations))
+            told = _matrix("meters", meters) if meters else None
+            digest = raw_digest(_matrix("prices", prices), _market(market), _matrix("allocations", allocations), told)
             apart = len(market) != 1 or self._sites(prices) or self._sites(allocations)
             if digest == stored.raw_hash and not apart:
                 return
@@ -98,6 +100,8 @@ class ChainWalk:
         if not marks:
             yield f"{', '.join(found)}, tick {tick}: {CHANGED}"
         for name, rows in found.items() if marks else ():
+            if name == "meters" and not rows and name not in marks:
+                continue
             sites = "" if name == "markets" else self._sites(rows)
             if sites or _digest(name, rows) != marks.get(name):
                 yield f"{name}, tick {tick}{sites}: {CHANGED if rows else MISSING}"
@@ -134,8 +138,10 @@ def _market(rows: Rows) -> tuple[Any, ...]:
 
 def _matrix(name: str, rows: Rows) -> np.ndarray:
     """The columns of per-site rows that digests cover (S, columns)."""
-    width = FIRST_COLUMNS[name]
     values = [row[len(_SITE_KEY) :] for row in rows]
+    if name == "meters":
+        return np.array(values, dtype=np.float64).reshape(len(values), -1)
+    width = FIRST_COLUMNS[name]
     if name == "prices":
         return hashed(name, np.array(values, dtype=np.float64).reshape(len(values), -1))
     # A later column is null where an older Mara wrote the row.

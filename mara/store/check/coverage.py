@@ -57,6 +57,7 @@ COVERAGE: Final[dict[str, Cover]] = {
     "prices": Cover(by=_CHAIN),
     "markets": Cover(by=_CHAIN),
     "allocations": Cover(by=_CHAIN),
+    "meters": Cover(by=_CHAIN),
     "ledger": Cover(by="hash chain of the ticks, trial balance of each row"),
     "hourly": Cover(by="seal of the next tick; the newest hour is worked out again"),
     "plans": Cover(by=f"hash chain and {_SEAL}"),
@@ -66,6 +67,7 @@ COVERAGE: Final[dict[str, Cover]] = {
     "optimization_runs": Cover(
         by=_SEAL, not_covered={"solve_wall_s": "measured wall time, which differs between equal runs"}
     ),
+    "daily_gains": Cover(by=_SEAL),
     "events": Cover(by=f"{_SEAL}, while raw rows are kept"),
     "audit": Cover(
         by="hash chain of its own, and the orders of each tick",
@@ -87,7 +89,7 @@ COVERAGE: Final[dict[str, Cover]] = {
         not_covered={"reason": "told to whoever ordered; no figure follows from it"},
     ),
     "alert_log": Cover(
-        by="hash chain of its own; lines taken from its end may go unseen",
+        by="hash chain of its own, whose end the seals know; the newest within the current hour may go unseen",
         columns="number alert change kind subject severity text at_risk_micro_usd tick epoch_s until_epoch_s actor "
         "address previous_hash entry_hash",
         not_covered={"stored_at": _STAMP},
@@ -101,7 +103,7 @@ COVERAGE: Final[dict[str, Cover]] = {
         not_covered=dict.fromkeys(("number", "place", "body_hash", "status", "headers", "body"), _ANSWER),
     ),
     "signal_log": Cover(
-        by="hash chain of its own; lines taken from its end may go unseen",
+        by="hash chain of its own, whose end the seals know; the newest within the current hour may go unseen",
         columns="number at_epoch_ms tick kind site_id machine_group actor address reason before_state after_state "
         "previous_hash entry_hash",
         not_covered={"stored_at": _STAMP},

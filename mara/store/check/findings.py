@@ -21,10 +21,11 @@ from mara.store.check.state_check import (
     site_findings,
 )
 from mara.store.check.sum_check import audit_findings, balance_findings, claude_findings, hour_findings
-from mara.store.write.alert_log import alert_findings
+from mara.store.schema.signal_tables import SignalLine
+from mara.store.write.alert_log import AlertLine
+from mara.store.write.chained_log import chain_findings
 from mara.store.write.orders import order_findings
 from mara.store.write.rules_in_force import rules_findings
-from mara.store.write.signals import signal_findings
 
 MOST_FINDINGS: Final = 20
 _OF_A_RUN: Final = ("ticks", "engine_state", "checkpoints", "site_inventories", "engine_parts", "ledger")
@@ -84,8 +85,8 @@ def _run_findings(inspection: Inspection, seals: SealWalk, run_id: str) -> Itera
     yield from guarded("engine_state and engine_parts", engine_findings(inspection, walk))
     yield from guarded("audit", audit_findings(inspection))
     yield from guarded("orders", order_findings(inspection.connection))
-    yield from guarded("signal_log", signal_findings(inspection.connection))
-    yield from guarded("alert_log", alert_findings(inspection.connection))
+    yield from guarded("signal_log", chain_findings(inspection.connection, SignalLine))
+    yield from guarded("alert_log", chain_findings(inspection.connection, AlertLine))
     yield from guarded("rules_in_force", rules_findings(inspection.connection))
     yield from guarded("ledger", balance_findings(inspection))
     if inspection.config is not None:  # without it the time of a tick is unknown

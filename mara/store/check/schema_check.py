@@ -32,6 +32,7 @@ GUARDED: Final = (
     "orders",
     "order_outcomes",
     "signal_log",
+    "daily_gains",
 )
 """Tables that the migrations made append-only; their triggers must be in place."""
 
@@ -54,11 +55,12 @@ def schema_columns() -> dict[str, tuple[str, ...]]:
     """List the columns of every table, by table."""
     # Imported here, because their modules declare further tables and are slow to import.
     from mara.store.access import api_usage, users
-    from mara.store.schema import hourly, ledger, order_tables, signal_tables
+    from mara.store.schema import gain_table, hourly, ledger, order_tables, signal_tables
     from mara.store.write import rules_in_force
 
     owners = (
         api_usage.ClaudeRun,
+        gain_table.DayGainsRow,
         hourly.Hourly,
         ledger.LedgerEntry,
         order_tables.Order,

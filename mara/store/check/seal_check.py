@@ -31,6 +31,8 @@ _LOGS: Final = {
     "claude_requests": "NULL",
     "rules_in_force": "entry_hash",
     "orders": "entry_hash",
+    "alert_log": "entry_hash",
+    "signal_log": "entry_hash",
 }
 """Column of the hash of a line in each log; NULL where lines may change."""
 

@@ -15,7 +15,7 @@ class Digests:
     """SHA-256 digests of a tick, one for each time that its rows are kept.
 
     Attributes:
-        raw: of prices, market and allocations; can be checked while raw rows are kept.
+        raw: of prices, market, allocations and meters; can be checked while raw rows are kept.
         kept: of ledger, commands and the plan step in force; can be checked for ever.
         world: of the world after the tick; can be checked at a checkpoint, or by replay.
     """
@@ -35,13 +35,16 @@ def link_of(previous: bytes, tick: int, digests: Digests) -> bytes:
     return sha256(previous + tick.to_bytes(8, "big") + digests.raw + digests.kept + digests.world).digest()
 
 
-def raw_digest(prices: np.ndarray, market: tuple[object, ...], allocations: np.ndarray) -> bytes:
-    """Digest of the tick's raw rows (prices, market, allocations).
+def raw_digest(
+    prices: np.ndarray, market: tuple[object, ...], allocations: np.ndarray, meters: np.ndarray | None = None
+) -> bytes:
+    """Digest of the tick's raw rows: prices, market, allocations, and meters if any.
 
     The sign of zero is dropped first, because a stored -0.0 reads as 0.0.
     """
     # The digest is of a plain tuple: a named one is written with its name.
-    return _digest((prices + 0.0).tobytes(), repr(tuple(market)).encode(), allocations.tobytes())
+    parts = [(prices + 0.0).tobytes(), repr(tuple(market)).encode(), allocations.tobytes()]
+    return _digest(*parts) if meters is None else _digest(*parts, meters.tobytes())
 
 
 def kept_digest(ledger: np.ndarray, commands: bytes | None, plan_step: bytes) -> bytes:

@@ -41,6 +41,10 @@ CODES: Final = {
     "checkpoints": 16,
     "rules_in_force": 17,
     "orders": 18,
+    "daily_gains": 19,
+    "meters": 20,
+    "alert_log": 21,
+    "signal_log": 22,
 }
 """Codes of tables within a seal; a code is never reused for another table."""
 _OLDER_CODE: Final = 128

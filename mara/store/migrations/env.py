@@ -3,13 +3,14 @@
 from alembic import context
 
 from mara.store.access import api_usage, users
-from mara.store.schema import hourly, ledger, order_tables, signal_tables
+from mara.store.schema import gain_table, hourly, ledger, order_tables, signal_tables
 from mara.store.schema.tables import Row
 from mara.store.write import rules_in_force
 
 OWNERS = (
     ledger.LedgerEntry,
     api_usage.ClaudeRun,
+    gain_table.DayGainsRow,
     hourly.Hourly,
     order_tables.Order,
     signal_tables.SignalLine,

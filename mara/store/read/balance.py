@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 from mara.core.contract import TIER_KEYS
 from mara.core.history import EnergyFlow, Ledger, LedgerSum, MoneyLine
 from mara.core.units import MICRO_USD_PER_USD
-from mara.errors import CommandError
+from mara.errors import CommandError, RangeTooLong
 from mara.store.read.query_scope import first_tick_of_next_day, site_number, sites_of, tick_range_of
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
+from mara.store.schema.signal_tables import MeterRow
 from mara.store.schema.tables import NamedRow, Tick, table_of
 
 ROWS_A_QUERY: Final = 100_000
@@ -40,7 +41,17 @@ def ledger(
         money=tuple(_money_line(leg, sums[leg]) for leg in MONEY_LEGS),
         cash_micro_usd=sums[CASH],
         energy=tuple(EnergyFlow(kind=leg.removesuffix("_wh"), amount_wh=sums[leg]) for leg in ENERGY_LEGS),
+        metered_ticks_count=metered_ticks(
+            read_model, first, end, None if site_id is None else site_number(read_model, site_id)
+        ),
     )
+
+
+def metered_ticks(read_model: ReadModel, first: int, end: int, site: int | None = None) -> int:
+    """Count the ticks in ``[first, end)`` that followed a site's meter; None: of all."""
+    asked = select(func.count().label("ticks")).where(_METER.is_metered == 1, _METER.tick >= first, _METER.tick < end)
+    (found,) = read_model.ask(asked if site is None else asked.where(_METER.site == site))
+    return int(found.ticks)
 
 
 def daily_ledgers(
@@ -49,7 +60,8 @@ def daily_ledgers(
     """Sum all lines of each UTC day in ``[from_, to)``, oldest first; None: no bound.
 
     Raises:
-        CommandError: there is no such site, a time has no time zone, or the range has more than `MOST_DAYS` days.
+        CommandError: there is no such site, or a time has no time zone.
+        RangeTooLong: the range has more than `MOST_DAYS` days.
     """
     grid = read_model.run().config.grid
     first, end = tick_range_of(read_model, grid, from_, to)
@@ -59,7 +71,7 @@ def daily_ledgers(
         days.append((first, following))
         first = following
         if len(days) > MOST_DAYS:
-            raise CommandError(
+            raise RangeTooLong(
                 f"a ledger by day has at most {MOST_DAYS} days: ask for a shorter time, with from and to"
             )
     return tuple(ledger(read_model, grid.at(begin), grid.at(finish), site_id) for begin, finish in days)
@@ -113,6 +125,7 @@ def _piece(read_model: ReadModel, first: int, end: int, site: int | None) -> Nam
 
 
 _TICK: Final = table_of(Tick).c
+_METER: Final = table_of(MeterRow).c
 _SUMS: Final = ", ".join(f"coalesce(sum({leg}), 0) AS {leg}" for leg in _LEGS)
 _FLEET: Final = f"SELECT {_SUMS} FROM ledger WHERE tick >= ? AND tick < ?"  # noqa: S608  # names of ours
 # SQL text, because SQLite keeps the order of a CROSS JOIN: with the ticks first, each entry of a site is looked up by

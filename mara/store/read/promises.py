@@ -6,11 +6,21 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from sqlalchemy import Select, func, select
 
 from mara.core.commands import Exclude
-from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, SlaAccounts, Tier, budget_ticks
-from mara.core.history import ContractLife, ContractRow, ContractWindow, EvidenceTick, ExclusionRow, TickRun, TickState
+from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, UNPLACED, SlaAccounts, Tier, budget_ticks
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    ContractWindow,
+    EvidenceTick,
+    ExclusionAhead,
+    ExclusionRow,
+    TickRun,
+    TickState,
+)
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.encoding.codec import value_of
+from mara.store.read.balance import metered_ticks
 from mara.store.read.order_list import waiting_contract, waiting_contracts
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.tables import Audit, NamedRow, SlaContractRow, SlaInterval, SlaWindow, columns_of, table_of
@@ -32,6 +42,7 @@ class OpenWindow(NamedTuple):
     bad_ticks: int
     excluded_ticks: int
     charge_micro_usd: int
+    site: int
 
 
 assert set(OpenWindow._fields) <= set(SlaAccounts.__dataclass_fields__)
@@ -79,7 +90,7 @@ def contract(read_model: ReadModel, contract_id: str) -> ContractLife:
         row=_contract_row(stored, window, grid),
         windows=tuple(_windows(read_model, stored, window, grid)),
         strip=tuple(_strip(read_model, stored.number, end, grid)),
-        exclusions=tuple(_exclusions(read_model, stored, end, grid)),
+        exclusions=tuple(_exclusions(read_model, stored, stored.ends_tick if window is not None else end)),
     )
 
 
@@ -150,15 +161,21 @@ def _windows(
     for window in read_model.ask(closed):
         # A closed window is judged on its actual ticks, so cancelled contracts count only until they ended.
         counted_ticks = window.good_ticks + window.bad_ticks
-        yield _contract_window(window, counted_ticks, window.credit_micro_usd, tier, grid)
+        yield _contract_window(read_model, window, counted_ticks, window.credit_micro_usd, tier, grid)
     if open_window is not None:
         counted_ticks = open_window.window_end_tick - open_window.window_start_tick - open_window.excluded_ticks
-        yield _contract_window(open_window, counted_ticks, None, tier, grid)
+        yield _contract_window(read_model, open_window, counted_ticks, None, tier, grid)
 
 
 def _contract_window(
-    window: "NamedRow | OpenWindow", counted_ticks: int, credit_micro_usd: int | None, tier: Tier, grid: TimeGrid
+    read_model: ReadModel,
+    window: "NamedRow | OpenWindow",
+    counted_ticks: int,
+    credit_micro_usd: int | None,
+    tier: Tier,
+    grid: TimeGrid,
 ) -> ContractWindow:
+    first, end = window.window_start_tick, window.window_end_tick
     return ContractWindow(
         starts_at=grid.at(window.window_start_tick),
         ends_at=grid.at(window.window_end_tick),
@@ -169,6 +186,7 @@ def _contract_window(
         budget_ticks=budget_ticks(counted_ticks, tier),
         charge_micro_usd=window.charge_micro_usd,
         credit_micro_usd=credit_micro_usd,
+        metered_ticks=0 if window.site == UNPLACED else metered_ticks(read_model, first, end, window.site),
     )
 
 
@@ -197,8 +215,32 @@ def _strip(read_model: ReadModel, number: int, end: int, grid: TimeGrid) -> Iter
             )
 
 
-def _exclusions(read_model: ReadModel, stored: NamedRow, end: int, grid: TimeGrid) -> Iterator[ExclusionRow]:
-    """Read the exclusions for a contract, or for all, within its life from the audit."""
+def exclusions_ahead(read_model: ReadModel) -> tuple[ExclusionAhead, ...]:
+    """List the announcements whose last tick is still to come, by their first tick.
+
+    Those of contracts that have ended are left out.
+    """
+    live = {contract.id for contract in read_model.world().book.contracts}
+    now = read_model.next_tick()
+    found = [
+        (order.from_tick, ExclusionAhead(contract_id=order.contract_id, row=row))
+        for order, row in _announced(read_model)
+        if order.to_tick > now and (not order.contract_id or order.contract_id in live)
+    ]
+    return tuple(ahead for _, ahead in sorted(found, key=lambda one: (one[0], one[1].contract_id)))
+
+
+def _exclusions(read_model: ReadModel, stored: NamedRow, end: int) -> Iterator[ExclusionRow]:
+    """Read the exclusions for a contract, or for all, within its life before `end`."""
+    for order, row in _announced(read_model):
+        is_about_it = order.contract_id in ("", stored.contract_id)
+        if is_about_it and order.from_tick < end and order.to_tick > stored.starts_tick:
+            yield row
+
+
+def _announced(read_model: ReadModel) -> Iterator[tuple[Exclude, ExclusionRow]]:
+    """Read every exclusion from the audit, with its order, oldest first."""
+    grid = read_model.run().config.grid
     announced = (
         select(_AUDIT.tick, _AUDIT.action)
         .where(func.substr(_AUDIT.action, 1, len(_EXCLUDE) + 1) == _EXCLUDE + " ")
@@ -206,16 +248,17 @@ def _exclusions(read_model: ReadModel, stored: NamedRow, end: int, grid: TimeGri
     )
     for line in read_model.ask(announced):
         order: Exclude = value_of(Exclude, line.action.removeprefix(_EXCLUDE))
-        is_about_it = order.contract_id in ("", stored.contract_id)
-        if is_about_it and order.from_tick < end and order.to_tick > stored.starts_tick:
-            yield ExclusionRow(
+        yield (
+            order,
+            ExclusionRow(
                 announced_at=grid.at(line.tick),
                 starts_at=grid.at(order.from_tick),
                 ends_at=grid.at(order.to_tick),
                 is_fleet_wide=not order.contract_id,
                 reason=order.reason,
                 author=order.author,
-            )
+            ),
+        )
 
 
 _CONTRACT: Final = table_of(SlaContractRow).c

@@ -29,9 +29,18 @@ def tick_from(moment: datetime, grid: TimeGrid) -> int:
     Raises:
         CommandError: the time has no time zone.
     """
+    refuse_without_zone(moment)
+    return -((grid.start_epoch_s - int(moment.timestamp())) // (grid.tick_minutes * SECONDS_PER_MINUTE))
+
+
+def refuse_without_zone(moment: datetime) -> None:
+    """Check that a time has a time zone.
+
+    Raises:
+        CommandError: it has none.
+    """
     if moment.tzinfo is None:
         raise CommandError(f"a moment with a time zone was expected, {moment.isoformat()} came: write it with Z")
-    return -((grid.start_epoch_s - int(moment.timestamp())) // (grid.tick_minutes * SECONDS_PER_MINUTE))
 
 
 def tick_range_of(

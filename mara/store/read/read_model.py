@@ -24,6 +24,7 @@ from mara.store.encoding.codec import bytes_of, commands_of, record_of
 from mara.store.encoding.records import RunRecord, StoredTick
 from mara.store.schema import rows, tables
 from mara.store.schema.hourly import FLEET
+from mara.store.schema.signal_tables import MeterRow
 from mara.store.schema.tables import NamedRow, table_of
 from mara.store.write import resume
 from mara.store.write.rules_in_force import RulesInForce, rules_in
@@ -230,8 +231,12 @@ class ReadModel:
             return None
         site_columns = select(*(_PRICE[name] for name in rows.SITE_FIELDS))
         prices = self.ask(site_columns.where(_PRICE.tick == tick).order_by(_PRICE.site))
+        told = self.ask(_METERS.where(_METER.tick == tick).order_by(_METER.site))
         return rows.observation_of(
-            tick, np.array([tuple(row) for row in prices], dtype=np.float64), rows.MarketValues._make(market[0])
+            tick,
+            np.array([tuple(row) for row in prices], dtype=np.float64),
+            rows.MarketValues._make(market[0]),
+            rows.metering_of([tuple(row) for row in told]),
         )
 
 
@@ -242,6 +247,8 @@ _TICK: Final = table_of(tables.Tick).c
 _PLAN: Final = table_of(tables.PlanStepRow).c
 _PRICE: Final = table_of(tables.PriceRow).c
 _MARKET: Final = table_of(tables.Market).c
+_METER: Final = table_of(MeterRow).c
+_METERS: Final = select(_METER.is_metered, _METER.power_mw, _METER.down_kinds)
 _WORLDS: Final = select(_CHECKPOINT.tick, _CHECKPOINT.content)
 _MONEY: Final = (
     "SELECT min(hour_epoch_s) AS epoch_s, sum(ticks_count) AS ticks_count, sum(revenue_micro_usd) AS revenue_micro_usd,"

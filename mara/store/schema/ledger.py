@@ -14,8 +14,9 @@ from mara.store.schema.tables import BY_KEY, Row, key, whole
 CASH: Final = "cash_micro_usd"
 MONEY_LEGS: Final = tuple(f"{line.name.lower()}_micro_usd" for line in Line)
 FIRST_LINES: Final = slice(0, Line.DAY_AHEAD)
-LATER_LINES: Final = slice(Line.DAY_AHEAD, LINE_COUNT)
-"""Lines of money of the first ledgers, and those that came later.
+LATER_LINES: Final = slice(Line.DAY_AHEAD, Line.METER)
+LAST_LINES: Final = slice(Line.METER, LINE_COUNT)
+"""Lines of money of the first ledgers, and those that came later, in two steps.
 
 The columns of the latter stand after those of energy.
 """
@@ -75,3 +76,4 @@ class LedgerEntry(Row, table=True):
     take_or_pay_micro_usd: int = whole()
     battery_wh: int = whole()
     exported_wh: int = whole()
+    meter_micro_usd: int = whole()

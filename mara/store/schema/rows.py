@@ -9,19 +9,20 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
-from mara.core.contract import EXCLUDED, ContractRequest, SlaContract
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.contract import EXCLUDED, ClosedWindow, ContractRequest, SlaContract
 from mara.core.dispatch import Allocation as CoreAllocation
 from mara.core.events import Event
 from mara.core.finance import COST_LINES, POWER_LINES, REVENUE_LINES, Settlement
-from mara.core.fleet import Fleet
+from mara.core.fleet import WORKLOAD_COUNT, Fleet
+from mara.core.metering import Metering
 from mara.core.power_signals import PowerObservation
 from mara.core.step import Step
 from mara.core.units import W_PER_MW
-from mara.core.world import ClosedWindow, Observation
+from mara.core.world import Observation
 from mara.store.encoding.codec import bytes_of, record_of, text_of, value_of
 from mara.store.schema import tables
-from mara.store.schema.ledger import FIRST_ENERGY, FIRST_LINES, LATER_ENERGY, LATER_LINES
+from mara.store.schema.ledger import FIRST_ENERGY, FIRST_LINES, LAST_LINES, LATER_ENERGY, LATER_LINES
 
 RowValues = tuple[Any, ...]
 
@@ -37,7 +38,7 @@ SITE_FIELDS: Final = (
 """Columns of `prices`, named as in the observation."""
 FIRST_COLUMNS: Final = {"prices": 6, "allocations": 18, "ledger": 25}
 """Numbers of columns, after tick and site, of the first per-site tables."""
-WIDTHS: Final = {"prices": (6, 7), "allocations": (18, 19, 24), "ledger": (25, 26, 39)}
+WIDTHS: Final = {"prices": (6, 7), "allocations": (18, 19, 24), "ledger": (25, 26, 39, 40)}
 """Numbers of columns that the per-site tables have had, by version.
 
 Digests cover the columns of later versions only where they are used.
@@ -46,6 +47,7 @@ _INDEX_TYPE: Final = "<i4"
 """Type of the flat indices in `negative_zeros`."""
 _LIMIT_TYPE: Final = "<f8"
 """Type of the numbers in `import_limit`."""
+_KIND_BITS: Final = 2.0 ** np.arange(WORKLOAD_COUNT)
 DEMAND: Final = tuple[tuple[float, ...], tuple[float, ...]]
 ARRIVALS: Final = tuple[ContractRequest, ...]
 STALE: Final = tuple[str, ...]
@@ -134,7 +136,38 @@ def market_values(observation: Observation, site_values: np.ndarray) -> MarketVa
     )
 
 
-def observation_of(tick: int, site_values: np.ndarray, market: MarketValues) -> Observation:
+def meter_matrix(metering: Metering | None) -> Floats | None:
+    """The columns of `meters` after tick and site (S, 3); None without rows.
+
+    They are whether the site is metered, its mean power with NaN for unknown, and the bits of the kinds that stand
+    still.
+    """
+    if metering is None:
+        return None
+    unknown = np.isnan(metering.power_mw)
+    power = np.where(unknown, np.nan, metering.power_mw + 0.0)
+    return np.column_stack([metering.is_metered.astype(np.float64), power, metering.is_down @ _KIND_BITS])
+
+
+def meter_rows(tick: int, matrix: Floats | None) -> list[RowValues]:
+    """Rows of `meters` in a tick."""
+    if matrix is None:
+        return []
+    return [(tick, site, int(metered), power, int(down)) for _, site, metered, power, down in by_site(tick, matrix)]
+
+
+def metering_of(rows: Sequence[Sequence[Any]]) -> Metering | None:
+    """Restore a metering from the columns after tick and site; None without rows."""
+    if not rows:
+        return None
+    values = np.array(rows, dtype=np.float64)
+    bits = values[:, 2].astype(np.int64)[:, None] & _KIND_BITS.astype(np.int64)
+    return Metering(is_metered=sealed(values[:, 0] != 0.0), power_mw=_array(values[:, 1]), is_down=sealed(bits != 0))
+
+
+def observation_of(
+    tick: int, site_values: np.ndarray, market: MarketValues, metering: Metering | None = None
+) -> Observation:
     """Restore the observation of a tick from its rows, bit for bit.
 
     Args:
@@ -146,9 +179,10 @@ def observation_of(tick: int, site_values: np.ndarray, market: MarketValues) -> 
         exact.ravel()[np.frombuffer(market.negative_zeros, _INDEX_TYPE)] = -0.0
     day_ahead = site_values[:, first]
     multiplier, tokens = (_array(values) for values in value_of(DEMAND, market.demand))
+    by_name: dict[str, Any] = {name: _array(exact[:, j]) for j, name in enumerate(SITE_FIELDS[:first])}
     return Observation(
         tick=tick,
-        **{name: _array(exact[:, j]) for j, name in enumerate(SITE_FIELDS[:first])},
+        **by_name,
         day_ahead_usd_per_mwh=None if np.isnan(day_ahead).all() else _array(day_ahead),
         hashprice_usd_per_ph_day=market.hashprice_usd_per_ph_day,
         token_price_usd_per_mtok=market.token_price_usd_per_mtok,
@@ -160,6 +194,7 @@ def observation_of(tick: int, site_values: np.ndarray, market: MarketValues) -> 
         import_limit_mw=None
         if market.import_limit is None
         else _array(np.frombuffer(market.import_limit, _LIMIT_TYPE)),
+        metering=metering,
     )
 
 
@@ -217,16 +252,16 @@ def _flexibility(allocation: CoreAllocation, settlement: Settlement) -> Ints:
 
 
 def ledger_matrix(settlement: Settlement) -> Ints:
-    """The columns of `ledger` in a tick (S, 39), after tick and site.
+    """The columns of `ledger` in a tick (S, 40), after tick and site.
 
-    They are cash, 17 of money, 7 of energy, 12 of money, 2 of energy.
+    They are cash, 17 of money, 7 of energy, 12 of money, 2 of energy, 1 of money.
 
     Money [micro-USD] and energy [Wh] each sum to zero in every row.
     """
     cash = -settlement.lines_micro_usd.sum(axis=1)
     lines = settlement.lines_micro_usd
     energy = settlement.energy_wh
-    later = (lines[:, LATER_LINES], energy[:, LATER_ENERGY])
+    later = (lines[:, LATER_LINES], energy[:, LATER_ENERGY], lines[:, LAST_LINES])
     return np.column_stack([cash, lines[:, FIRST_LINES], energy[:, FIRST_ENERGY], *later])
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from mara.core.units import SECONDS_PER_HOUR
 from mara.store.encoding.seal import OLDER, Marks, head_mark, row_digest, rows_digest
 from mara.store.schema import tables
+from mara.store.schema.gain_table import DayGainsRow
 from mara.store.schema.hourly import FLEET, Hourly
 from mara.store.schema.tables import NamedRow, columns_of, table_of
 
@@ -59,6 +60,7 @@ BY_ROW: Final = (
     Sealed(tables.SlaWindow, "closed_tick"),
     Sealed(tables.OptimizationRun, "adopted_tick"),
     Sealed(tables.EventRow, "tick"),
+    Sealed(DayGainsRow, "closed_tick"),
 )
 HOURLY: Final = Sealed(Hourly, "hour_epoch_s")
 RUN: Final = Sealed(tables.Run, "number")
@@ -76,6 +78,8 @@ _HEADS: Final = " UNION ALL ".join(
         ("claude_runs", "row_hash"),
         ("rules_in_force", "entry_hash"),
         ("orders", "entry_hash"),
+        ("alert_log", "entry_hash"),
+        ("signal_log", "entry_hash"),
     )
 )
 _BY_TABLE: Final = {sealed.table: sealed for sealed in BY_ROW}

@@ -1,9 +1,9 @@
-"""Tables of signals: telemetry, and the log of modes and device writes."""
+"""Tables of signals: telemetry, the log of modes and writes, meters by tick."""
 
 from sqlalchemy import Text, UniqueConstraint
 from sqlmodel import Field
 
-from mara.store.schema.tables import BY_ROWID, NOW, Row, binary, exact, key, whole, words
+from mara.store.schema.tables import BY_KEY, BY_ROWID, NOW, Row, binary, exact, key, whole, words
 
 
 class TelemetryRow(Row, table=True):
@@ -47,3 +47,19 @@ class SignalLine(Row, table=True):
     previous_hash: bytes = binary()
     entry_hash: bytes = binary()
     stored_at: int = whole(server_default=NOW)
+
+
+class MeterRow(Row, table=True):
+    """Telling of a site's meters when a tick began; only metered ticks have rows.
+
+    `is_metered` is 1 where the bill and the promises of the tick follow the meter. `power_mw` is the mean of the tick
+    before, null where it is unknown. `down_kinds` has a bit for each kind of machines that stands still.
+    """
+
+    __tablename__ = "meters"
+    __table_args__ = BY_KEY
+    tick: int = key()
+    site: int = key()
+    is_metered: int = whole()
+    power_mw: float | None = exact(nullable=True)
+    down_kinds: int = whole()

@@ -3,18 +3,17 @@
 Its lines form a hash chain like the audit's. They are written beside the ticks, and no tick depends on them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.engine import Connection
 from sqlmodel import Field
 
 from mara.core.alert import Alert, AlertChange, Trouble, alerts_of
 from mara.core.units import MICRO_USD_PER_USD
-from mara.store.encoding.chain import audit_hash, linked
 from mara.store.schema.tables import (
     BY_ROWID,
     NOW,
@@ -28,6 +27,7 @@ from mara.store.schema.tables import (
     whole,
     words,
 )
+from mara.store.write.chained_log import append_lines
 
 MOST_ALERTS: Final = 1_000
 """Alerts that are read at once, the newest."""
@@ -81,12 +81,7 @@ class AlertLog:
             full: wait until they would survive a power cut.
         """
         with self._aside("alerts", full=full) as connection:
-            last = connection.execute(_LAST).one_or_none()
-            first, link = (1, b"") if last is None else (int(last.number) + 1, bytes(last.entry_hash))
-            for number, change in enumerate(changes, start=first):
-                values = _values_of(number, change)
-                previous, link = link, audit_hash(link, tuple(values.values()))
-                connection.execute(insert(AlertLine).values(**values, previous_hash=previous, entry_hash=link))
+            append_lines(connection, AlertLine, map(_values_of, changes))
 
     def standing(self) -> tuple[tuple[Alert, ...], tuple[AlertChange, ...], int]:
         """Read the alerts that stand, the newest silences, and the last number."""
@@ -115,17 +110,10 @@ def change_of(row: NamedRow) -> AlertChange:
     )
 
 
-def alert_findings(connection: Connection) -> Iterator[str]:
-    """Report lines that are not as written, for `mara db check`."""
-    lines = connection.execute(select(*(_LINE[name] for name in columns_of(AlertLine)[1])).order_by(_LINE.number))
-    yield from (f"alert_log, number {line.number}: not what was written" for line, holds in linked(lines) if not holds)
-
-
-def _values_of(number: int, change: AlertChange) -> dict[str, Any]:
+def _values_of(change: AlertChange) -> dict[str, Any]:
     found = change.trouble
     at_risk = None if found.at_risk_usd is None else round(found.at_risk_usd * MICRO_USD_PER_USD)
     return {
-        "number": number,
         "alert": change.number,
         "change": change.change,
         "kind": found.kind,
@@ -144,5 +132,4 @@ def _values_of(number: int, change: AlertChange) -> dict[str, Any]:
 _MOST_LINES: Final = 10 * MOST_ALERTS
 _LINE: Final = table_of(AlertLine).c
 _LATER: Final = table_of(AlertLine).alias("later")
-_LAST: Final = select(_LINE.number, _LINE.entry_hash).order_by(_LINE.number.desc()).limit(1)
 LINES: Final = select(*(_LINE[name] for name in columns_of(AlertLine)[1]))

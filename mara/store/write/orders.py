@@ -14,10 +14,10 @@ from sqlalchemy.engine import Connection
 
 from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
 from mara.core.quote import Booking, Quote, QuoteRequest
-from mara.store.encoding.chain import audit_hash, linked
 from mara.store.encoding.codec import bytes_of, commands_bytes, commands_of, record_of
 from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
-from mara.store.schema.tables import NamedRow, Tick, columns_of, table_of
+from mara.store.schema.tables import NamedRow, Tick, table_of
+from mara.store.write.chained_log import append_lines, chain_findings
 
 MOST_QUOTES: Final = 1_000
 """Open quotes kept, the newest."""
@@ -88,15 +88,10 @@ class Orders:
     def add(self, *orders: NewOrder) -> tuple[WaitingOrder, ...]:
         """Store orders in one transaction, all or none of them."""
         with self._aside("an order") as connection:
-            last = connection.execute(_LAST).one_or_none()
-            first, link = (1, b"") if last is None else (int(last.number) + 1, bytes(last.entry_hash))
-            for number, order in enumerate(orders, start=first):
-                values = _values_of(number, order)
-                previous, link = link, audit_hash(link, tuple(values.values()))
-                connection.execute(insert(Order).values(**values, previous_hash=previous, entry_hash=link))
+            numbers = append_lines(connection, Order, map(_values_of, orders))
         return tuple(
-            WaitingOrder(number=first + n, command=o.command, ordered_tick=o.ordered_tick, answer=o.answer)
-            for n, o in enumerate(orders)
+            WaitingOrder(number=number, command=o.command, ordered_tick=o.ordered_tick, answer=o.answer)
+            for number, o in zip(numbers, orders, strict=True)
         )
 
     def repeated(self, repeat_key: str) -> tuple[WaitingOrder, ...]:
@@ -174,8 +169,7 @@ class Orders:
 
 def order_findings(connection: Connection) -> Iterator[str]:
     """Report orders and outcomes that are not as written, for `mara db check`."""
-    lines = connection.execute(select(*(_ORDER[name] for name in columns_of(Order)[1])).order_by(_ORDER.number))
-    yield from (f"orders, number {line.number}: not what was written" for line, holds in linked(lines) if not holds)
+    yield from chain_findings(connection, Order)
     yield from _outcome_findings(connection)
 
 
@@ -237,10 +231,9 @@ def outcome_rows(tick: int, outcomes: Sequence[Outcome]) -> list[tuple[Any, ...]
     return [(o.number, tick, REFUSED if o.reason else OBEYED, o.reason) for o in outcomes]
 
 
-def _values_of(number: int, order: NewOrder) -> dict[str, Any]:
+def _values_of(order: NewOrder) -> dict[str, Any]:
     command = order.command
     return {
-        "number": number,
         "kind": kind_of(command),
         "about": about(command),
         "command": commands_bytes((command,)),
@@ -267,5 +260,4 @@ _OUTCOME: Final = table_of(OrderOutcome).c
 _QUOTE: Final = table_of(OpenQuote).c
 _ANSWER: Final = table_of(AnswerRow).c
 _BOTH: Final = table_of(Order).outerjoin(table_of(OrderOutcome), _ORDER.number == _OUTCOME.number)
-_LAST: Final = select(_ORDER.number, _ORDER.entry_hash).order_by(_ORDER.number.desc()).limit(1)
 _ROWS: Final = select(_ORDER.number, _ORDER.command, _ORDER.ordered_tick, _ORDER.answer).select_from(_BOTH)

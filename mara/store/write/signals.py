@@ -1,6 +1,6 @@
 """Telemetry and the log of modes and device writes, stored between ticks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,9 +12,9 @@ from mara.core.history import SignalEntry
 from mara.core.metering import Reading
 from mara.core.units import W_PER_MW
 from mara.errors import CommandError
-from mara.store.encoding.chain import audit_hash, linked
 from mara.store.schema.signal_tables import SignalLine, TelemetryRow
-from mara.store.schema.tables import NamedRow, columns_of, table_of
+from mara.store.schema.tables import NamedRow, table_of
+from mara.store.write.chained_log import append_lines
 from mara.store.write.orders import Aside
 
 KEPT_DAYS: Final = 90
@@ -71,6 +71,13 @@ class Signals:
                 connection.execute(delete(TelemetryRow).where(_READING.at_epoch_ms < limit))
         return len(new)
 
+    def readings_since(self, at: datetime, site_ids: Sequence[str]) -> tuple[Reading, ...]:
+        """Read what was measured from an instant on, by instant."""
+        asked = select(table_of(TelemetryRow)).where(_READING.at_epoch_ms >= _epoch_ms(at))
+        with self._aside("telemetry") as connection:
+            found = connection.execute(asked.order_by(_READING.at_epoch_ms)).all()
+        return tuple(_reading_of(row, site_ids) for row in found)
+
     def newest_readings(self, site_ids: Sequence[str]) -> tuple[Reading, ...]:
         """Read the newest reading of each meter."""
         last = (
@@ -90,13 +97,7 @@ class Signals:
     def write(self, *lines: NewSignal) -> None:
         """Write lines of the log, all or none."""
         with self._aside("the signal log") as connection:
-            last = connection.execute(_LAST).one_or_none()
-            number, link = (0, b"") if last is None else (int(last.number), bytes(last.entry_hash))
-            for line in lines:
-                number += 1
-                values = {"number": number, **_columns_of(line)}
-                previous, link = link, audit_hash(link, tuple(values.values()))
-                connection.execute(insert(SignalLine).values(**values, previous_hash=previous, entry_hash=link))
+            append_lines(connection, SignalLine, map(_columns_of, lines))
 
     def modes(self) -> dict[str, str]:
         """Read the mode of each site that was ever given one."""
@@ -104,14 +105,6 @@ class Signals:
         asked = select(_LINE.site_id, _LINE.after_state).where(_LINE.number.in_(last))
         with self._aside("modes") as connection:
             return {row.site_id: row.after_state for row in connection.execute(asked)}
-
-
-def signal_findings(connection: Connection) -> Iterator[str]:
-    """Report lines of the signal log that are not as written, for `mara db check`."""
-    lines = connection.execute(select(*(_LINE[name] for name in columns_of(SignalLine)[1])).order_by(_LINE.number))
-    for number, (line, holds) in enumerate(linked(lines), start=1):
-        if line.number != number or not holds:
-            yield f"signal_log, number {line.number}: not what was written, or not after the line before"
 
 
 def signal_entry(row: NamedRow) -> SignalEntry:
@@ -199,4 +192,3 @@ def _instant(epoch_ms: int) -> datetime:
 
 _READING: Final = table_of(TelemetryRow).c
 _LINE: Final = table_of(SignalLine).c
-_LAST: Final = select(_LINE.number, _LINE.entry_hash).order_by(_LINE.number.desc()).limit(1)

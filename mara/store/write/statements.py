@@ -15,7 +15,7 @@ RAW_DAYS: Final = 90
 
 No other rows of a run are ever deleted.
 """
-RAW_TABLES: Final = ("prices", "markets", "allocations", "events")
+RAW_TABLES: Final = ("prices", "markets", "allocations", "meters", "events")
 
 _CONTRACTS_W: Final = "premium_w + standard_w + flexible_w + spot_w"
 _MEANS_W: Final = {

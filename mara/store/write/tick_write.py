@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Ints
+from mara.core.arrays import Floats, Ints
 from mara.core.contract import ContractBook
+from mara.core.day_gains import DayGains
 from mara.core.events import Event
 from mara.core.plan import Plan, PlanStep
 from mara.core.step import Step
@@ -20,9 +21,11 @@ from mara.store.encoding.codec import bytes_of, commands_bytes, text_of
 from mara.store.encoding.records import StoredTick
 from mara.store.encoding.seal import Marks, market_digest, matrix_digest, merged, part_digest, seal_of
 from mara.store.schema import rows, tables
+from mara.store.schema.gain_table import DayGainsRow, day_gains_values
 from mara.store.schema.ledger import LedgerEntry
 from mara.store.schema.order_tables import OrderOutcome
 from mara.store.schema.sealed import marks_of
+from mara.store.schema.signal_tables import MeterRow
 from mara.store.write.orders import Outcome, outcome_rows
 from mara.store.write.plan_record import PlanRecord, optimization_row, plan_record_of
 
@@ -105,6 +108,7 @@ def tick_write_of(
     config: RunConfig,
     *,
     outcomes: Sequence[Outcome] = (),
+    closed_day: DayGains | None = None,
 ) -> TickWrite:
     """Prepare the transaction that stores `step` after `state`; pure."""
     tick, world, grid = step.tick, step.world, config.grid
@@ -121,9 +125,9 @@ def tick_write_of(
         *_plans(step, plan, plan_content, state, config),
         (tables.EventRow, rows.event_rows(events)),
         (tables.Audit, audits),
-        (OrderOutcome, outcome_rows(tick, outcomes)),
+        *_told_with(tick, outcomes, closed_day),
     )
-    part_hashes = state.part_hashes | {name: sha256(content).digest() for name, content in parts.items()}
+    part_hashes = state.part_hashes | _hashes_of(parts)
     seal = _seal(facts, state, inserts, part_hashes)
     now, later = grid.at(tick), grid.at(tick + 1)
     return TickWrite(
@@ -178,6 +182,7 @@ class _Matrices:
     market: rows.MarketValues
     allocations: Ints
     ledger: Ints
+    meters: Floats | None
 
     @classmethod
     def of(cls, step: Step) -> "_Matrices":
@@ -187,6 +192,7 @@ class _Matrices:
             rows.market_values(step.observation, prices),
             rows.allocation_matrix(step.allocation, step.settlement),
             rows.ledger_matrix(step.settlement),
+            rows.meter_matrix(step.observation.metering),
         )
 
     def digests(self, commands: bytes | None, plan_content: bytes, world: bytes) -> Digests:
@@ -195,6 +201,7 @@ class _Matrices:
                 rows.hashed("prices", self.prices),
                 rows.hashed_market(self.market),
                 rows.hashed("allocations", self.allocations),
+                self.meters,
             ),
             kept=kept_digest(rows.hashed("ledger", self.ledger), commands, plan_content),
             world=world,
@@ -224,6 +231,7 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
             (tables.Market, [(tick, *made.market)]),
             (tables.AllocationRow, rows.by_site(tick, made.allocations)),
             (LedgerEntry, rows.by_site(tick, made.ledger)),
+            (MeterRow, rows.meter_rows(tick, made.meters)),
         ),
         link,
         {
@@ -231,6 +239,7 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
             "markets": (market_digest(rows.hashed_market(made.market)),),
             "allocations": (matrix_digest(rows.hashed("allocations", made.allocations)),),
             "ledger": (matrix_digest(rows.hashed("ledger", made.ledger)),),
+            **({} if made.meters is None else {"meters": (matrix_digest(made.meters),)}),
         },
     )
 
@@ -243,6 +252,18 @@ def _plans(step: Step, plan: Plan, plan_content: bytes, state: WriterState, conf
         (tables.PlanStepRow, [(step.tick, plan.optimizer, plan.made_tick, plan_content)] if is_other else []),
         (tables.OptimizationRun, [optimization_row(step, plan, state.adopted, config)] if is_adopted else []),
     )
+
+
+def _told_with(tick: int, outcomes: Sequence[Outcome], closed_day: DayGains | None) -> Inserts:
+    """Rows of orders' outcomes, and of the day that ended before the tick."""
+    return (
+        (OrderOutcome, outcome_rows(tick, outcomes)),
+        (DayGainsRow, [day_gains_values(closed_day, tick)] if closed_day is not None else []),
+    )
+
+
+def _hashes_of(parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name: sha256(content).digest() for name, content in parts.items()}
 
 
 def _seal(facts: _Facts, state: WriterState, inserts: Inserts, part_hashes: Mapping[str, bytes]) -> bytes:

@@ -1,19 +1,19 @@
-// A line's points as plotly wants them: times on the wall of UTC, because plotly draws numbers and dates in the zone of
-// the browser, and nothing drawn across a gap.
+// A line's points as plotly wants them: times as texts on the wall, because plotly draws numbers and dates in the zone of
+// the browser, whatever is preferred, and nothing drawn across a gap.
+import { secondsOfWall, wallOf } from "../preferences.js";
+
 const MS_PER_S = 1000;
 const GAP_STEPS = 1.5; // of a series' own step: more than that between two points is a gap
 const LEAST_POINTS = 3; // below that a series has no step of its own
 
 // Seconds since 1970, or days on an axis of days, as a place on the axis.
 export function placeOf(at, kind) {
-  return kind === "day" ? at : new Date(at * MS_PER_S).toISOString().slice(0, -1);
+  return kind === "day" ? at : wallOf(at);
 }
 
 // Epoch seconds of a place on an axis of dates, as plotly writes it: a text, or milliseconds.
 export function secondsOf(place) {
-  if (typeof place === "number") return place / MS_PER_S;
-  const text = place.replace(" ", "T");
-  return Date.parse(text.includes("T") ? text + "Z" : text) / MS_PER_S;
+  return typeof place === "number" ? place / MS_PER_S : secondsOfWall(place);
 }
 
 // {at: value} in order of time, with empty points where a gap begins and ends; `holds` for lines whose points hold for

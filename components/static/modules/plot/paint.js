@@ -1,4 +1,7 @@
 // What all plotly charts share: the theme's colours, the layout, and their data and picture as files.
+import { measureOf, zoneName } from "../preferences.js";
+import { secondsOf } from "./course.js";
+
 const PICTURE = { format: "png", width: 1200, height: 520, scale: 2 };
 
 export function colour(name) {
@@ -24,8 +27,8 @@ export function paint(unit, kind) {
     xaxis: {
       ...axis,
       type: typeOf(kind),
-      title: { text: kind === "day" ? "day" : "UTC", font: { size: 11 }, standoff: 4 },
-      hoverformat: kind === "day" ? undefined : "%a %-d %b %Y %H:%M UTC",
+      title: { text: kind === "day" ? "day" : zoneName(), font: { size: 11 }, standoff: 4 },
+      hoverformat: kind === "day" ? undefined : `%a %-d %b %Y %H:%M ${zoneName().split(",")[0]}`,
       showgrid: false,
       nticks: 6,
       tickangle: 0,
@@ -37,7 +40,7 @@ export function paint(unit, kind) {
     },
     yaxis: {
       ...axis,
-      title: { text: unit, font: { size: 11 } },
+      title: { text: measureOf(unit).long, font: { size: 11 } },
       nticks: 5,
       zeroline: true,
       zerolinecolor: colour("--mut"),
@@ -105,6 +108,8 @@ export function tableOf(traces, unit, kind, isShown) {
   const isKnown = (values) => values.some((value) => value !== null); // the rest are marks of gaps
   const known = [...rows].filter(([at, values]) => isShown(at) && isKnown(values));
   const ordered = known.sort(([one], [other]) => (one < other ? -1 : 1));
-  const body = ordered.map(([at, values]) => [kind === "day" ? at : `${at}Z`, ...values]);
-  return [[kind === "day" ? "day" : "utc", ...traces.map((trace) => `${trace.name} [${unit}]`)], ...body];
+  const utcOf = (at) => new Date(secondsOf(at) * 1000).toISOString(); // whatever zone is drawn
+  const body = ordered.map(([at, values]) => [kind === "day" ? at : utcOf(at), ...values]);
+  const { long } = measureOf(unit);
+  return [[kind === "day" ? "day" : "utc", ...traces.map((trace) => `${trace.name} [${long}]`)], ...body];
 }

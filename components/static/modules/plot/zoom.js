@@ -1,4 +1,5 @@
 // Zoom along time, the same in all charts of a page.
+import { onScopeDispose } from "vue";
 import { secondsOf } from "./course.js";
 
 const ZOOMED = "mara-zoom"; // {chart, range, spanS}; without a range every chart shows all that it has
@@ -20,6 +21,7 @@ export function followZoom(plotly, chart) {
     if (String(rangeNow()) !== String(range)) plotly.relayout(chart, range ? { "xaxis.range": range } : { "xaxis.autorange": true });
   };
   window.addEventListener(ZOOMED, follow);
+  onScopeDispose(() => window.removeEventListener(ZOOMED, follow));
 }
 
 // The zoom of a chart as a change that keeps it: plotly forgets it where the kind of an axis is stated.

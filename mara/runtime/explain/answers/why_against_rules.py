@@ -7,7 +7,7 @@ from mara.core.explanation import Explanation, Facts
 from mara.core.outlook import unchanging
 from mara.core.plan import Problem
 from mara.core.sla import owed_micro_usd
-from mara.core.step import advance, observed
+from mara.core.step import advance, observed, simulated
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.core.world import World
 from mara.feeds.synthetic.feed import SyntheticFeed
@@ -109,10 +109,10 @@ def rerun(history: RunHistory, first: int, end: int) -> Rerun | str:
             other, begun = live, _worth_micro_usd(live)
         live = advance(live, stored.observation, stored.plan_step, config, stored.commands).world
         if tick >= first:
-            seen = observed(stored.observation, other)
+            seen = observed(stored.observation, other, config.fleet)
             forecast = unchanging(seen, HORIZON_HOURS) if feed is None else feed.forecast(tick, HORIZON_HOURS)
             plan = rules.plan(Problem(config=config, world=other, observation=seen, forecast=forecast))
-            other = advance(other, stored.observation, plan.step_at(tick), config, stored.commands).world
+            other = advance(other, simulated(stored.observation), plan.step_at(tick), config, stored.commands).world
     return Rerun(
         live_micro_usd=_worth_micro_usd(live) - begun,
         rules_micro_usd=_worth_micro_usd(other) - begun,

@@ -1,0 +1,126 @@
+// Bars over time: a channel {epoch seconds: {key of a series: USD, total}}, a bar from each point to the next. Series
+// without a value are not drawn, nor named in the legend below, which is drawn here because the values decide it.
+import { ref } from "vue";
+import { onChange } from "mara";
+import { measureOf } from "mara/preferences.js";
+import { placeOf } from "mara/plot/course.js";
+import { usePlot } from "mara/plot/chart.js";
+import { colour, download, downloadPicture, layoutOf, paint, tableOf } from "mara/plot/paint.js";
+import { followZoom, isShownBy, rangeOf } from "mara/plot/zoom.js";
+
+const MS_PER_S = 1000;
+const LONE_BAR_S = 3600; // of a single point, which does not tell
+const DAY_S = 86_400;
+const MOST_DAYS_NAMED = 8;
+
+// Length of a bar [s]: the least distance between two points.
+function stepOf(places) {
+  const steps = places.slice(1).map((at, i) => at - places[i]);
+  return steps.length ? Math.min(...steps) : LONE_BAR_S;
+}
+
+// An axis that names days, each below its bar.
+function daysOn(places) {
+  const count = (places.at(-1) - places[0]) / DAY_S + 1;
+  const dtick = Math.ceil(count / MOST_DAYS_NAMED) * DAY_S * MS_PER_S;
+  const ticks = { dtick, tick0: placeOf(places[0]), ticklabelmode: "period", tickformat: "%-d %b" };
+  return Object.fromEntries(Object.entries(ticks).map(([key, value]) => [`xaxis.${key}`, value]));
+}
+
+function markerOf(one) {
+  const own = colour(one.colour);
+  const pattern = { shape: one.pattern, size: 6, solidity: 0.4, fgcolor: own, bgcolor: own + "40", fillmode: "overlay" };
+  return { color: own, pattern: one.pattern ? pattern : { shape: "" }, line: { width: 0 } };
+}
+
+export default {
+  props: { name: String, label: String, unit: String, series: Array, empty: String, mode: String, span: Array },
+  setup(props) {
+    const element = ref(null);
+    const isEmpty = ref(true);
+    const used = ref([]);
+    let drawnBy = null;
+
+    function barOf(one) {
+      const hovertemplate = `%{y:,.0f} ${measureOf(props.unit).unit}`;
+      return { type: "bar", name: one.name, x: [], y: [], xperiodalignment: "middle", marker: markerOf(one), hovertemplate };
+    }
+
+    function totalOf() {
+      const line = { color: colour("--ink"), width: 1.5 };
+      const look = { mode: "lines+markers", line, marker: { color: line.color, size: 4 }, xperiodalignment: "middle" };
+      return { type: "scatter", name: "Profit", x: [], y: [], ...look, hovertemplate: `%{y:,.0f} ${measureOf(props.unit).unit}` };
+    }
+
+    function draw(plotly, chart, all) {
+      const points = Object.entries(all).sort(([one], [other]) => one - other);
+      const places = points.map(([at]) => Number(at));
+      const x = places.map((at) => placeOf(at));
+      const { of } = measureOf(props.unit);
+      const course = (key) => points.map(([, point]) => (typeof point[key] === "number" ? of(point[key]) : null));
+      const y = props.series.map(({ key }) => course(key));
+      const visible = y.map((values) => values.some((value) => value));
+      used.value = props.series.filter((_, place) => visible[place]);
+      if (props.mode === "relative") {
+        y.push(course("total"));
+        visible.push(true);
+      }
+      const stepS = stepOf(places);
+      const period = { xperiod: stepS * MS_PER_S, xperiod0: x[0] };
+      const days = stepS >= DAY_S ? daysOn(places) : {};
+      const axis = { "xaxis.type": "date", ...days, ...rangeOf(chart) }; // new x would make plotly guess the axis anew
+      plotly.update(chart, { x: y.map(() => x), y, visible, ...period }, axis);
+      isEmpty.value = !points.length;
+    }
+
+    usePlot(() => element.value, {
+      build() {
+        const layout = layoutOf(props.unit, "date");
+        const range = props.span.map((at) => placeOf(at));
+        if (range.length) Object.assign(layout.xaxis, { range, autorange: false });
+        const bars = props.series.map(barOf);
+        const traces = props.mode === "relative" ? [...bars, totalOf()] : bars;
+        return { traces, layout: { ...layout, barmode: props.mode, bargap: 0.18, bargroupgap: 0.05 } };
+      },
+      follow(plotly, chart) {
+        drawnBy = plotly;
+        onChange(props.name, (all) => draw(plotly, chart, all));
+        followZoom(plotly, chart);
+      },
+      repaint(plotly, chart) {
+        for (const [place, one] of props.series.entries()) plotly.restyle(chart, { marker: markerOf(one) }, [place]);
+        if (props.mode === "relative")
+          plotly.restyle(chart, { "line.color": colour("--ink"), "marker.color": colour("--ink") }, [props.series.length]);
+        const flat = {};
+        for (const [part, values] of Object.entries(paint(props.unit, "date")))
+          for (const [key, value] of Object.entries(values)) flat[`${part}.${key}`] = value;
+        plotly.relayout(chart, flat);
+      },
+    });
+
+    function keep() {
+      const traces = (element.value.data ?? []).filter((trace) => trace.visible !== false);
+      download(props.name, tableOf(traces, props.unit, "date", isShownBy(element.value, "date")));
+    }
+    function snap() {
+      if (drawnBy) downloadPicture(drawnBy, element.value, props.name, props.label);
+    }
+    return { element, isEmpty, used, keep, snap };
+  },
+  template: `
+    <div class="stacked-bars" @mara-csv="keep" @mara-png="snap">
+      <ul class="legend" :aria-label="'Colours of ' + label">
+        <li v-for="one in used" :key="one.key" :class="'swatch look-' + one.look">{{ one.name }}</li>
+        <li v-if="mode === 'relative' && !isEmpty" class="legend-line total-line">Profit</li>
+      </ul>
+      <div
+        ref="element"
+        class="line-chart"
+        role="img"
+        :aria-label="label"
+        :data-empty="isEmpty"
+        :data-waiting="empty"
+      ></div>
+    </div>
+  `,
+};

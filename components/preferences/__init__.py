@@ -1,0 +1,1 @@
+"""Preferences of a browser: zone of times, currency, temperature and theme."""

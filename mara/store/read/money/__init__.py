@@ -1,0 +1,1 @@
+"""Read money over time: ledger lines by interval and site, gains by day."""

@@ -1,0 +1,66 @@
+"""Maintenance as users announce it, on a site's page and on the calendar."""
+
+from components.ahead.maintenance_form import MaintenanceActions, SiteNotice
+from components.shared import format as text
+from mara.core.snapshot import Snapshot
+from mara.core.timegrid import zone
+from mara.errors import CommandError
+from mara.runtime.tick.site_maintenance import SiteMaintenance, maintenance_at
+from pages.authorization import Authorized
+
+
+def maintenance_actions(platform: Authorized) -> MaintenanceActions:
+    """Make the actions that announce maintenance to the contracts of a site.
+
+    It has no inverse, so it is held for a few seconds in which it can be undone.
+    """
+
+    def asked(notice: SiteNotice) -> tuple[SiteMaintenance, str]:
+        snapshot = platform.publisher.read().snapshot
+        if snapshot is None:
+            raise CommandError("nothing has been settled yet: announce after the first tick")
+        name = name_of(notice.site_id, snapshot)
+        return maintenance_at(notice.site_id, notice.begins_at, notice.ends_at, notice.reason, snapshot), name
+
+    async def look(notice: SiteNotice) -> str:
+        maintenance, name = asked(notice)
+        await platform.exclude(*maintenance.asked, only_look=True)
+        return cost_of(notice, maintenance, name)
+
+    async def announce(notice: SiteNotice) -> None:
+        maintenance, name = asked(notice)
+        await platform.exclude(*maintenance.asked, only_look=True)
+        said = f"Announced to {len(maintenance.asked)} contracts: stored with the next tick, with reason and author."
+        platform.undo.hold(f"Maintenance of {name}", lambda: platform.exclude(*maintenance.asked), said)
+
+    return MaintenanceActions(look=look, announce=announce)
+
+
+def cost_of(notice: SiteNotice, maintenance: SiteMaintenance, site_name: str) -> str:
+    """Say whom maintenance concerns, and what it costs at most."""
+    ended = f" ({maintenance.ended_count} more end before it)" if maintenance.ended_count else ""
+    times = f"{text.utc_moment(notice.begins_at)} to {text.utc_moment(notice.ends_at)}"
+    return (
+        f"Maintenance of {site_name}, {times}{_local(notice)}: {len(maintenance.asked)} contracts{ended}. If all are "
+        f"off all the time, {text.usd(maintenance.unbilled_usd)} are not billed, and no credits are owed for it."
+    )
+
+
+def name_of(site_id: str, snapshot: Snapshot) -> str:
+    """Look up the name of a site; an unknown one is refused.
+
+    Raises:
+        CommandError: no site has that id.
+    """
+    found = next((site.name for site in snapshot.sites if site.id == site_id), None)
+    if found is None:
+        raise CommandError(f"a site of the fleet was expected, {site_id[:40]!r} came: choose one of the list")
+    return found
+
+
+def _local(notice: SiteNotice) -> str:
+    """Repeat the times in the zone that they were entered in; empty for UTC."""
+    if not notice.timezone:
+        return ""
+    begins, ends = (at.astimezone(zone(notice.timezone)) for at in (notice.begins_at, notice.ends_at))
+    return f" ({begins:%H:%M} to {ends:%H:%M} in {notice.timezone})"

@@ -1,0 +1,1 @@
+"""Money page: costs and revenue by kind and site, and gains by day."""

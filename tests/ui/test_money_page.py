@@ -1,0 +1,104 @@
+"""The Money page: kinds of money and sites over a range, with totals that add up, and gains by day."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from components.money.breakdown_panels import MOST_SERIES, by_site_channel, kind_bars, line_channel, site_bars
+from components.money.gain_panels import FIRST_DAY, gain_bars, gain_cells, gain_day_channel
+from components.money.money_kinds import COSTS, KINDS
+from components.money.money_sums import kind_course, line_sums, site_course, site_sums
+from mara.core.day_gains import gains_today, gains_with_today
+from mara.core.finance import COST_LINES, REVENUE_LINES, Line
+from mara.core.history import MoneyBreakdown
+from tests.ui.archive import FakeArchive
+from tests.ui.conftest import Screen, element_of
+from tests.ui.rows import row_of, text_of
+from tests.ui.snapshots import snapshot_at
+
+NOON = datetime(2025, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def parts() -> MoneyBreakdown:
+    return await FakeArchive().money_breakdown(NOON, NOON + timedelta(hours=6))
+
+
+def test_every_ledger_line_is_in_one_kind() -> None:
+    assert sorted(line for kind in KINDS for line in kind.lines) == list(Line)
+    assert COSTS == set(COST_LINES) == set(Line) - set(REVENUE_LINES)
+
+
+def test_kinds_and_sites_add_up_to_the_same_micro_dollar(parts: MoneyBreakdown) -> None:
+    profit = sum(line_sums(parts))
+    assert profit == sum(sum(kinds.values()) for kinds in kind_course(parts).values())
+    assert profit == sum(sum(sites.values()) for sites in site_course(parts, ["oslo", "texas"], "rest").values())
+    assert profit == sum(site.revenue_micro_usd + site.cost_micro_usd for site in site_sums(parts))
+
+
+def test_both_tables_end_with_the_same_profit_and_their_rows_add_up_to_it(parts: MoneyBreakdown) -> None:
+    lines, sites = line_channel(parts), by_site_channel(parts, snapshot_at(288).sites)
+    kinds = [cents_of(lines[kind.key], "usd") for kind in KINDS if kind.key in lines]
+    assert sum(kinds) == cents_of(lines["total"], "usd") == cents_of(sites["total"], "profit")
+    for column in ("revenue", "cost", "profit"):
+        of_sites = [cents_of(row, column) for key, row in sites.items() if key != "total"]
+        assert sum(of_sites) == cents_of(sites["total"], column)
+    assert cents_of(lines["contracts"], "usd") == sum(
+        cents_of(lines[line], "usd") for line in ("contract_premium", "contract_flexible")
+    )
+
+
+def test_the_bars_of_many_sites_are_the_first_ones_and_the_rest_together(parts: MoneyBreakdown) -> None:
+    sites = snapshot_at(288).sites
+    point = row_of(next(iter(site_bars(parts, sites).values())))
+    assert set(point) == {*(site.id for site in sites), "total"}
+    assert len(sites) <= MOST_SERIES
+    (first, *_) = kind_bars(parts).values()
+    assert row_of(first)["total"] == pytest.approx(row_of(point)["total"])
+
+
+async def test_the_page_reads_the_range_of_its_address_and_offers_it_as_csv(screen: Screen) -> None:
+    await screen.open("/money?from=2025-07-01T03:00&to=2025-07-01T09:00")
+    asked = [one for one in screen.platform.archive.asked if one.startswith(("money", "daily_gains"))]
+    assert asked == [
+        f"{kind} 2025-07-01 03:00:00+00:00 2025-07-01 09:00:00+00:00" for kind in ("money_breakdown", "daily_gains")
+    ]
+    href = element_of(screen.user, "money-csv").props["href"]
+    assert href == "/api/ledger.csv?from=2025-07-01T03%3A00%3A00Z&to=2025-07-01T09%3A00%3A00Z"
+    assert screen.text_of("money.range").endswith("bars of 1 h")
+    shown = element_of(screen.user, "money-lines").props["rows"]
+    assert row_of(shown)["total"]
+
+
+async def test_a_page_that_the_archive_does_not_answer_shows_the_day_s_profit_alone(screen: Screen) -> None:
+    screen.platform.archive.is_broken = True
+    await screen.open("/money?range=hour")
+    assert element_of(screen.user, "money-lines").props["rows"] == {}
+    assert screen.text_of("money.revenue") == "–"
+
+
+def test_the_day_under_way_stands_beside_the_days_that_are_over() -> None:
+    snapshot = snapshot_at(300)
+    today = gains_today(snapshot)
+    assert today is not None
+    days = gains_with_today((), snapshot)
+    assert days == (today,)
+    assert gains_with_today((today,), snapshot) == (today,)
+    rows = gain_day_channel(days)
+    (row,) = map(row_of, rows.values())
+    assert row_of(row["day"])["note"] == "under way"
+    (bars,) = map(row_of, gain_bars(days).values())
+    assert bars["vs_static"] == snapshot.gains.optimizer_vs_static_today_usd
+    assert gain_cells(days, snapshot) == {"gain-bars.note": ""}
+
+
+async def test_the_first_day_of_a_comparison_is_explained_where_it_is_shown() -> None:
+    stored = await FakeArchive().daily_gains()
+    assert gain_cells(stored, snapshot_at(300)) == {"gain-bars.note": FIRST_DAY}
+    assert gain_cells(stored[1:], snapshot_at(300)) == {"gain-bars.note": ""}
+
+
+def cents_of(row: object, column: str) -> int:
+    """Cents as a cell shows them."""
+    said = text_of(row_of(row)[column])
+    return round(float(said.replace("\u202f", "").replace("\u2212", "-")) * 100)
