@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import advance, api, backtest, lp, power, report, store, ui
+from bench import advance, api, backtest, lp, power, report, signals, store, ui
 from bench.peers import apart
 from bench.report import Figure
 from bench.timing import yardstick
@@ -19,6 +19,7 @@ GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
     "backtest": backtest.figures,
     "lp": lp.figures,
     "power": power.figures,
+    "signals": signals.figures,
     "store": store.figures,
     "ui": ui.figures,
     "peers": apart.figures,

@@ -75,6 +75,7 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
         retry=retry,
         outlets=outlets_of(settings, clock.now),
         executors=executor_setup_of(settings),
+        meters=settings.meters,
         listener=listening,
         look_back=lambda: outside_of(settings, only_looks=True).feed,
         targets=targets_of(settings.alert_addresses),

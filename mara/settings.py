@@ -260,6 +260,9 @@ class Settings(BaseSettings):
     executors: Path | None = Field(
         None, description="file that says how the devices of real sites are reached (TOML); unset: none is ever written"
     )
+    meters: Path | None = Field(
+        None, description="file of brokers and meters that tell what real sites draw (TOML); the API is always open"
+    )
     alert_targets: str = Field(
         "",
         max_length=MAX_TEXT_LENGTH,

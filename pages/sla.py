@@ -13,7 +13,6 @@ from components.sla.contract_sheet import ContractSheet, Notice, SheetActions
 from components.sla.contract_table import ContractTable, owed_cells, owed_figures, promise_channel
 from components.sla.sla_panel import TIER_COLUMNS, tier_channel
 from mara.api import paths
-from mara.api.routes.inputs import MAX_NAMED_LENGTH
 from mara.api.security.permissions import Permission
 from mara.core.history import ContractRow
 from mara.core.units import SECONDS_PER_HOUR
@@ -21,6 +20,7 @@ from mara.errors import CommandError
 from mara.runtime.explain.evidence import evidence_csv, evidence_name
 from mara.runtime.published_state import PublishedState
 from mara.runtime.tick.exclusions import ExclusionRequest
+from mara.signals.meters.telemetry_json import MAX_NAMED_LENGTH
 from pages.actions.panel_actions import request_panel
 from pages.authorization import Authorized
 from pages.frame import frame

@@ -7,4 +7,6 @@ import multiprocessing
 from typing import Final
 
 FORKS: Final = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.scenarios.order_server", "tests.scenarios.killed"])
+FORKS.set_forkserver_preload(
+    ["tests.scenarios.order_server", "tests.scenarios.killed", "tests.scenarios.killed_executors"]
+)

@@ -198,7 +198,9 @@ def log_panel(first: Channel) -> None:
 
 def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Channel:
     """Return a row for each site, in the fleet's order."""
-    by_site = {status.site_id: status for status in executors}
+    by_site: dict[str, list[ExecutorStatus]] = {}
+    for status in executors:
+        by_site.setdefault(status.site_id, []).append(status)
     return {
         site.id: {
             "rank": -place,
@@ -207,7 +209,7 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
             "planned": text.mw(site.site_power_mw),
             **_metered_cells(site.metered),
             "billed": _billed_cell(site),
-            **_executor_cells(by_site.get(site.id)),
+            **_executor_cells(by_site.get(site.id, [])),
         }
         for place, site in enumerate(snapshot.sites)
     }
@@ -235,12 +237,16 @@ def _billed_cell(site: SiteSnapshot) -> Shown:
     return cell(METERED, note=f"{text.usd(usd, signed=True)} for the tick before" if usd else "")
 
 
-def _executor_cells(status: ExecutorStatus | None) -> dict[str, Shown]:
-    if status is None:
+def _executor_cells(statuses: Sequence[ExecutorStatus]) -> dict[str, Shown]:
+    """Tell of the executors of a site together, those of groups with the group's name."""
+    if not statuses:
         return {"write": "no executor", "response": ""}
-    state = "" if status.state in {"idle", "ready", "written"} else "warning"
-    response = "" if status.response_s is None else f"{status.response_s:.2f} s"
-    return {"write": cell(status.message or status.state, state, note=status.kind), "response": response}
+    said = [f"{status.group.replace('_', ' ')} {status.message or status.state}".lstrip() for status in statuses]
+    state = "" if all(status.state in {"idle", "ready", "written"} for status in statuses) else "warning"
+    kinds = dict.fromkeys(status.kind for status in statuses)
+    took_s = [status.response_s for status in statuses if status.response_s is not None]
+    response = f"{max(took_s):.2f} s" if took_s else ""
+    return {"write": cell("; ".join(said), state, note=", ".join(kinds)), "response": response}
 
 
 def log_channel(entries: Sequence[SignalEntry], snapshot: Snapshot) -> Channel:

@@ -11,9 +11,10 @@ from typing import Final
 from mara.errors import ConfigError
 from mara.runtime.signals.executor_desk import ExecutorSetup
 from mara.settings import Settings
+from mara.signals.broker import broker_of
 from mara.signals.outlets.document_file import DocumentFile
 from mara.signals.outlets.mailbox import Mailboxes, Outlet
-from mara.signals.outlets.mqtt import MqttOutlet, client_options
+from mara.signals.outlets.mqtt import MqttOutlet
 from mara.signals.outlets.signed_webhook import SignedWebhook
 from mara.store.backends.database import database_of
 from mara.store.backends.sqlite_file import SqliteFile
@@ -34,7 +35,7 @@ def outlets_of(settings: Settings, now: Callable[[], datetime]) -> Mailboxes:
     if settings.dispatch_webhook is not None:
         makers.append(partial(SignedWebhook, settings.dispatch_webhook, _signing_secret(settings), now))
     if settings.dispatch_mqtt is not None:
-        makers.append(partial(MqttOutlet, client_options(settings.dispatch_mqtt)))
+        makers.append(partial(MqttOutlet, broker_of(settings.dispatch_mqtt, "MARA_DISPATCH_MQTT")))
     return Mailboxes(tuple(makers))
 
 

@@ -1,5 +1,7 @@
 """The commands `dispatch` and `executor`: a plan's targets, and real devices."""
 
+from contextlib import ExitStack
+from threading import Event
 from typing import Annotated, Any
 
 import typer
@@ -8,16 +10,18 @@ from mara.assembly.signals import executor_setup_of
 from mara.assembly.worlds import outside_of
 from mara.cli.app import app
 from mara.cli.report import show
+from mara.core.fleet import machines_of
 from mara.errors import CommandError, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.runtime.signals.documents import document_at
 from mara.runtime.signals.executor_desk import ExecutorSetup
 from mara.settings import Settings, read_settings
 from mara.signals.document_json import plain_document, schema_of_documents
-from mara.signals.executors.base import state_text
-from mara.signals.executors.driver import released
+from mara.signals.executors.base import Executor, state_text
 from mara.signals.executors.hold import HoldFile
+from mara.signals.executors.ownership import released
 from mara.signals.executors.registry import executor_of, specs_in
+from mara.signals.imitations.serving import FAULTS
 from mara.store.read.read_model import ReadModel
 
 executor = typer.Typer(
@@ -28,6 +32,7 @@ executor = typer.Typer(
 app.add_typer(executor, name="executor")
 
 SiteId = Annotated[str, typer.Argument(help="The id of the site.")]
+Group = Annotated[str, typer.Option(help="Of this kind of machines, where each kind has an executor of its own.")]
 
 
 @app.command()
@@ -67,14 +72,15 @@ def dispatch(
 def check(
     site: SiteId,
     *,
+    group: Group = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Connect to the devices of a site and read them; nothing is written."""
     settings = read_settings()
-    setup, spec = _found(settings, site)
-    reached = executor_of(spec, setup.secret, SystemClock().now)
+    setup, spec = found_executor(settings, site, group)
+    reached = _reached(spec, setup)
     takes, state = reached.capabilities(), reached.read()
-    held = HoldFile(setup.holds, setup.locks, site).read()
+    held = HoldFile(setup.holds, setup.locks, site, group).read()
     show(
         {
             "site": site,
@@ -92,19 +98,19 @@ def check(
 
 
 @executor.command()
-def release(site: SiteId) -> None:
+def release(site: SiteId, *, group: Group = "") -> None:
     """Bring the devices of a site back to the state that their owner had set.
 
     A Mara that runs is asked to disarm the site instead; a device that somebody else has set is left alone.
     """
     settings = read_settings()
-    setup, spec = _found(settings, site)
-    hold = HoldFile(setup.holds, setup.locks, site)
+    setup, spec = found_executor(settings, site, group)
+    hold = HoldFile(setup.holds, setup.locks, site, group)
     held = hold.read()
     if held is None:
         typer.echo(f"{site}: nothing is held")
         return
-    reached = executor_of(spec, setup.secret, SystemClock().now)
+    reached = _reached(spec, setup)
     hold.lock(reached.capabilities().device)
     try:
         said = released(reached, held, lambda _: None)
@@ -114,17 +120,51 @@ def release(site: SiteId) -> None:
     typer.echo(f"{site}: {said}")
 
 
-def _found(settings: Settings, site: str) -> tuple[ExecutorSetup, Any]:
-    """Find the executor of a site.
+@executor.command()
+def imitate(
+    site: SiteId,
+    *,
+    group: Group = "",
+    fault: Annotated[str, typer.Option(help=f"What they do wrong: {', '.join(FAULTS)}; left out: nothing.")] = "",
+) -> None:
+    """Serve imitated devices of a site on this machine, to try its executor there.
+
+    They listen where the executors file says, which must be addresses of this machine, refuse what real ones refuse,
+    and print each change. Ctrl-C ends them.
+    """
+    from mara.cli.imitations import served
+
+    if fault and fault not in FAULTS:
+        raise CommandError(f"a fault should be one of {', '.join(FAULTS)}, {fault[:60]!r} came: name one of them")
+    setup, spec = found_executor(read_settings(), site, group)
+    with ExitStack() as stack:
+        count = served(stack, spec, setup.secret, fault)
+        typer.echo(f"{site}: {count} of {spec.kind} imitated{f', {fault}' if fault else ''}; Ctrl-C ends")
+        wait_for_the_end()
+
+
+def wait_for_the_end() -> None:
+    """Wait until somebody ends the command."""
+    Event().wait()
+
+
+def _reached(spec: Any, setup: ExecutorSetup) -> Executor:
+    clock = SystemClock()
+    return executor_of(spec, setup.secret, clock.now, clock.monotonic_s)
+
+
+def found_executor(settings: Settings, site: str, group: str) -> tuple[ExecutorSetup, Any]:
+    """Find the executor of a site, or of a group of its machines.
 
     Raises:
         ConfigError: there is no executors file, or it cannot be used.
-        CommandError: it names no executor for the site.
+        CommandError: it names no executor for the site or group.
     """
     setup = executor_setup_of(settings)
     if setup is None:
         raise ConfigError("MARA_EXECUTORS should name a file of executors, and is not set: see docs/formats.md")
-    specs = specs_in(setup.specs, outside_of(settings).config.fleet.site_ids)
-    if site not in specs:
-        raise CommandError(f"no executor is set up for {site[:60]!r}: {setup.specs} has {', '.join(specs)}")
-    return setup, specs[site]
+    specs = specs_in(setup.specs, machines_of(outside_of(settings).config.fleet))
+    if (site, group) not in specs:
+        there = ", ".join(f"{its} --group {part}" if part else its for its, part in specs)
+        raise CommandError(f"no executor is set up for {f'{site} {group}'.rstrip()[:60]!r}: {setup.specs} has {there}")
+    return setup, specs[site, group]

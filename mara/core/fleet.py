@@ -233,3 +233,11 @@ def site_index(sites: Sequence[Named], named: str) -> int:
     more = ", …" if len(sites) > MOST_NAMED else ""
     known = ", ".join(site.id for site in sites[:MOST_NAMED])
     raise CommandError(f"no site {named!r}: ask for one of {known}{more}, by id or by name")
+
+
+def machines_of(fleet: Fleet) -> dict[str, tuple[str, ...]]:
+    """List the kinds of machines at each site."""
+    return {
+        site_id: tuple(key for key, count in zip(WORKLOAD_KEYS, counts, strict=True) if count)
+        for site_id, counts in zip(fleet.site_ids, fleet.units_count.tolist(), strict=True)
+    }

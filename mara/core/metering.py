@@ -118,6 +118,7 @@ class ExecutorStatus:
     """State of the program that writes to the devices of a site.
 
     Attributes:
+        group: kind of machines that it reaches; empty for the whole site.
         kind: the kind of its devices, such as modbus or webhook.
         state: idle, ready, written, override, failed or released.
         message: its last write with what was read back, or the reason why it does not write.
@@ -125,6 +126,7 @@ class ExecutorStatus:
     """
 
     site_id: str
+    group: str = ""
     kind: str
     state: str
     message: str = ""

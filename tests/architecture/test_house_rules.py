@@ -16,6 +16,11 @@ FOREIGN_NAMES = {
     "handleError",  # by logging
     "data_received",  # by asyncio
     "handle_websocket_upgrade",  # by uvicorn
+    "handle",  # by socketserver
+    "handle_error",
+    "do_GET",  # by http.server
+    "do_PUT",
+    "do_PATCH",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -15,7 +15,8 @@ from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
 from mara.settings import Settings
 from mara.signals.executors.hold import HOLD
-from tests.signals.fake_devices import FakeLuxos, serving
+from mara.signals.imitations.luxos_miner import ImitatedMiner
+from tests.signals.devices import a_miner, serving
 
 SITE = "dublin"
 UNIT_MW = 0.125
@@ -28,7 +29,7 @@ class RealSite:
     """A run at real time with eight imitated miners at a site, which its plan limits."""
 
     platform: Platform
-    miners: list[FakeLuxos]
+    miners: list[ImitatedMiner]
 
     @property
     def modes(self) -> list[str]:
@@ -66,7 +67,7 @@ def holds_in(folder: Path) -> list[Path]:
 
 
 @asynccontextmanager
-async def beside(folder: Path, miners: list[FakeLuxos]) -> AsyncIterator[RealSite]:
+async def beside(folder: Path, miners: list[ImitatedMiner]) -> AsyncIterator[RealSite]:
     with ExitStack() as stack:
         hosts = [f"127.0.0.1:{stack.enter_context(serving(miner.answer))}" for miner in miners]
         path = folder / "executors.toml"
@@ -89,7 +90,7 @@ async def beside(folder: Path, miners: list[FakeLuxos]) -> AsyncIterator[RealSit
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[RealSite]:
-    async with beside(tmp_path, [FakeLuxos() for _ in range(COUNT)]) as made:
+    async with beside(tmp_path, [a_miner() for _ in range(COUNT)]) as made:
         yield made
 
 
@@ -107,7 +108,7 @@ async def test_an_armed_site_follows_the_plan_and_is_given_back_when_it_is_disar
 
 
 async def test_a_site_is_given_back_before_the_run_ends_and_is_not_armed_in_the_next(tmp_path: Path) -> None:
-    miners = [FakeLuxos() for _ in range(COUNT)]
+    miners = [a_miner() for _ in range(COUNT)]
     async with beside(tmp_path, miners) as site:
         await site.platform.set_mode(SITE, "act", "a test")
         await site.until(lambda: site.state() == "written")
@@ -178,7 +179,9 @@ async def test_a_plan_that_grows_stale_disarms(site: RealSite) -> None:
 async def test_a_lost_watchdog_disarms_and_nothing_more_is_written(site: RealSite) -> None:
     await site.platform.set_mode(SITE, "act", "a test")
     await site.until(lambda: site.state() == "written")
-    watchdog = site.platform.executors._watchdog
+    lease = site.platform.executors._lease
+    assert lease is not None
+    watchdog = lease._watchdog
     assert watchdog is not None
     watchdog.kill()
     watchdog.wait(PATIENCE_S)

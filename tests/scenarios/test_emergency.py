@@ -11,12 +11,13 @@ from mara.core.overtaking import Overtaking, ResponseStatus
 from mara.errors import CommandError, StoreError
 from mara.runtime.published_state import EngineState
 from mara.runtime.signals.executor_desk import ExecutorSetup
+from mara.signals.imitations.luxos_miner import ImitatedMiner
 from mara.store.read.order_list import orders
 from mara.store.read.read_model import ReadModel
 from tests.builders import NORTH, WEST, config, contract
 from tests.runtime.made_up import until
 from tests.scenarios.real_fleet import RealFleet, running
-from tests.signals.fake_devices import FakeLuxos, serving
+from tests.signals.devices import a_miner, serving
 
 PACE_S = 10.5
 """A little more than devices are left alone between two writes; a stop waits for nothing."""
@@ -24,7 +25,7 @@ ASLEEP, AWAKE = ["Sleep"] * 2, ["None"] * 2
 
 
 @asynccontextmanager
-async def acting(folder: Path, miners: list[FakeLuxos]) -> AsyncIterator[RealFleet]:
+async def acting(folder: Path, miners: list[ImitatedMiner]) -> AsyncIterator[RealFleet]:
     """A live run whose site West acts, with some imitated miners."""
     with ExitStack() as stack:
         hosts = [f"127.0.0.1:{stack.enter_context(serving(miner.answer))}" for miner in miners]
@@ -45,7 +46,7 @@ async def acting(folder: Path, miners: list[FakeLuxos]) -> AsyncIterator[RealFle
             yield fleet
 
 
-def modes_of(miners: list[FakeLuxos]) -> list[str]:
+def modes_of(miners: list[ImitatedMiner]) -> list[str]:
     return [miner.mode for miner in miners]
 
 
@@ -55,7 +56,7 @@ def response_of(fleet: RealFleet) -> ResponseStatus:
 
 
 async def test_a_stopped_site_is_off_before_the_next_tick_which_obeys_and_so_does_a_replay(tmp_path: Path) -> None:
-    miners = [FakeLuxos(), FakeLuxos()]
+    miners = [a_miner(), a_miner()]
     async with acting(tmp_path, miners) as fleet:
         tick = fleet.shown.tick
         assert fleet.site("west").site_power_mw > 0.0
@@ -96,7 +97,7 @@ async def test_a_stopped_site_is_off_before_the_next_tick_which_obeys_and_so_doe
 
 
 async def test_a_stop_that_no_tick_has_obeyed_yet_is_undone_at_once(tmp_path: Path) -> None:
-    miners = [FakeLuxos(), FakeLuxos()]
+    miners = [a_miner(), a_miner()]
     async with acting(tmp_path, miners) as fleet:
         before = fleet.platform.publisher.read().dispatch
         assert before is not None
@@ -119,7 +120,7 @@ async def test_a_stop_that_no_tick_has_obeyed_yet_is_undone_at_once(tmp_path: Pa
 async def test_a_site_is_stopped_though_the_order_cannot_be_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    miners = [FakeLuxos(), FakeLuxos()]
+    miners = [a_miner(), a_miner()]
     async with acting(tmp_path, miners) as fleet:
 
         async def refuse(*_: object) -> None:
@@ -142,7 +143,7 @@ async def test_a_site_is_stopped_though_the_order_cannot_be_stored(
 
 
 async def test_a_response_that_is_not_read_back_in_time_is_an_alert(tmp_path: Path) -> None:
-    miners = [FakeLuxos(), FakeLuxos()]
+    miners = [a_miner(), a_miner()]
     async with acting(tmp_path, miners) as fleet:
         order = Overtaking(site_id="west", limit_mw=0.0, reason="called by the grid")
         for miner in miners:
@@ -154,7 +155,7 @@ async def test_a_response_that_is_not_read_back_in_time_is_an_alert(tmp_path: Pa
 
 
 async def test_a_site_that_nobody_disarmed_is_an_alert_until_a_person_sets_its_mode(tmp_path: Path) -> None:
-    async with acting(tmp_path, [FakeLuxos()]) as fleet:
+    async with acting(tmp_path, [a_miner()]) as fleet:
         fleet.platform.set_speed(60.0)
         await until(lambda: ("disarmed", "west") in fleet.alerts)
         assert fleet.alerts["disarmed", "west"] == "west was disarmed: time runs 60 times too fast for machines"

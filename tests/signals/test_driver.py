@@ -7,8 +7,9 @@ import pytest
 
 from mara.errors import DeviceError, StoreError
 from mara.signals.executors.base import Capabilities, DeviceState
-from mara.signals.executors.driver import Driver, WritePace, bounded, released
+from mara.signals.executors.driver import Driver, WritePace, bounded
 from mara.signals.executors.hold import HOLD, HoldFile, hold_in
+from mara.signals.executors.ownership import released
 
 OWNERS: DeviceState = (("limit", None),)
 
@@ -33,15 +34,12 @@ class Register:
     def read(self) -> DeviceState:
         return self.state
 
-    def state_for(self, limit_mw: float | None, owners: DeviceState) -> DeviceState:
+    def state_for(self, limit_mw: float | None, owners: DeviceState, pinned: DeviceState = ()) -> DeviceState:
         return owners if limit_mw is None else (("limit", limit_mw),)
 
-    def apply(self, state: DeviceState) -> None:
-        self.state = self.fault(state)
+    def apply(self, changes: DeviceState) -> None:
+        self.state = self.fault(changes)
         self.history.append(dict(self.state)["limit"])
-
-    def release(self, owners: DeviceState) -> None:
-        self.apply(owners)
 
 
 class Site:
@@ -69,7 +67,7 @@ class Site:
             {"kind": "register"},
             pace or WritePace(least_interval_s=0.0),
             log,
-            may_write=lambda: self.has_lease,
+            lease=lambda: "a lease" if self.has_lease else "",
             monotonic_s=lambda: self.now_s,
         )
 
@@ -189,7 +187,7 @@ def test_a_second_writer_is_refused(site: Site) -> None:
         {},
         WritePace(least_interval_s=0.0),
         lambda *_: None,
-        may_write=lambda: True,
+        lease=lambda: "another",
         monotonic_s=lambda: 0.0,
     )
     status = other.driver.follow(10.0, "a test", is_dry=False)

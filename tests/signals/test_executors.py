@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mara.errors import ConfigError, DeviceError
 from mara.signals.executors import luxos, modbus
-from mara.signals.executors.driver import released
 from mara.signals.executors.hold import Hold
-from mara.signals.executors.luxos import LuxosMiners
+from mara.signals.executors.luxos import luxos_miners
 from mara.signals.executors.modbus import ModbusSetpoint
+from mara.signals.executors.ownership import changes_to, released
 from mara.signals.executors.posted_limit import PostedLimit
 from mara.signals.executors.registry import specs_in
-from tests.signals.fake_devices import SECRET, FakeController, FakeLuxos, FakeService, serving
+from mara.signals.executors.switched import SwitchedUnits
+from mara.signals.imitations.luxos_miner import ImitatedMiner
+from mara.signals.imitations.modbus_controller import ImitatedController
+from tests.signals.devices import CLOCK, SECRET, a_controller, a_miner, a_service, serving
 
-NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 UNIT_MW = 0.0035
 
 
@@ -28,75 +29,93 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def miners() -> Iterator[tuple[list[FakeLuxos], LuxosMiners]]:
-    fakes = [FakeLuxos() for _ in range(4)]
+def miners() -> Iterator[tuple[list[ImitatedMiner], SwitchedUnits]]:
+    fakes = [a_miner() for _ in range(4)]
     with ExitStack() as stack:
         ports = [stack.enter_context(serving(fake.answer)) for fake in fakes]
-        yield fakes, LuxosMiners([f"127.0.0.1:{port}" for port in ports], UNIT_MW)
+        yield fakes, luxos_miners([f"127.0.0.1:{port}" for port in ports], UNIT_MW, CLOCK.monotonic_s)
 
 
-def modes(fakes: list[FakeLuxos]) -> list[str]:
+def modes(fakes: list[ImitatedMiner]) -> list[str]:
     return [fake.mode for fake in fakes]
 
 
-def test_miners_fall_asleep_in_their_order_and_wake_in_reverse(miners: tuple[list[FakeLuxos], LuxosMiners]) -> None:
+def test_miners_fall_asleep_in_their_order_and_wake_in_reverse(
+    miners: tuple[list[ImitatedMiner], SwitchedUnits],
+) -> None:
     fakes, executor = miners
     owners = executor.read()
     for limit_mw, expected in ((2.5 * UNIT_MW, "SSNN"), (0.0, "SSSS"), (3 * UNIT_MW, "SNNN"), (None, "NNNN")):
         wanted = executor.state_for(limit_mw, owners)
-        executor.apply(wanted)
+        executor.apply(changes_to(wanted, executor.read()))
         assert executor.read() == wanted
         assert [mode[0] for mode in modes(fakes)] == list(expected)
 
 
-def test_only_curtail_is_sent_in_a_session_that_is_ended(miners: tuple[list[FakeLuxos], LuxosMiners]) -> None:
+def test_only_curtail_is_sent_in_a_session_that_is_ended(miners: tuple[list[ImitatedMiner], SwitchedUnits]) -> None:
     fakes, executor = miners
     executor.apply(executor.state_for(0.0, executor.read()))
-    assert fakes[0].commands == ["config", "config", "logon", "curtail", "logoff"]
+    assert fakes[0].commands == ["config", "logon", "curtail", "logoff"]
     assert {fake.session for fake in fakes} == {""}
-    executor.apply(executor.read())
-    assert [fake.sessions_count for fake in fakes] == [1, 1, 1, 1], "what sleeps is not told again"
 
 
-def test_a_miner_that_its_owner_put_to_sleep_is_never_woken(miners: tuple[list[FakeLuxos], LuxosMiners]) -> None:
+def test_a_miner_that_its_owner_put_to_sleep_is_never_woken(miners: tuple[list[ImitatedMiner], SwitchedUnits]) -> None:
     fakes, executor = miners
     fakes[3].mode = "Sleep"
     owners = executor.read()
-    executor.apply(executor.state_for(2 * UNIT_MW, owners))
+    limited = executor.state_for(2 * UNIT_MW, owners)
+    executor.apply(changes_to(limited, owners))
     assert modes(fakes) == ["Sleep", "None", "None", "Sleep"]
-    executor.release(owners)
+    executor.apply(changes_to(owners, limited))
     assert modes(fakes) == ["None", "None", "None", "Sleep"]
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("silent", "does not answer"), ("refuse", "refused config"), ("session", "Another session")]
+    ("fault", "said"),
+    [("silent", "does not answer"), ("refuse", "refused curtail: Invalid parameter"), ("session", "Another session")],
 )
 def test_one_miner_that_fails_is_named_and_the_others_are_told(
-    miners: tuple[list[FakeLuxos], LuxosMiners], fault: str, said: str
+    miners: tuple[list[ImitatedMiner], SwitchedUnits], fault: str, said: str
 ) -> None:
     fakes, executor = miners
     wanted = executor.state_for(0.0, executor.read())
     fakes[1].fault, fakes[1].session = ("", "taken") if fault == "session" else (fault, "")
+    fakes[1].session_s = float("inf")
     with pytest.raises(DeviceError, match=said):
         executor.apply(wanted)
-    assert modes(fakes)[1] == "None"
-    if fault == "session":
-        assert modes(fakes) == ["Sleep", "None", "Sleep", "Sleep"]
+    assert modes(fakes) == ["Sleep", "None", "Sleep", "Sleep"]
+
+
+def test_a_miner_that_hangs_is_waited_for_once_and_counts_as_running(
+    miners: tuple[list[ImitatedMiner], SwitchedUnits],
+) -> None:
+    fakes, executor = miners
+    owners = executor.read()
+    fakes[3].fault = "silent"
+    began_s = CLOCK.monotonic_s()
+    found = executor.read()
+    assert [state for _, state in found] == ["wakeup", "wakeup", "wakeup", "silent"]
+    waited_s = CLOCK.monotonic_s() - began_s
+    for _ in range(3):
+        executor.read()
+    assert CLOCK.monotonic_s() - began_s < 2.0 * waited_s
+    wanted = executor.state_for(2 * UNIT_MW, owners, found[3:])
+    assert [state for _, state in wanted] == ["sleep", "sleep", "wakeup", "silent"]
 
 
 def test_a_hundred_miners_are_told_at_once() -> None:
-    fakes = [FakeLuxos() for _ in range(100)]
+    fakes = [a_miner() for _ in range(100)]
     with ExitStack() as stack:
         hosts = [f"127.0.0.1:{stack.enter_context(serving(fake.answer))}" for fake in fakes]
-        executor = LuxosMiners(hosts, UNIT_MW)
+        executor = luxos_miners(hosts, UNIT_MW, CLOCK.monotonic_s)
         executor.apply(executor.state_for(60 * UNIT_MW, executor.read()))
     assert modes(fakes) == ["Sleep"] * 40 + ["None"] * 60
 
 
 @pytest.fixture
-def controller() -> Iterator[tuple[FakeController, ModbusSetpoint]]:
+def controller() -> Iterator[tuple[ImitatedController, ModbusSetpoint]]:
     pytest.importorskip("pymodbus", reason="the extra `modbus` is not installed")
-    fake = FakeController()
+    fake = a_controller()
     with serving(fake.answer) as port:
         yield (
             fake,
@@ -107,7 +126,7 @@ def controller() -> Iterator[tuple[FakeController, ModbusSetpoint]]:
 
 
 def test_a_register_takes_a_limit_rounded_down_and_gives_it_back(
-    controller: tuple[FakeController, ModbusSetpoint],
+    controller: tuple[ImitatedController, ModbusSetpoint],
 ) -> None:
     fake, executor = controller
     owners = executor.read()
@@ -117,7 +136,7 @@ def test_a_register_takes_a_limit_rounded_down_and_gives_it_back(
         assert (fake.value, executor.read()) == (counts, wanted)
 
 
-def test_a_limit_of_the_owner_stays_the_most(controller: tuple[FakeController, ModbusSetpoint]) -> None:
+def test_a_limit_of_the_owner_stays_the_most(controller: tuple[ImitatedController, ModbusSetpoint]) -> None:
     fake, executor = controller
     fake.value = 20
     owners = executor.read()
@@ -126,9 +145,11 @@ def test_a_limit_of_the_owner_stays_the_most(controller: tuple[FakeController, M
     assert executor.state_for(9.0, owners) == (("setpoint", 18),)
 
 
-@pytest.mark.parametrize(("fault", "said"), [("silent", "does not answer"), ("refuse", "did not take 10")])
+@pytest.mark.parametrize(
+    ("fault", "said"), [("silent", "does not answer"), ("refuse", "did not take 10: it has failed")]
+)
 def test_a_controller_that_is_silent_or_refuses_is_a_failed_write(
-    controller: tuple[FakeController, ModbusSetpoint], fault: str, said: str
+    controller: tuple[ImitatedController, ModbusSetpoint], fault: str, said: str
 ) -> None:
     fake, executor = controller
     fake.fault = fault
@@ -138,17 +159,17 @@ def test_a_controller_that_is_silent_or_refuses_is_a_failed_write(
 
 
 def test_a_web_service_takes_signed_limits_and_gives_them_back() -> None:
-    service = FakeService()
+    service = a_service()
     with service.serving() as url:
-        executor = PostedLimit(url, SECRET, 0.0, 60.0, lambda: NOW)
+        executor = PostedLimit(url, SECRET, 0.0, 60.0, CLOCK.now)
         owners = executor.read()
         executor.apply(executor.state_for(12.25, owners))
         assert (service.limit_mw, executor.read()) == (12.25, (("limit_mw", 12.25),))
         hold = Hold(site_id="oslo", spec={}, owners=owners, ours=((("limit_mw", 12.25),),))
         assert released(executor, hold, lambda _: None) == "limit_mw=none restored"
-        with pytest.raises(DeviceError, match="does not answer"):
-            PostedLimit(url, "another secret, a wrong one", 0.0, 60.0, lambda: NOW).read()
-    assert service.written == [12.25, None]
+        with pytest.raises(DeviceError, match="does not take the signature"):
+            PostedLimit(url, "another secret, a wrong one", 0.0, 60.0, CLOCK.now).read()
+    assert service.history == [12.25, None]
 
 
 LUXOS = '[[executor]]\nsite = "oslo"\nkind = "luxos"\nhosts = ["10.0.0.1"]\nunit_power_mw = 0.0035\n'
@@ -164,6 +185,9 @@ LUXOS = '[[executor]]\nsite = "oslo"\nkind = "luxos"\nhosts = ["10.0.0.1"]\nunit
         (LUXOS.replace('"10.0.0.1"', '"10.0.0.1", "10.0.0.1"'), "hosts should name each miner once"),
         (LUXOS.replace("oslo", "osla"), "no site 'osla': name one of oslo, texas"),
         (LUXOS + LUXOS, "executor 2: oslo has one already"),
+        (LUXOS + 'group = "gpu"', "oslo has no machines 'gpu': name one of air_miner, hydro_miner"),
+        (LUXOS + 'group = "cpu"', "group: should be one of air_miner, hydro_miner"),
+        (LUXOS + 'group = "air_miner"\n' + LUXOS, "executor 2: oslo has one already"),
         (LUXOS + "lease_s = 1.0", "lease_s"),
     ],
 )
@@ -171,6 +195,6 @@ def test_an_executors_file_that_cannot_be_used_is_refused_in_one_line(tmp_path: 
     path = tmp_path / "executors.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
-        specs_in(path, ("oslo", "texas"))
+        specs_in(path, {"oslo": ("air_miner", "hydro_miner"), "texas": ("gpu",)})
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -4,17 +4,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mara.signals.executors import watchdog
 from mara.signals.executors.hold import Hold, HoldFile, releases_in
-from mara.signals.executors.luxos import LuxosMiners
+from mara.signals.executors.luxos import luxos_miners
 from mara.signals.executors.watchdog import BEAT, DONE, release_all, watch
-from tests.signals.fake_devices import FakeLuxos, serving
+from tests.signals.devices import CLOCK, a_miner, serving
 
-NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 PATIENCE_S = 30.0
 
 
@@ -44,36 +44,48 @@ def test_silence_for_a_lease_is_a_hang(pipe: tuple[int, int]) -> None:
     assert watch(pipe[0], 0.02) is True
 
 
+def test_what_a_release_needs_is_ready_before_it_is_needed(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "QUIET_S", 0.01)
+    prepared: list[str] = []
+    os.write(pipe[1], BEAT)
+    assert watch(pipe[0], 0.05, lambda: prepared.append("ready")) is True
+    assert prepared == ["ready"]
+
+
 def held(folder: Path, host: str) -> None:
     """Put a miner to sleep and hold it, as a Mara does that dies afterwards."""
     spec = {"site": "oslo", "kind": "luxos", "hosts": [host], "unit_power_mw": 0.0035}
-    executor = LuxosMiners([host], 0.0035)
+    executor = luxos_miners([host], 0.0035, CLOCK.monotonic_s)
     owners = executor.read()
     wanted = executor.state_for(0.0, owners)
-    HoldFile(folder, folder / "locks", "oslo").write(Hold(site_id="oslo", spec=spec, owners=owners, ours=(wanted,)))
+    hold = Hold(site_id="oslo", lease="this", spec=spec, owners=owners, ours=(wanted,))
+    HoldFile(folder, folder / "locks", "oslo").write(hold)
     executor.apply(wanted)
 
 
 def test_a_killed_mara_leaves_its_miners_in_their_owners_state(tmp_path: Path) -> None:
     """The watchdog is a separate process, which sees its input end after a kill -9."""
-    fake = FakeLuxos()
+    fake = a_miner()
     with serving(fake.answer) as port:
         held(tmp_path, f"127.0.0.1:{port}")
         assert fake.mode == "Sleep"
-        words = [sys.executable, "-m", "mara.runtime.signals.watchdog_process", str(tmp_path), "60"]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as watchdog:
-            assert watchdog.stdin is not None
-            watchdog.stdin.write(b"a secret\n" + BEAT)
-            _, told = watchdog.communicate(timeout=PATIENCE_S)
-        assert (watchdog.returncode, fake.mode) == (0, "None")
+        words = [sys.executable, "-m", "mara.runtime.signals.watchdog_process", str(tmp_path), "60", "this"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            process.stdin.write(b"a secret\n" + BEAT)
+            _, told = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, fake.mode) == (0, "None")
         assert b"oslo: 127.0.0.1" in told
         assert b"restored" in told
-    ((_, site_id, said),) = releases_in(tmp_path)
-    assert (site_id, said.endswith("wakeup restored")) == ("oslo", True)
+    (note,) = releases_in(tmp_path)
+    assert (note.site_id, note.said.endswith("wakeup restored")) == ("oslo", True)
+    assert dict(note.before) == {f"127.0.0.1:{port}": "sleep"}
 
 
 def test_a_miner_that_does_not_answer_is_tried_again_until_it_does(tmp_path: Path) -> None:
-    fake = FakeLuxos()
+    fake = a_miner()
     pauses: list[float] = []
     with serving(fake.answer) as port:
         held(tmp_path, f"127.0.0.1:{port}")
@@ -84,18 +96,28 @@ def test_a_miner_that_does_not_answer_is_tried_again_until_it_does(tmp_path: Pat
             if len(pauses) == 3:
                 fake.fault = ""
 
-        said = release_all(tmp_path, "", lambda: NOW, pause, tries=10)
+        said = release_all(tmp_path, "", CLOCK.now, CLOCK.monotonic_s, pause, tries=10)
     assert (len(pauses), fake.mode) == (3, "None")
     assert said == [f"oslo: 127.0.0.1:{port}=wakeup restored"]
 
 
 def test_what_a_person_has_set_since_is_left_alone(tmp_path: Path) -> None:
-    fake = FakeLuxos()
+    fake = a_miner()
     with serving(fake.answer) as port:
         host = f"127.0.0.1:{port}"
         spec = {"site": "oslo", "kind": "luxos", "hosts": [host], "unit_power_mw": 0.0035}
         fake.mode = "Sleep"
         held_state = Hold(site_id="oslo", spec=spec, owners=((host, "off"),), ours=(((host, "wakeup"),),))
         HoldFile(tmp_path, tmp_path / "locks", "oslo").write(held_state)
-        (said,) = release_all(tmp_path, "", lambda: NOW, lambda _: None, tries=1)
+        (said,) = release_all(tmp_path, "", CLOCK.now, CLOCK.monotonic_s, lambda _: None, tries=1)
     assert (said, fake.sessions_count) == (f"oslo: left alone: somebody set {host}=sleep", 0)
+
+
+def test_a_watchdog_leaves_alone_what_a_later_mara_holds(tmp_path: Path) -> None:
+    fake = a_miner()
+    with serving(fake.answer) as port:
+        held(tmp_path, f"127.0.0.1:{port}")
+        release = partial(release_all, tmp_path, "", CLOCK.now, CLOCK.monotonic_s, lambda _: None, tries=1)
+        assert (release(lease="an earlier one"), fake.mode) == ([], "Sleep")
+        release(lease="this")
+    assert fake.mode == "None"

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.requests import ClientDisconnect
 
 from mara.api.routes.changes import requires
-from mara.api.routes.inputs import Time
 from mara.api.routes.json_values import json_value
 from mara.api.routes.problems import documented
 from mara.api.security.permissions import Permission
@@ -20,6 +19,7 @@ from mara.assembly.imports.folder import MOST_NAME_CHARACTERS
 from mara.assembly.imports.reports import InspectionOrder, OwnTable
 from mara.errors import CommandError
 from mara.feeds.markets.reading.series import Fill
+from mara.signals.meters.telemetry_json import Time
 
 MAY_IMPORT: Final = (requires(Permission.IMPORT),)
 MOST_SPEC_CHARACTERS: Final = 60_000

@@ -1,7 +1,7 @@
 """Input of the API: strict models of bodies and queries, with no guesses at types."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final, Literal, NamedTuple
 
 from fastapi import Depends, Query
@@ -15,32 +15,17 @@ from mara.runtime.live.pace import MAX_SPEED_FACTOR, MAX_STEPS
 from mara.runtime.live.quote_validation import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 from mara.runtime.live.what_if_desk import MOST_CHANGE_RATIO, MOST_DEARER_USD_PER_MWH, MOST_SITES_OFF
 from mara.runtime.observe.alert_inbox import MOST_AT_ONCE
-from mara.runtime.signals.desk import MAX_READINGS
+from mara.signals.meters.telemetry_json import MAX_NAMED_LENGTH, Time, iso_text, within_bounds
 
 MAX_ID_LENGTH: Final = 100
-MAX_NAMED_LENGTH: Final = 200
 MAX_NUMBER: Final = 2**53
 """Largest whole number that every reader of JSON keeps."""
 MAX_HOURS: Final = 10_000.0
 DEFAULT_OUTAGE_TICKS: Final = 12
 """An hour of five-minute ticks."""
 MAX_REASON_LENGTH: Final = 200
-FIRST_TIME: Final = datetime(2009, 1, 1, tzinfo=UTC)
-LAST_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 OptionalRegionKey = Literal["", RegionKey]
-
-
-def _iso_text(value: object) -> object:
-    """Refuse anything but ISO 8601: pydantic would read a number as an epoch time."""
-    if not isinstance(value, str) or "T" not in value.upper():
-        raise ValueError("should be ISO 8601 with a zone, such as 2025-07-01T00:00:00Z")
-    return value
-
-
-def _within(time: datetime) -> datetime:
-    """Convert a time to UTC, moved to the nearer of the bounds if it lies outside."""
-    return min(max(time, FIRST_TIME), LAST_TIME).astimezone(UTC)
 
 
 def _whole(value: object) -> object:
@@ -57,12 +42,11 @@ def _plus_restored(value: object) -> object:
 
 
 _SPACED_OFFSET: Final = re.compile(r"^(\S+[Tt]\S+) (\d{2}(?::?\d{2})?)$")
-Time = Annotated[AwareDatetime, BeforeValidator(_iso_text), AfterValidator(_within), Field(strict=False)]
 AskedTime = Annotated[
     AwareDatetime,
-    BeforeValidator(_iso_text),
+    BeforeValidator(iso_text),
     BeforeValidator(_plus_restored),
-    AfterValidator(_within),
+    AfterValidator(within_bounds),
     Field(strict=False),
 ]
 """Time in a query."""
@@ -188,26 +172,6 @@ ControlInput = Annotated[
     PaceInput | StepInput | SpeedInput | OutageInput | RestoreInput | MaintenanceInput, Discriminator("action")
 ]
 """Body of a control, of a kind that its `action` names."""
-
-
-class ReadingInput(_Input):
-    """Reading of a meter; power is at the meter, and consumption is positive."""
-
-    site_id: Named
-    group: Annotated[str, Field(max_length=MAX_NAMED_LENGTH)] = Field(
-        "", description="kind of machines that it covers; empty for the whole site"
-    )
-    at: Time
-    power_mw: float
-    hashrate_ths: float | None = Field(None, ge=0)
-    tokens_per_s: float | None = Field(None, ge=0)
-    quality: Literal["good", "estimated", "bad"]
-
-
-class TelemetryInput(_Input):
-    """Readings of meters, stored all or none."""
-
-    readings: tuple[ReadingInput, ...] = Field(min_length=1, max_length=MAX_READINGS, strict=False)
 
 
 class ModeInput(_Input):

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Receipt
@@ -35,6 +36,7 @@ from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.runtime.run_archive import RunArchive
 from mara.runtime.signals.desk import SignalsDesk
 from mara.runtime.signals.executor_desk import ExecutorDesk, ExecutorSetup
+from mara.runtime.signals.meter_desk import MeterDesk
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.order_book import OrderBook
@@ -78,6 +80,7 @@ class Platform:
         retry: limits on the tries of a failing tick.
         outlets: destinations of each tick's dispatch document; None for none.
         executors: ways to the devices of real sites; None for none.
+        meters: file of meters that tell of real sites besides the API; None for none.
         listener: listens to live sources, opened with the run; such a run keeps the wall clock. None for another.
         look_back: opens a feed of its own on the same world, to check earlier forecasts; None for no such checks.
         targets: where alerts are sent besides the log.
@@ -95,6 +98,7 @@ class Platform:
         retry: RetryPolicy | None = None,
         outlets: Mailboxes | None = None,
         executors: ExecutorSetup | None = None,
+        meters: Path | None = None,
         listener: SourceListener | None = None,
         look_back: LookBack | None = None,
         targets: Sequence[Target] = (),
@@ -108,6 +112,7 @@ class Platform:
         self.signals = SignalsDesk(
             publisher, clock, why_not_armed=self.executors.why_not, on_mode=self.executors.on_mode
         )
+        self._meters = MeterDesk(meters, clock)
         self.emergency = EmergencyDesk(publisher, clock, self.signals, self.orders)
         self.alerts = AlertDesk(publisher, targets)
         self._open_run = open_run
@@ -282,6 +287,8 @@ class Platform:
         await self.signals.open(store, engine.config, engine.feed.name, engine.world.tick)
         engine.meters = self.signals.metered
         self._closing.callback(self.signals.close)
+        await self._meters.open(engine.config, run_id, self.signals)
+        self._closing.push_async_callback(self._meters.close)
         await self.executors.open(store, engine.config, self.signals)
         self._closing.push_async_callback(self.executors.close)
         self.emergency.open(engine.config)

@@ -27,8 +27,6 @@ from mara.runtime.signals.recent_readings import RecentReadings, meters_since
 from mara.store.store import Store
 from mara.store.write.signals import MODE, NewSignal
 
-MAX_READINGS: Final = 400
-"""Most readings of one request."""
 LONGEST_DELAY: Final = timedelta(days=1)
 """Oldest reading that is taken."""
 MOST_AHEAD: Final = timedelta(minutes=1)

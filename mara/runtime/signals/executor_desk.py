@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final
 
 from mara.core.dispatch_document import MODES, VALID_TICKS, DispatchDocument, Mode, SiteTarget
+from mara.core.fleet import machines_of
 from mara.core.metering import ExecutorStatus
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.core.world import RunConfig
@@ -20,18 +19,20 @@ from mara.errors import MaraError, StoreError
 from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
 from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk
+from mara.runtime.signals.lease import Lease
+from mara.signals.executors.base import state_text
 from mara.signals.executors.driver import RELEASE, WRITE, Driver
 from mara.signals.executors.hold import HoldFile, releases_in
-from mara.signals.executors.registry import executor_of, specs_in
-from mara.signals.executors.watchdog import BEAT, DONE, release_all
+from mara.signals.executors.registry import Place, executor_of, specs_in
+from mara.signals.executors.watchdog import release_all
 from mara.store.store import Store
 from mara.store.write.signals import NewSignal
 
 BEATS_A_LEASE: Final = 4
 """Beats in the time after which the watchdog takes a silent Mara for dead."""
-CLOSE_S: Final = 10.0
-"""Longest wait for the watchdog's end."""
-WATCHDOG: Final = "mara.runtime.signals.watchdog_process"
+FIRST_RETRY_S: Final = 1.0
+LONGEST_RETRY_S: Final = 300.0
+"""Pauses between tries to give back devices that do not answer; they double."""
 REAL_TIME: Final = 1.0
 """Speed at which a plan may reach devices: a second of the run is a second."""
 
@@ -54,16 +55,39 @@ class ExecutorSetup:
     locks: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """A limit to follow, and the reason for it."""
+
+    limit_mw: float | None
+    reason: str
+    is_dry: bool
+    is_urgent: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class _SiteExecutor:
-    """The driver of a site, the document that waits for it, and its state."""
+    """The driver of a site or of a group of its machines, with its orders and state.
 
-    spec: Any
+    Attributes:
+        thread: its own, so that devices that hang delay no other site and no tick.
+        waiting: order that is not followed yet; a newer one takes its place.
+        last: order followed last, which may not be reached yet.
+        retry_s: time from which on a failed release is tried again.
+    """
+
     driver: Driver
     status: ExecutorStatus
+    thread: ThreadPoolExecutor
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: tuple[SiteTarget, bool, int] | None = None
-    """Target, whether it is a dry run, and the tick of the document."""
+    waiting: _Order | None = None
+    last: _Order | None = None
+    retry_s: float = float("-inf")
+    retry_wait_s: float = 0.0
+
+    async def ask(self, call: Callable[[], ExecutorStatus]) -> None:
+        """Let the driver do something in its thread, and take its state."""
+        self.status = await asyncio.get_running_loop().run_in_executor(self.thread, call)
 
 
 class ExecutorDesk:
@@ -88,18 +112,15 @@ class ExecutorDesk:
         self._publisher = publisher
         self._clock = clock
         self._on_followed = on_followed
-        self._sites: dict[str, _SiteExecutor] = {}
+        self._sites: dict[Place, _SiteExecutor] = {}
         self._desk: SignalsDesk | None = None
         self._store: Store | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._lease: Lease | None = None
         self._work: set[asyncio.Task[None]] = set()
         self._beat_task: asyncio.Task[None] | None = None
-        self._lease_s = self._tick_s = 0.0
+        self._tick_s = 0.0
         self._seen = (-1, 0)
-        self._beat_s = self._document_s = float("-inf")
-        self._is_lost = False
-        self._beats = b""
-        self._beating = Lock()
+        self._document_s = float("-inf")
 
     async def open(self, store: Store, config: RunConfig, desk: SignalsDesk) -> None:
         """Read the executors file, and bring back what an earlier Mara may have left.
@@ -110,13 +131,14 @@ class ExecutorDesk:
         """
         if self._setup is None:
             return
-        specs = specs_in(self._setup.specs, config.fleet.site_ids)
+        specs = specs_in(self._setup.specs, machines_of(config.fleet))
         self._desk, self._store = desk, store
         self._tick_s = config.grid.tick_minutes * SECONDS_PER_MINUTE
-        self._lease_s = min(spec.lease_s for spec in specs.values())
-        self._sites = {site_id: self._executor(site_id, spec, self._setup) for site_id, spec in specs.items()}
+        lease_s = min(spec.lease_s for spec in specs.values())
+        self._lease = Lease(self._setup.holds, self._setup.secret, lease_s, self._clock)
+        self._sites = {place: self._executor(place, spec, self._setup, self._lease) for place, spec in specs.items()}
         await asyncio.to_thread(self._bring_back, self._setup)
-        self._beat_task = self._start(self._beat())
+        self._beat_task = asyncio.create_task(self._beat(), name="mara-lease")
         self._tell()
 
     async def close(self) -> None:
@@ -128,12 +150,15 @@ class ExecutorDesk:
             self._beat_task.cancel()
         # A write under way is waited for: a thread cannot be cancelled, and would write after the release.
         await asyncio.gather(*self._work, return_exceptions=True)
-        await asyncio.gather(*(self._release(site_id, "the run ends") for site_id in self._sites))
-        await asyncio.to_thread(self._end_watchdog)
+        await asyncio.gather(*(self._release(site, "the run ends") for site in self._sites.values()))
+        for site in self._sites.values():
+            site.thread.shutdown(wait=False)
+        if self._lease is not None:
+            await asyncio.to_thread(self._lease.end)
 
     def why_not(self, site_id: str, mode: Mode) -> str:
         """Explain why a site cannot be put in a mode; empty where it can."""
-        if site_id not in self._sites:
+        if not self._of(site_id):
             return f"no executor is set up for {site_id}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
         shown = self._publisher.read()
         if shown.state is not EngineState.RUNNING or shown.snapshot is None:
@@ -149,12 +174,15 @@ class ExecutorDesk:
 
     def on_mode(self, site_id: str, before: Mode, mode: Mode) -> None:
         """Act on a changed mode: release what is not armed, follow where it is."""
-        if site_id not in self._sites:
+        sites = self._of(site_id)
+        if not sites:
             return
-        if mode == MODES[-1]:
-            self._is_lost, self._beat_s = False, float("-inf")
+        if mode == MODES[-1] and self._lease is not None:
+            self._lease.renew()
         if before == MODES[-1] or mode == MODES[-1]:
-            self._start(self._release(site_id, f"the mode is {mode}"))
+            for site in sites.values():
+                site.last = None
+                self._start(self._release(site, f"the mode is {mode}"))
         if self._is_followed(mode):
             self._document_s = self._clock.monotonic_s()
             self._follow(self._publisher.read().dispatch)
@@ -163,7 +191,7 @@ class ExecutorDesk:
         """Follow a new document, and disarm where the run is no longer fit to be obeyed."""
         if self._desk is None:
             return
-        armed = [site_id for site_id in self._sites if self._desk.mode_of(site_id) == MODES[-1]]
+        armed = self._armed()
         if armed and current.speed_factor != REAL_TIME:
             self._disarm(f"time runs {current.speed_factor:g} times too fast for machines")
         elif armed and current.state in {EngineState.HALTED, EngineState.FINISHED}:
@@ -179,37 +207,41 @@ class ExecutorDesk:
             return
         for target in document.sites:
             mode = self._desk.mode_of(target.site_id)
-            site = self._sites.get(target.site_id)
-            if site is not None and self._is_followed(mode):
-                site.waiting = (target, mode != MODES[-1], document.tick)
-                self._start(self._drive(target.site_id))
+            if not self._is_followed(mode):
+                continue
+            reason = f"tick {document.tick}: {target.reasons[0] if target.reasons else 'as planned'}"
+            for group, site in self._of(target.site_id).items():
+                site.waiting = _Order(
+                    limit_mw=limit_for(target, group),
+                    reason=reason,
+                    is_dry=mode != MODES[-1],
+                    is_urgent=target.is_urgent,
+                )
+                self._start(self._drive(target.site_id, site))
 
-    async def _drive(self, site_id: str) -> None:
-        """Follow the newest document of a site; one that was overtaken is left out."""
-        site = self._sites[site_id]
+    async def _drive(self, site_id: str, site: _SiteExecutor) -> None:
+        """Follow the newest order of a site; one that was overtaken is left out."""
         async with site.one_at_a_time:
-            waiting, site.waiting = site.waiting, None
-            if waiting is None or self._desk is None:
+            order, site.waiting = site.waiting, None
+            if order is None or self._desk is None or not self._is_followed(self._desk.mode_of(site_id)):
                 return
-            target, is_dry, tick = waiting
-            if not self._is_followed(self._desk.mode_of(site_id)):
-                return
-            reason = f"tick {tick}: {target.reasons[0] if target.reasons else 'as planned'}"
-            site.status = await asyncio.to_thread(
-                partial(site.driver.follow, target.site_limit_mw, reason, is_dry=is_dry, is_urgent=target.is_urgent)
-            )
+            site.last = order
+            follow = partial(site.driver.follow, is_dry=order.is_dry, is_urgent=order.is_urgent)
+            await site.ask(partial(follow, order.limit_mw, order.reason))
         self._tell()
-        if self._on_followed is not None:
-            self._on_followed(site_id, target.site_limit_mw, site.status)
+        if self._on_followed is not None and (site.status.state != "written" or self._is_whole(site_id)):
+            self._on_followed(site_id, order.limit_mw, site.status)
 
-    async def _release(self, site_id: str, reason: str) -> None:
-        site = self._sites[site_id]
+    async def _release(self, site: _SiteExecutor, reason: str) -> None:
         async with site.one_at_a_time:
-            site.status = await asyncio.to_thread(partial(site.driver.release, reason))
+            await site.ask(partial(site.driver.release, reason))
+            longer_s = min(max(FIRST_RETRY_S, 2.0 * site.retry_wait_s), LONGEST_RETRY_S)
+            site.retry_wait_s = longer_s if site.driver.is_holding else 0.0
+            site.retry_s = self._clock.monotonic_s() + site.retry_wait_s
         self._tell()
 
     def _disarm(self, reason: str) -> None:
-        for site_id in self._sites:
+        for site_id in sorted({site_id for site_id, _ in self._sites}):
             self._start(self._disarmed(site_id, reason))
 
     async def _disarmed(self, site_id: str, reason: str) -> None:
@@ -219,100 +251,91 @@ class ExecutorDesk:
 
     async def _beat(self) -> None:
         """Look at the lease for ever, a few times in its length."""
+        assert self._lease is not None
         while True:
             await self.look_at_lease()
-            await self._clock.wait(self._lease_s / BEATS_A_LEASE)
+            self._try_again()
+            await self._clock.wait(self._lease.length_s / BEATS_A_LEASE)
 
     async def look_at_lease(self) -> None:
         """Keep the lease of armed sites; disarm them where it, or the plan, is over."""
-        if self._desk is None or all(self._desk.mode_of(site_id) != MODES[-1] for site_id in self._sites):
+        if self._lease is None or not self._armed():
             return
-        if not await asyncio.to_thread(self._may_write):
+        if not await self._lease.kept():
             self._disarm("the lease was lost: the watchdog does not answer")
         elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
             self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
 
-    def _may_write(self) -> bool:
-        """Reach the watchdog: without it nothing may be written. Called in threads."""
-        return not self._is_lost and self._beaten()
-
-    def _beaten(self) -> bool:
-        """Send a beat to the watchdog, started with the first; False once it is lost."""
-        with self._beating:
-            self._is_lost = not self._sent_beat()
-            return not self._is_lost
-
-    def _sent_beat(self) -> bool:
-        assert self._setup is not None
-        if self._watchdog is None:
-            self._setup.holds.mkdir(mode=0o700, parents=True, exist_ok=True)
-            words = [sys.executable, "-m", WATCHDOG, str(self._setup.holds), f"{self._lease_s:g}"]
-            self._watchdog = subprocess.Popen(words, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)  # noqa: S603  ours
-            self._beats = f"{self._setup.secret}\n".encode()
-        is_late = self._clock.monotonic_s() - self._beat_s > self._lease_s and self._beat_s > float("-inf")
-        assert self._watchdog.stdin is not None
-        try:
-            self._watchdog.stdin.write(self._beats + BEAT)
-            self._beats = b""
-        except OSError:
-            self._watchdog.stdin.close()
-            self._watchdog.poll()
-            self._watchdog = None
-            self._beat_s = float("-inf")
-            return False
-        self._beat_s = self._clock.monotonic_s()
-        return not is_late
-
-    def _end_watchdog(self) -> None:
-        watchdog, self._watchdog = self._watchdog, None
-        if watchdog is None or watchdog.stdin is None:
+    def _try_again(self) -> None:
+        """Follow orders that are not reached yet, and release what is held still."""
+        if self._desk is None:
             return
-        left = self._setup is not None and any(self._setup.holds.glob("*.hold.json"))
-        with suppress(OSError):
-            if not left:  # else it goes on trying to release them
-                watchdog.stdin.write(DONE)
-            watchdog.stdin.close()
-        if not left:
-            with suppress(subprocess.TimeoutExpired):
-                watchdog.wait(CLOSE_S)
+        for (site_id, _), site in self._sites.items():
+            mode = self._desk.mode_of(site_id)
+            if site.one_at_a_time.locked():
+                continue
+            if mode == MODES[-1] and site.driver.is_due and site.waiting is None and site.last is not None:
+                site.waiting = site.last
+                self._start(self._drive(site_id, site))
+            elif mode != MODES[-1] and site.driver.is_holding and self._clock.monotonic_s() >= site.retry_s:
+                self._start(self._release(site, f"the mode is {mode}; tried again"))
+
+    def _is_whole(self, site_id: str) -> bool:
+        """Tell whether every executor of a site has followed its newest order."""
+        return all(
+            site.waiting is None and not site.one_at_a_time.locked() and site.status.state == "written"
+            for site in self._of(site_id).values()
+        )
+
+    def _armed(self) -> bool:
+        """Tell whether a site acts."""
+        return self._desk is not None and any(self._desk.mode_of(site_id) == MODES[-1] for site_id, _ in self._sites)
+
+    def _of(self, site_id: str) -> dict[str, _SiteExecutor]:
+        """The executors of a site by their group."""
+        return {group: site for (its, group), site in self._sites.items() if its == site_id}
 
     def _bring_back(self, setup: ExecutorSetup) -> None:
         """Release what an earlier Mara held, and log what its watchdog did."""
-        release_all(setup.holds, setup.secret, self._clock.now, lambda _: None, tries=1)
-        for path, site_id, said in releases_in(setup.holds):
-            self._write(site_id, RELEASE, f"by the watchdog: {said}", "", said)
-            path.unlink()
+        release_all(setup.holds, setup.secret, self._clock.now, self._clock.monotonic_s, lambda _: None, tries=1)
+        for note in releases_in(setup.holds):
+            line = f"by the watchdog: {note.said}"
+            self._write((note.site_id, note.group), RELEASE, line, state_text(note.before), note.said)
+            note.path.unlink()
 
-    def _executor(self, site_id: str, spec: Any, setup: ExecutorSetup) -> _SiteExecutor:
-        executor = executor_of(spec, setup.secret, self._clock.now)
+    def _executor(self, place: Place, spec: Any, setup: ExecutorSetup, lease: Lease) -> _SiteExecutor:
+        site_id, group = place
+        executor = executor_of(spec, setup.secret, self._clock.now, self._clock.monotonic_s)
         driver = Driver(
             executor,
-            HoldFile(setup.holds, setup.locks, site_id),
+            HoldFile(setup.holds, setup.locks, site_id, group),
             spec.model_dump(mode="json", by_alias=True),
             spec.pace,
-            partial(self._log, site_id),
-            may_write=self._may_write,
+            partial(self._log, place),
+            lease=lease.name_now,
             monotonic_s=self._clock.monotonic_s,
         )
         return _SiteExecutor(
-            spec=spec, driver=driver, status=ExecutorStatus(site_id=site_id, kind=executor.kind, state="idle")
+            driver=driver,
+            status=ExecutorStatus(site_id=site_id, group=group, kind=executor.kind, state="idle"),
+            thread=ThreadPoolExecutor(1, thread_name_prefix=f"mara-executor-{site_id}"),
         )
 
-    def _log(self, site_id: str, kind: str, reason: str, before: str, after: str) -> None:
+    def _log(self, place: Place, kind: str, reason: str, before: str, after: str) -> None:
         """Write a line of the signal log; only a write to a device depends on it.
 
         Raises:
             StoreError: a write to a device is not logged, and must not leave.
         """
         try:
-            self._write(site_id, kind, reason, before, after)
+            self._write(place, kind, reason, before, after)
         except StoreError as error:
             if kind == WRITE:
                 raise
-            fields = {"site": site_id, "kind": kind, "what": reason, "reason": str(error)}
+            fields = {"site": place[0], "kind": kind, "what": reason, "reason": str(error)}
             log.warning("signal not logged", extra=fields)
 
-    def _write(self, site_id: str, kind: str, reason: str, before: str, after: str) -> None:
+    def _write(self, place: Place, kind: str, reason: str, before: str, after: str) -> None:
         """Write a line of the signal log, and wait until it is stored. Called in threads."""
         assert self._store is not None
         snapshot = self._publisher.read().snapshot
@@ -320,7 +343,8 @@ class ExecutorDesk:
             at=self._clock.now(),
             tick=snapshot.tick if snapshot is not None else 0,
             kind=kind,
-            site_id=site_id,
+            site_id=place[0],
+            group=place[1],
             reason=reason,
             before=before,
             after=after,
@@ -339,6 +363,13 @@ class ExecutorDesk:
 
     def _is_followed(self, mode: Mode) -> bool:
         return mode in MODES[2:]
+
+
+def limit_for(target: SiteTarget, group: str) -> float | None:
+    """Limit of a site at its meter, or of the IT power of a group; None is no limit."""
+    if not group or not target.site_limit_mw:
+        return target.site_limit_mw
+    return next((its.power_mw for its in target.groups if its.group == group), None)
 
 
 async def _kept(work: Coroutine[Any, Any, None]) -> None:

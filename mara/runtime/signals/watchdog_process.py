@@ -1,22 +1,25 @@
-"""The process of the watchdog, started as a module with a folder and a lease in s.
+"""The watchdog's process, started as a module: folder, length of the lease, name.
 
 Its standard input carries the secret of webhooks on the first line, where no list of processes shows it, then beats.
 """
 
+import signal
 import sys
 from pathlib import Path
 from threading import Event
 
 from mara.runtime.clock import SystemClock
-from mara.signals.executors.watchdog import first_line, release_all, watch
+from mara.signals.executors.watchdog import first_line, prepare_release, release_all, watch
 
 
-def main(folder: Path, lease_s: float) -> None:
-    """Watch until the end, then release what is held."""
-    beats = sys.stdin.fileno()
+def main(folder: Path, lease_s: float, lease: str) -> None:
+    """Watch until the end, then release what is held under the lease."""
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)  # who ends a whole group of processes ends Mara: that is the moment
+    beats, clock = sys.stdin.fileno(), SystemClock()
     secret = first_line(beats)
-    if watch(beats, lease_s):
-        for said in release_all(folder, secret, SystemClock().now, _pause):
+    if watch(beats, lease_s, prepare_release):
+        for said in release_all(folder, secret, clock.now, clock.monotonic_s, _pause, lease=lease):
             sys.stderr.write(f"{said}\n")
 
 
@@ -25,4 +28,4 @@ def _pause(pause_s: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3])

@@ -1,10 +1,13 @@
 """Protocol of executors, and the records that they exchange with their driver."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 MOST_TOLD: Final = 4
 """Most settings of a device that are told one by one."""
+SILENT: Final = "silent"
+"""Value of a setting whose device does not answer, one of many behind an executor."""
 DeviceState: TypeAlias = tuple[tuple[str, str | int | float | None], ...]
 """Settings of a device by name: read, compared, written and restored."""
 
@@ -17,44 +20,46 @@ class Capabilities:
         device: its address, by which two writers to it are told from two devices.
         least_mw, most_mw: bounds of a limit; 0 is always taken for nothing at all.
         step_mw: smallest difference between two limits; 0 where any number is taken.
+        off: value of a unit that does not run, where a limit is kept by units that run or do not; else None.
     """
 
     device: str
     least_mw: float
     most_mw: float
     step_mw: float
+    off: str | None = None
 
 
 class Executor(Protocol):
-    """Access to the devices of a site.
+    """Access to the devices of a site, or of one group of its machines.
 
-    Every method but `state_for` asks the device, and raises DeviceError where it does not answer or refuses.
+    `read` and `apply` ask the devices, and raise DeviceError where they do not answer or refuse. An executor of many
+    devices reads SILENT for those that do not answer, as long as others do.
     """
 
     @property
     def kind(self) -> str: ...
 
     def capabilities(self) -> Capabilities:
-        """Ask the device for what it takes."""
+        """Tell what the devices take, without asking them."""
         ...
 
     def read(self) -> DeviceState:
         """Read the settings that a write may change."""
         ...
 
-    def state_for(self, limit_mw: float | None, owners: DeviceState) -> DeviceState:
+    def state_for(self, limit_mw: float | None, owners: DeviceState, pinned: DeviceState = ()) -> DeviceState:
         """Work out the settings for a limit; None is the owner's own state.
 
         A limit never exceeds the one that the owner had set.
+
+        Args:
+            pinned: settings that stay as they are; what is silent counts as running.
         """
         ...
 
-    def apply(self, state: DeviceState) -> None:
-        """Write settings, and nothing besides them."""
-        ...
-
-    def release(self, owners: DeviceState) -> None:
-        """Bring the device back to the state that its owner had set."""
+    def apply(self, changes: DeviceState) -> None:
+        """Write these settings, and nothing besides them."""
         ...
 
 
@@ -66,3 +71,13 @@ def state_text(state: DeviceState) -> str:
     for _, value in state:
         values[value] = values.get(value, 0) + 1
     return ", ".join(f"{count} x {value}" for value, count in sorted(values.items(), key=str))
+
+
+def heard(state: DeviceState) -> DeviceState:
+    """Leave out the settings of silent devices."""
+    return tuple(pair for pair in state if pair[1] != SILENT)
+
+
+def replaced(state: DeviceState, known: Mapping[str, str | int | float | None]) -> DeviceState:
+    """Put known values in the place of those of the same names."""
+    return tuple((name, known.get(name, value)) for name, value in state)

@@ -5,14 +5,15 @@ back; a device that somebody else has set is left alone until a person decides.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mara.core.metering import ExecutorStatus
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import ConfigError, DeviceError
-from mara.signals.executors.base import Capabilities, DeviceState, Executor, state_text
+from mara.signals.executors.base import SILENT, Capabilities, DeviceState, Executor, heard, replaced, state_text
 from mara.signals.executors.hold import Hold, HoldFile
+from mara.signals.executors.ownership import changes_to, found_states, learned, released, silence_text, strangers
 
 Log = Callable[[str, str, str, str], None]
 """Writes a line of the signal log: kind, reason, state before and after."""
@@ -30,10 +31,22 @@ class WritePace:
     Attributes:
         least_interval_s: shortest time between two writes.
         ramp_mw_per_minute: fastest change of the limit; None for any.
+        least_on_s, least_off_s: shortest time for which a unit that was switched stays on, or off.
     """
 
     least_interval_s: float = 10.0
     ramp_mw_per_minute: float | None = None
+    least_on_s: float = 0.0
+    least_off_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """Devices as they were read, beside what is held of them."""
+
+    state: DeviceState
+    owners: DeviceState
+    held: Hold | None
 
 
 class Driver:
@@ -43,7 +56,7 @@ class Driver:
 
     Args:
         spec: settings of the executor, kept with the hold so that another process can release it.
-        may_write: tells whether the lease still holds; asked before each write.
+        lease: tells the lease under which may be written, empty where none holds; asked before each write.
         monotonic_s: real time.
     """
 
@@ -55,7 +68,7 @@ class Driver:
         pace: WritePace,
         log: Log,
         *,
-        may_write: Callable[[], bool],
+        lease: Callable[[], str],
         monotonic_s: Callable[[], float],
     ) -> None:
         self._executor = executor
@@ -63,46 +76,47 @@ class Driver:
         self._spec = spec
         self._pace = pace
         self._log = log
-        self._may_write = may_write
+        self._lease = lease
         self._monotonic_s = monotonic_s
         self._wrote_s = float("-inf")
         self._limit_mw: float | None = None
         self._told = ""
+        self._seen: dict[str, object] = {}
+        self._silent: set[str] = set()
+        self._switched_s: dict[str, float] = {}
         self.is_overridden = False
+        self.is_due = False
+        """True where following the same limit once more would bring the devices nearer to it."""
+
+    @property
+    def is_holding(self) -> bool:
+        """Tell whether the devices are, or may be, in another state than their owner's."""
+        return self._hold.exists
 
     def follow(self, limit_mw: float | None, reason: str, *, is_dry: bool, is_urgent: bool = False) -> ExecutorStatus:
         """Bring the devices to a limit, as far as pace allows; a dry run only logs.
 
-        What is urgent waits for no pace.
+        Args:
+            is_urgent: the limit is kept at once, whatever pace, ramp and least times say.
         """
-        began_s = self._monotonic_s()
+        began_s, self.is_due = self._monotonic_s(), False
         if self.is_overridden:
             return self._status("override", self._told)
         try:
-            capabilities = self._executor.capabilities()
-            before = self._executor.read()
-            held = self._hold.read()
-            if held is not None and not is_ours(before, held):
-                return self._overridden(before, held)
-            wanted_mw = bounded(limit_mw, capabilities)
-            if not is_urgent:
-                wanted_mw = self._paced(wanted_mw, capabilities, began_s)
-            wanted = self._executor.state_for(wanted_mw, held.owners if held is not None else before)
-            if wanted == before:
-                self._limit_mw = wanted_mw
-                return self._status("written" if held is not None else "ready", state_text(before), began_s)
-            if is_dry:
-                return self._planned(before, wanted, reason)
-            if not is_urgent and began_s - self._wrote_s < self._pace.least_interval_s:
-                return self._status("ready", f"{state_text(before)}: waits for its pace")
-            self._write(capabilities, before, wanted, held, reason)
+            held, silent = self._hold.read(), frozenset(self._silent)
+            before = self._read()
+            strange = () if held is None else strangers(before, held, silent)
+            if held is not None and strange:
+                return self._overridden(strange, held)
+            owners = before if held is None else learned(held.owners, before)
+            found = _Found(state=before, owners=owners, held=held)
+            return self._brought(limit_mw, found, reason, began_s, is_dry=is_dry, is_urgent=is_urgent)
         except (ConfigError, DeviceError) as error:  # a damaged hold, or a device
+            self.is_due = not is_dry
             return self._failed(str(error))
-        self._limit_mw = wanted_mw
-        return self._status("written", f"{state_text(wanted)}, read back", began_s)
 
     def release(self, reason: str) -> ExecutorStatus:
-        """Bring the devices back, unless somebody else has set them since."""
+        """Bring the devices back, but for those that somebody else has set since."""
         try:
             held = self._hold.read()
             if held is not None:
@@ -115,24 +129,99 @@ class Driver:
         except (ConfigError, DeviceError) as error:  # a damaged hold, or a device
             return self._failed(str(error))
         self._hold.unlock()
-        self._limit_mw, self.is_overridden, self._wrote_s = None, False, float("-inf")
+        self._limit_mw, self.is_overridden, self.is_due, self._wrote_s = None, False, False, float("-inf")
         return self._status("released", said)
 
-    def _write(
-        self, capabilities: Capabilities, before: DeviceState, wanted: DeviceState, held: Hold | None, reason: str
-    ) -> None:
-        if not self._may_write():
+    def _brought(
+        self, limit_mw: float | None, found: _Found, reason: str, began_s: float, *, is_dry: bool, is_urgent: bool
+    ) -> ExecutorStatus:
+        capabilities, before, held = self._executor.capabilities(), found.state, found.held
+        aim_mw = bounded(limit_mw, capabilities)
+        paced_mw = aim_mw if is_urgent else self._paced(aim_mw, capabilities, began_s)
+        pinned = self._pinned(before, capabilities.off, is_urgent=is_urgent)
+        wanted = self._executor.state_for(paced_mw, found.owners, pinned)
+        silent = tuple(pair for pair in before if pair[1] == SILENT)
+        self.is_due = not is_dry and wanted != self._executor.state_for(aim_mw, found.owners, silent)
+        if not changes_to(wanted, before):
+            self._limit_mw = paced_mw
+            if held is not None and not is_dry:
+                self._keep_lease(held)
+            said = state_text(before) + silence_text(before)
+            return self._status("ready" if held is None else "written", said, began_s)
+        if is_dry:
+            return self._planned(before, wanted, reason)
+        if began_s - self._wrote_s < self._pace.least_interval_s and not is_urgent:
+            self.is_due = True
+            return self._status("ready", f"{state_text(before)}: waits for its pace")
+        after = self._write(capabilities.device, found, wanted, reason)
+        self._limit_mw = paced_mw
+        return self._status("written", f"{state_text(wanted)}, read back{silence_text(after)}", began_s)
+
+    def _write(self, device: str, found: _Found, wanted: DeviceState, reason: str) -> DeviceState:
+        """Write what differs from what was found; returns what is read back.
+
+        Raises:
+            DeviceError: it was refused, or something else was read back.
+        """
+        before, held, changes = found.state, found.held, changes_to(wanted, found.state)
+        lease = self._lease()
+        if not lease:
             raise DeviceError("the lease is lost: nothing is written until the site is armed again")
-        self._hold.lock(capabilities.device)
-        owners = held.owners if held is not None else before
-        self._hold.write(Hold(site_id=self._hold.site_id, spec=self._spec, owners=owners, ours=(before, wanted)))
+        self._hold.lock(device)
+        known = found_states(before, (before,) if held is None else held.ours)
+        ours = (*known, replaced(known[-1], dict(changes)))
+        hold = Hold(
+            site_id=self._hold.site_id,
+            group=self._hold.group,
+            lease=lease,
+            spec=self._spec,
+            owners=found.owners,
+            ours=ours,
+        )
+        self._hold.write(hold)
         self._log(WRITE, reason, state_text(before), state_text(wanted))
         self._wrote_s = self._monotonic_s()
-        self._executor.apply(wanted)
-        after = self._executor.read()
-        if after != wanted:
-            raise DeviceError(f"{state_text(wanted)} was written, {state_text(after)} was read back: it does not count")
-        self._hold.write(Hold(site_id=self._hold.site_id, spec=self._spec, owners=owners, ours=(wanted,)))
+        self._executor.apply(changes)
+        after = self._read()
+        # What stands right after our write is its effect, also where a device took another value than it was given.
+        self._hold.write(replace(hold, ours=found_states(after, ours)))
+        wrong = tuple(pair for pair in heard(after) if pair not in wanted)
+        if wrong:
+            told = tuple(pair for pair in wanted if pair[0] in dict(wrong))
+            raise DeviceError(f"{state_text(told)} was written, {state_text(wrong)} was read back: it does not count")
+        return after
+
+    def _read(self) -> DeviceState:
+        """Read the devices, and note which units have switched, and which are silent."""
+        try:
+            found = self._executor.read()
+        except DeviceError:
+            self._silent |= self._seen.keys()
+            raise
+        self._silent = {name for name, value in found if value == SILENT}
+        for name, value in heard(found):
+            if self._seen.get(name, value) != value:
+                self._switched_s[name] = self._monotonic_s()
+            self._seen[name] = value
+        return found
+
+    def _pinned(self, found: DeviceState, off: str | None, *, is_urgent: bool) -> DeviceState:
+        """Settings that stay: of silent devices, and of units that were just switched."""
+        now_s, least_on_s = self._monotonic_s(), 0.0 if is_urgent else self._pace.least_on_s
+
+        def stays(name: str, value: object) -> bool:
+            if value == SILENT or off is None:
+                return value == SILENT
+            passed_s = now_s - self._switched_s.get(name, float("-inf"))
+            return passed_s < (self._pace.least_off_s if value == off else least_on_s)
+
+        return tuple(pair for pair in found if stays(*pair))
+
+    def _keep_lease(self, held: Hold) -> None:
+        """Put a hold under the present lease, whose watchdog would then give it back."""
+        lease = self._lease()
+        if lease and lease != held.lease:
+            self._hold.write(replace(held, lease=lease))
 
     def _paced(self, limit_mw: float | None, capabilities: Capabilities, now_s: float) -> float | None:
         """Move from the present limit towards the wanted one, no faster than the ramp."""
@@ -147,10 +236,11 @@ class Driver:
         moved = min(max(there, here - reach_mw), here + reach_mw)
         return limit_mw if moved == there else moved
 
-    def _overridden(self, found: DeviceState, held: Hold) -> ExecutorStatus:
+    def _overridden(self, strange: DeviceState, held: Hold) -> ExecutorStatus:
         self.is_overridden = True
-        self._told = f"somebody set {state_text(found)}: not written until a person arms the site again"
-        self._log(OVERRIDE, self._told, state_text(held.ours[-1]), state_text(found))
+        self._told = f"somebody set {state_text(strange)}: not written until a person arms the site again"
+        ours = tuple(pair for pair in held.ours[-1] if pair[0] in dict(strange))
+        self._log(OVERRIDE, self._told, state_text(ours), state_text(strange))
         return self._status("override", self._told)
 
     def _planned(self, before: DeviceState, wanted: DeviceState, reason: str) -> ExecutorStatus:
@@ -169,9 +259,13 @@ class Driver:
 
     def _status(self, state: str, message: str, began_s: float | None = None) -> ExecutorStatus:
         response_s = None if began_s is None else self._monotonic_s() - began_s
-        kind = self._executor.kind
         return ExecutorStatus(
-            site_id=self._hold.site_id, kind=kind, state=state, message=message, response_s=response_s
+            site_id=self._hold.site_id,
+            group=self._hold.group,
+            kind=self._executor.kind,
+            state=state,
+            message=message,
+            response_s=response_s,
         )
 
 
@@ -180,32 +274,3 @@ def bounded(limit_mw: float | None, capabilities: Capabilities) -> float | None:
     if limit_mw is None or limit_mw == 0.0:
         return limit_mw
     return min(max(limit_mw, capabilities.least_mw), capabilities.most_mw)
-
-
-def is_ours(found: DeviceState, held: Hold) -> bool:
-    """Tell whether a state is one that Mara left, perhaps by a broken-off write."""
-    if found in (*held.ours, held.owners):
-        return True
-    return len(held.ours) > 1 and set(found) <= {pair for state in held.ours for pair in state}
-
-
-def released(executor: Executor, held: Hold, tell: Callable[[str], None]) -> str:
-    """Bring a held device back, and say what was done.
-
-    Args:
-        tell: called with the state before, ahead of the write.
-
-    Raises:
-        DeviceError: the device does not answer, or not with its owner's state.
-    """
-    found = executor.read()
-    if found == held.owners:
-        return "already as its owner had it"
-    if not is_ours(found, held):
-        return f"left alone: somebody set {state_text(found)}"
-    tell(state_text(found))
-    executor.release(held.owners)
-    after = executor.read()
-    if after != held.owners:
-        raise DeviceError(f"{state_text(held.owners)} was to be restored, {state_text(after)} was read back")
-    return f"{state_text(held.owners)} restored"

@@ -26,27 +26,38 @@ class Hold:
     """The memory of a device that Mara has written.
 
     Attributes:
+        group: machines that are held; empty for the whole site.
+        lease: lease under which they were written; a watchdog gives back what its own Mara held.
         spec: settings of its executor, as the executors file has them.
-        owners: state before the first write.
+        owners: state before the first write; of silent devices it is not known, and they are not written.
         ours: states that Mara wrote last, or was about to write; any other was set by somebody else.
     """
 
     site_id: str
+    group: str = ""
+    lease: str = ""
     spec: Mapping[str, Any]
     owners: DeviceState
     ours: tuple[DeviceState, ...]
 
+    @property
+    def name(self) -> str:
+        """The site, and the group where one is held alone."""
+        return f"{self.site_id} {self.group}".rstrip()
+
 
 class HoldFile:
-    """Hold of one site in a folder, locked while this process may write there.
+    """Hold on the devices of a site, in a file, locked while this process may write.
 
     Args:
         locks: folder that all Maras of this machine share.
+        group: machines that are held; empty for the whole site.
     """
 
-    def __init__(self, folder: Path, locks: Path, site_id: str) -> None:
+    def __init__(self, folder: Path, locks: Path, site_id: str, group: str = "") -> None:
         self.site_id = site_id
-        self._path = folder / f"{_file_name(site_id)}{HOLD}"
+        self.group = group
+        self._path = folder / f"{_file_name(site_id)}{f'.{group}' if group else ''}{HOLD}"
         self._locks = locks
         self._lock: int | None = None
 
@@ -73,6 +84,11 @@ class HoldFile:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether something is held."""
+        return self._path.exists()
 
     def read(self) -> Hold | None:
         """Read what is held; None where nothing is."""
@@ -111,6 +127,8 @@ def hold_in(path: Path) -> Hold:
         plain = json.loads(path.read_text(encoding="utf-8"))
         return Hold(
             site_id=plain["site_id"],
+            group=plain.get("group", ""),  # older holds know neither
+            lease=plain.get("lease", ""),
             spec=plain["spec"],
             owners=_state(plain["owners"]),
             ours=tuple(_state(state) for state in plain["ours"]),
@@ -121,13 +139,26 @@ def hold_in(path: Path) -> Hold:
         ) from error
 
 
-def releases_in(folder: Path) -> list[tuple[Path, str, str]]:
-    """List the releases that were noted in a folder: file, site, and what was done."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A note of devices that were given back, to be written to the signal log."""
+
+    path: Path
+    site_id: str
+    group: str
+    before: DeviceState
+    said: str
+
+
+def releases_in(folder: Path) -> list[Release]:
+    """List the releases that were noted in a folder."""
     found = []
     for path in sorted(folder.glob(f"*{RELEASED}")):
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(OSError, ValueError, KeyError, TypeError, IndexError):
             plain = json.loads(path.read_text(encoding="utf-8"))
-            found.append((path, str(plain["site_id"]), str(plain["said"])))
+            site_id, group, said = str(plain["site_id"]), str(plain.get("group", "")), str(plain["said"])
+            before = _state(plain["ours"][-1])
+            found.append(Release(path=path, site_id=site_id, group=group, before=before, said=said))
     return found
 
 
@@ -151,7 +182,14 @@ def _written(path: Path, plain: Mapping[str, Any]) -> None:
 
 
 def _plain(hold: Hold) -> dict[str, Any]:
-    return {"site_id": hold.site_id, "spec": dict(hold.spec), "owners": hold.owners, "ours": hold.ours}
+    return {
+        "site_id": hold.site_id,
+        "group": hold.group,
+        "lease": hold.lease,
+        "spec": dict(hold.spec),
+        "owners": hold.owners,
+        "ours": hold.ours,
+    }
 
 
 def _state(plain: Any) -> DeviceState:

@@ -13,6 +13,14 @@ from mara.signals.executors.base import Capabilities, DeviceState
 TIMEOUT_S: Final = 3.0
 MOST_COUNTS: Final = 0xFFFF
 SETPOINT: Final = "setpoint"
+REFUSALS: Final = {
+    1: "it does not know the function",
+    2: "it has no such register",
+    3: "it does not take the value",
+    4: "it has failed",
+    6: "it is busy",
+}
+"""Words for the exception codes of a controller, section 7 of the source."""
 
 Answer = TypeVar("Answer")
 
@@ -46,7 +54,6 @@ class ModbusSetpoint:
         self._bounds_mw = least_mw, most_mw
 
     def capabilities(self) -> Capabilities:
-        self.read()
         host, port, device = self._address
         least_mw, most_mw = self._bounds_mw
         name = f"modbus://{host}:{port}/{device}/{self._register}"
@@ -56,12 +63,13 @@ class ModbusSetpoint:
         def ask(client: Any) -> DeviceState:
             answer = client.read_holding_registers(self._register, count=1, device_id=self._address[2])
             if answer.isError():
-                raise DeviceError(f"register {self._register} cannot be read: {answer}")
+                raise DeviceError(f"register {self._register} cannot be read: {_refusal(answer)}")
             return ((SETPOINT, int(answer.registers[0])),)
 
         return self._connected(ask)
 
-    def state_for(self, limit_mw: float | None, owners: DeviceState) -> DeviceState:
+    def state_for(self, limit_mw: float | None, owners: DeviceState, pinned: DeviceState = ()) -> DeviceState:
+        del pinned  # one register is either heard or not
         own = dict(owners)[SETPOINT]
         assert isinstance(own, int)
         if limit_mw is None:
@@ -70,19 +78,16 @@ class ModbusSetpoint:
         counts = min(int(limit_mw / self._mw_per_count + 1e-9), MOST_COUNTS)
         return ((SETPOINT, counts if own == self._no_limit_counts else min(counts, own)),)
 
-    def apply(self, state: DeviceState) -> None:
-        counts = dict(state)[SETPOINT]
+    def apply(self, changes: DeviceState) -> None:
+        counts = dict(changes)[SETPOINT]
         assert isinstance(counts, int)
 
         def ask(client: Any) -> None:
             answer = client.write_register(self._register, counts, device_id=self._address[2])
             if answer.isError():
-                raise DeviceError(f"register {self._register} did not take {counts}: {answer}")
+                raise DeviceError(f"register {self._register} did not take {counts}: {_refusal(answer)}")
 
         self._connected(ask)
-
-    def release(self, owners: DeviceState) -> None:
-        self.apply(owners)
 
     def _connected(self, ask: Callable[[Any], Answer]) -> Answer:
         """Ask over a connection of its own: an idle one may be half open unseen."""
@@ -96,6 +101,13 @@ class ModbusSetpoint:
                 raise DeviceError(f"the controller at {host}:{port} cannot be reached: see that it runs")
             return ask(client)
         except (ModbusException, OSError) as error:
-            raise DeviceError(f"the controller at {host}:{port} does not answer ({type(error).__name__})") from error
+            raise DeviceError(
+                f"the controller at {host}:{port} does not answer whole within {TIMEOUT_S:g} s: see that it is not hung"
+            ) from error
         finally:
             client.close()
+
+
+def _refusal(answer: Any) -> str:
+    code = getattr(answer, "exception_code", 0)
+    return f"{REFUSALS.get(code, 'it refused')} (Modbus exception {code})"

@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import Final
 
 from mara.errors import MaraError
-from mara.signals.executors.driver import released
-from mara.signals.executors.hold import HOLD, hold_in, mark_released
+from mara.signals.executors.hold import HOLD, Hold, hold_in, mark_released
+from mara.signals.executors.ownership import released
 
 BEAT: Final = b"beat\n"
 DONE: Final = b"done\n"
-TRIES: Final = 60
-TRY_INTERVAL_S: Final = 5.0
-"""Pause between tries while a device does not answer: five minutes in all."""
+QUIET_S: Final = 2.0
+"""Time without a beat after which the process prepares for a release."""
+TRIES: Final = 1_500
+"""Most tries while a device does not answer: about a day."""
+FIRST_WAIT_S: Final = 1.0
+LONGEST_WAIT_S: Final = 60.0
+"""Pauses between tries, each twice as long as the one before."""
 
 
 def first_line(beats: int) -> str:
@@ -31,11 +35,20 @@ def first_line(beats: int) -> str:
     return line.decode().removesuffix("\n")
 
 
-def watch(beats: int, lease_s: float) -> bool:
-    """Wait while beats come; True where the lease ended, False after `done`."""
+def watch(beats: int, lease_s: float, prepare: Callable[[], None] | None = None) -> bool:
+    """Wait while beats come; True where the lease ended, False after `done`.
+
+    Args:
+        prepare: called once it is quiet, so that a release has nothing to wait for.
+    """
     waiting = b""
     while True:
-        ready, _, _ = select.select([beats], [], [], lease_s)
+        quiet_s = min(QUIET_S, lease_s) if prepare is not None else 0.0
+        ready, _, _ = select.select([beats], [], [], quiet_s or lease_s)
+        if not ready and prepare is not None:
+            prepare()
+            prepare = None
+            ready, _, _ = select.select([beats], [], [], lease_s - quiet_s)
         part = os.read(beats, 65_536) if ready else b""
         if not part:
             return True
@@ -44,28 +57,55 @@ def watch(beats: int, lease_s: float) -> bool:
             return False
 
 
-def release_all(
-    folder: Path, secret: str, now: Callable[[], datetime], pause: Callable[[float], None], tries: int = TRIES
-) -> list[str]:
-    """Release every hold of a folder; try again where devices do not answer."""
-    from mara.signals.executors.registry import executor_of, spec_of
+def prepare_release() -> None:
+    """Import what a release needs."""
+    import httpx  # noqa: F401
 
+    import mara.signals.executors.registry  # noqa: F401
+
+
+def release_all(
+    folder: Path,
+    secret: str,
+    now: Callable[[], datetime],
+    monotonic_s: Callable[[], float],
+    pause: Callable[[float], None],
+    *,
+    lease: str | None = None,
+    tries: int = TRIES,
+) -> list[str]:
+    """Release the holds of a folder; try again where devices do not answer.
+
+    Args:
+        lease: only what was written under it, so that a Mara that has begun since keeps its own; None for all.
+    """
     said: list[str] = []
+    wait_s = FIRST_WAIT_S
     for left in range(tries - 1, -1, -1):
-        failed = False
+        failures = []
         for path in sorted(folder.glob(f"*{HOLD}")):
             try:
                 hold = hold_in(path)
-                executor = executor_of(spec_of(hold.spec, str(path)), secret, now)
-                done = released(executor, hold, lambda _: None)
-                mark_released(path, done)
-                said.append(f"{hold.site_id}: {done}")
+                if lease in {None, hold.lease}:
+                    said.append(f"{hold.name}: {_released(path, hold, secret, now, monotonic_s)}")
             except MaraError as error:
-                failed = True
-                if not left:
-                    said.append(f"{path.name}: not released: {error}")
-        if not failed:
-            break
+                failures.append(f"{path.name}: not released: {error}")
+        if not failures:
+            return said
         if left:
-            pause(TRY_INTERVAL_S)
+            pause(wait_s)
+            wait_s = min(2.0 * wait_s, LONGEST_WAIT_S)
+        else:
+            said += failures
     return said
+
+
+def _released(
+    path: Path, hold: Hold, secret: str, now: Callable[[], datetime], monotonic_s: Callable[[], float]
+) -> str:
+    from mara.signals.executors.registry import executor_of, spec_of  # slow to import
+
+    executor = executor_of(spec_of(hold.spec, str(path)), secret, now, monotonic_s)
+    done = released(executor, hold, lambda _: None)
+    mark_released(path, done)
+    return done

@@ -7,14 +7,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from mara.api.routes.changes import Done, requires
-from mara.api.routes.inputs import EmergencyInput, ModeInput, Named, TelemetryInput
+from mara.api.routes.inputs import EmergencyInput, ModeInput, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import documented, or_not_there
 from mara.api.security.permissions import Permission, permit
 from mara.core.dispatch_document import UNARMED, Mode
 from mara.core.history import SignalEntry
-from mara.core.metering import Reading
+from mara.core.metering import ExecutorStatus
 from mara.core.overtaking import ResponseStatus
+from mara.signals.meters.telemetry_json import TelemetryInput
 
 MAX_LISTED: Final = 200
 
@@ -41,18 +42,7 @@ def signal_routes(platform: PlatformApi) -> APIRouter:
     @router.post("/telemetry", dependencies=[requires(Permission.TELEMETRY)])
     async def telemetry(body: TelemetryInput) -> Received:
         """Take in readings of meters, all or none; repeating them changes nothing."""
-        readings = [
-            Reading(
-                site_id=one.site_id,
-                group=one.group,
-                at=one.at,
-                power_mw=one.power_mw,
-                hashrate_ths=one.hashrate_ths,
-                rate_tokens_per_s=one.tokens_per_s,
-                quality=one.quality,
-            )
-            for one in body.readings
-        ]
+        readings = [one.reading for one in body.readings]
         receipt = await platform.signals.receive(readings)
         return Received(accepted=receipt.accepted_count, repeated=receipt.repeated_count, known_at=receipt.known_at)
 
@@ -68,6 +58,11 @@ def signal_routes(platform: PlatformApi) -> APIRouter:
         await permit(request.scope, Permission.DISARM if body.mode in UNARMED else Permission.ARM)
         await platform.signals.set_mode(body.site_id, body.mode, body.reason)
         return ModeOfSite(site_id=body.site_id, mode=body.mode)
+
+    @router.get("/executors")
+    async def executors() -> tuple[ExecutorStatus, ...]:
+        """Return the state of each executor: what was written last, or why nothing is."""
+        return platform.publisher.read().executors
 
     @router.post("/sites/{site_id}/emergency", dependencies=[requires(Permission.EMERGENCY)])
     async def emergency(site_id: Named, body: EmergencyInput) -> Done:

@@ -1,0 +1,157 @@
+"""Faults of Mara's own side, against every kind of device: a stale plan, clocks that jump, a hang, a lost link."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from mara.signals.executors import http_call, luxos, modbus
+from tests.clocks import HandClock
+from tests.runtime.desks import PATIENCE_S, Desks, desks_in
+from tests.signals.devices import CLOCK
+from tests.signals.rigs import KINDS, SITE, Rig, rig_of, write_executors
+
+LOW_MW, LOWER_MW = 1.0, 0.5
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(luxos, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(modbus, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(http_call, "DEADLINE_S", 2.0)
+
+
+@pytest.fixture(params=KINDS)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    pytest.importorskip("pymodbus", reason="the extra `modbus` is not installed")
+    with rig_of(request.param) as made:
+        write_executors(tmp_path, made)
+        yield made
+
+
+def a_clock() -> HandClock:
+    return HandClock(begun=CLOCK.now())
+
+
+def pass_time(clock: HandClock, duration_s: float) -> None:
+    """Move the monotonic clock alone: signatures are of the wall's."""
+    clock.passed_s += duration_s
+    clock.begun -= timedelta(seconds=duration_s)
+
+
+async def armed(desks: Desks, rig: Rig) -> None:
+    """Arm the site, and let it reach the limit of its first document."""
+    desks.publish(0, LOW_MW)
+    await desks.arm()
+    await desks.until(lambda: desks.status().state == "written")
+    assert not rig.is_owners
+
+
+async def given_back(desks: Desks, rig: Rig, mode: str) -> None:
+    await desks.until(lambda: desks.status().state == "released")
+    assert (rig.is_owners, desks.signals.mode_of(SITE)) == (True, mode)
+    assert rig.outside == []
+
+
+async def test_a_stale_plan_gives_a_site_back(rig: Rig, tmp_path: Path) -> None:
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        await armed(desks, rig)
+        for _ in range(700):  # a beat a second, and no document for two ticks
+            pass_time(clock, 1.0)
+            await desks.executors.look_at_lease()
+            if desks.signals.mode_of(SITE) != "act":
+                break
+        assert 600.0 <= clock.passed_s < 620.0
+        await given_back(desks, rig, "shadow")
+
+
+async def test_a_wall_clock_that_jumps_disarms_nobody_and_is_told_where_it_matters(rig: Rig, tmp_path: Path) -> None:
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        await armed(desks, rig)
+        begun = clock.begun
+        clock.begun = begun.replace(year=begun.year + 1)
+        desks.publish(1, LOWER_MW)
+        await desks.until(lambda: desks.status().state in {"written", "failed"} and "0.5" in told(desks, rig))
+        assert desks.signals.mode_of(SITE) == "act"
+        if rig.kind == "webhook":  # a signature of another time may be a repeated one
+            assert "see that both have the same secret and the right time" in desks.status().message
+        clock.begun = begun
+        desks.publish(2, 0.0)
+        await desks.until(lambda: desks.status().state == "written" and zero(rig))
+        await desks.signals.set_mode(SITE, "shadow", "the test ends")
+        await given_back(desks, rig, "shadow")
+
+
+def told(desks: Desks, rig: Rig) -> str:
+    """Say 0.5 once the second document has been followed, however the kind of device puts it."""
+    reached = {"webhook": "right time", "modbus": "setpoint=1", "luxos": "read back"}[rig.kind]
+    return "0.5" if reached in desks.status().message else ""
+
+
+def zero(rig: Rig) -> bool:
+    return {str(value) for value in rig.values} <= {"0", "0.0", "Sleep"}
+
+
+async def test_a_mara_that_hung_for_longer_than_its_lease_has_lost_its_site(rig: Rig, tmp_path: Path) -> None:
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        await armed(desks, rig)
+        pass_time(clock, 11.0)
+        await desks.executors.look_at_lease()
+        await given_back(desks, rig, "shadow")
+        await desks.arm()
+        await desks.until(lambda: desks.status().state == "written")
+
+
+async def test_a_site_whose_link_is_lost_while_it_is_disarmed_is_given_back_when_it_answers(
+    rig: Rig, tmp_path: Path
+) -> None:
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        await armed(desks, rig)
+        limited = rig.values
+        rig.cut()
+        await desks.signals.set_mode(SITE, "shadow", "the link is bad")
+        await desks.until(lambda: desks.status().state == "failed")
+        assert rig.values == limited
+        rig.link()
+        pass_time(clock, 100.0)
+        desks.executors._try_again()
+        await given_back(desks, rig, "shadow")
+
+
+async def test_a_lost_link_is_tried_again_before_the_next_document(rig: Rig, tmp_path: Path) -> None:
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        rig.cut()
+        desks.publish(0, LOW_MW)
+        await desks.arm()
+        await desks.until(lambda: desks.status().state == "failed")
+        rig.link()
+        pass_time(clock, 100.0)
+        desks.executors._try_again()
+        await desks.until(lambda: desks.status().state == "written")
+        assert not rig.is_owners
+    assert rig.is_owners
+
+
+async def test_a_thread_pool_that_hangs_holds_up_neither_a_site_nor_the_lease(tmp_path: Path) -> None:
+    """On two cores the pool of the event loop has six threads: so many calls that hang would hold all of it."""
+    is_over, pool = Event(), asyncio.get_running_loop()
+    with rig_of("luxos") as rig:
+        write_executors(tmp_path, rig)
+        async with desks_in(tmp_path, CLOCK) as desks:
+            await armed(desks, rig)
+            hanging = [pool.run_in_executor(None, is_over.wait, PATIENCE_S) for _ in range(40)]
+            await desks.executors.look_at_lease()
+            desks.publish(1, LOWER_MW)
+            await desks.until(lambda: rig.values.count("Sleep") == 2)
+            assert desks.signals.mode_of(SITE) == "act"
+            assert not any(call.done() for call in hanging)
+            is_over.set()
+            await asyncio.gather(*hanging)

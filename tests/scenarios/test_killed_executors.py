@@ -1,0 +1,144 @@
+"""A Mara killed at any moment leaves its devices as their owner had them, within the lease.
+
+No device was told what it does not take, no write is without a line in the log, and no acknowledged reading is lost.
+KILLS=50 in the environment makes a soak test of it, in which some processes are stopped and not killed.
+"""
+
+import os
+import signal
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+
+from mara.signals.executors.hold import HOLD
+from mara.store import maintenance
+from tests.forks import FORKS
+from tests.runtime.desks import desks_in
+from tests.scenarios.killed_executors import ARMED, acted
+from tests.signals.devices import CLOCK
+from tests.signals.rigs import KINDS, Rig, rig_of, write_executors
+from tests.store.databases import url_of
+
+KILL_COUNT = int(os.environ.get("KILLS", "2"))
+STOPPED_EVERY = 10
+"""Of so many processes one is stopped for longer than its lease, as a hanging one is."""
+LEASE_S = 10.0
+SLOWEST_START_S = 60.0
+LONGEST_LIFE_S = 0.2
+
+
+@pytest.fixture(params=KINDS)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    pytest.importorskip("pymodbus", reason="the extra `modbus` is not installed")
+    with rig_of(request.param) as made:
+        write_executors(tmp_path, made)
+        yield made
+
+
+class Life:
+    """A process that acts, and the readings that it acknowledged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.acknowledged: set[int] = set()
+        self._here: Connection
+        self._here, there = FORKS.Pipe(duplex=False)
+        self._child: BaseProcess = FORKS.Process(target=acted, args=(folder, there))
+        self._child.start()
+        there.close()
+        assert self._here.poll(SLOWEST_START_S)
+        assert self._here.recv() == ARMED
+
+    def send(self, number: int) -> None:
+        assert self._child.pid is not None
+        os.kill(self._child.pid, number)
+
+    def live(self, duration_s: float) -> None:
+        end_s = CLOCK.monotonic_s() + duration_s
+        while (left_s := end_s - CLOCK.monotonic_s()) > 0.0:
+            if self._here.poll(left_s):
+                self.acknowledged.add(self._here.recv())
+
+    def live_until_written(self, rig: Rig) -> None:
+        """Live until a device has been told something."""
+        end_s = CLOCK.monotonic_s() + SLOWEST_START_S
+        count = len(rig.devices[0].history)
+        while len(rig.devices[0].history) == count:
+            assert CLOCK.monotonic_s() < end_s, "nothing was written"
+            self.live(0.01)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+        self._child.join(SLOWEST_START_S)
+        try:
+            while self._here.poll(0):
+                self.acknowledged.add(self._here.recv())
+        except (EOFError, OSError):
+            pass  # the process died between two messages, or within one
+        self._here.close()
+
+    def wait_until_given_back(self, rig: Rig) -> None:
+        """Another process gives back: its end is seen by the files of what is held."""
+        end_s = CLOCK.monotonic_s() + LEASE_S
+        while list((self.folder / "holds").glob(f"*{HOLD}")) or not rig.is_owners:
+            assert CLOCK.monotonic_s() < end_s, (rig.values, list((self.folder / "holds").iterdir()))
+            Event().wait(0.02)
+
+
+def stored(folder: Path, question: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / "mara.db")) as database:
+        return database.execute(question).fetchall()
+
+
+def assert_all_is_logged(folder: Path, rig: Rig) -> None:
+    """Check that devices took no value more often than the log has it."""
+    told = [
+        str(text)
+        for row in stored(folder, "SELECT after_state, reason FROM signal_log WHERE kind IN ('write', 'release')")
+        for text in row
+    ]
+    for device, port in zip(rig.devices, rig.ports, strict=True):
+        for value, times in Counter(device.history).items():
+            words = _words(rig.kind, value, port)
+            assert sum(words in text for text in told) >= times, (value, times)
+
+
+def _words(kind: str, value: object, port: int) -> str:
+    """A setting as the log has it."""
+    if kind == "webhook":
+        return f"limit_mw={'none' if value is None else value}"
+    return f"setpoint={value}" if kind == "modbus" else f":{port}={'sleep' if value == 'Sleep' else 'wakeup'}"
+
+
+async def test_a_mara_killed_while_it_writes_leaves_devices_as_their_owner_had_them(rig: Rig, tmp_path: Path) -> None:
+    rng = np.random.default_rng(KILL_COUNT)
+    acknowledged: set[int] = set()
+    for number in range(1, KILL_COUNT + 1):
+        life = Life(tmp_path)
+        if number % 3:  # the others die at their start
+            life.live_until_written(rig)
+        life.live(float(rng.uniform(0.0, LONGEST_LIFE_S)))
+        if number % STOPPED_EVERY == 0:
+            life.send(signal.SIGSTOP)
+            Event().wait(LEASE_S)  # nothing tells that a process is silent but its silence
+            life.wait_until_given_back(rig)
+            life.send(signal.SIGCONT)
+            life.live(LONGEST_LIFE_S)
+        life.kill()
+        life.wait_until_given_back(rig)
+        acknowledged |= life.acknowledged
+    async with desks_in(tmp_path, CLOCK):
+        assert rig.is_owners
+    assert rig.devices[0].history, "something was written"
+    assert rig.outside == []
+    assert acknowledged <= {row[0] for row in stored(tmp_path, "SELECT at_epoch_ms FROM telemetry")}
+    assert maintenance.check(url_of(tmp_path / "mara.db")).findings == ()
+    assert_all_is_logged(tmp_path, rig)

@@ -1,0 +1,75 @@
+"""The library pyasic-rs with imitated miners: no firmware of theirs runs without a machine."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+class FakeAsic:
+    """A miner of the library, which may lack an ability, or have a fault."""
+
+    make, model, firmware = "MicroBT", "M60S", "stock"
+
+    def __init__(self, ip: str) -> None:
+        self.ip = ip
+        self.mode = "mining"
+        self.fault = ""
+        self.supports_pause = self.supports_resume = True
+        self.history: list[str] = []
+
+    def set_auth(self, user: str, password: str) -> None:
+        assert user
+        assert password
+
+    async def get_is_mining(self) -> bool:
+        await self._respond()
+        return self.mode == "mining"
+
+    async def pause(self) -> bool:
+        return await self._switch("paused", self.supports_pause)
+
+    async def resume(self) -> bool:
+        return await self._switch("mining", self.supports_resume)
+
+    async def _switch(self, mode: str, is_supported: bool) -> bool:
+        await self._respond()
+        if not is_supported:
+            raise RuntimeError("unsupported")
+        if self.fault == "refuse":
+            return False
+        if self.fault != "ignore":
+            self.mode = mode
+            self.history.append(mode)
+        if self.fault == "reboot":
+            raise ConnectionResetError
+        return True
+
+    async def _respond(self) -> None:
+        if self.fault in {"silent", "slow"}:
+            await asyncio.sleep(60.0)
+
+
+@contextmanager
+def reached_by_library(miners: list[FakeAsic]) -> Iterator[None]:
+    """Put a library in the place of pyasic-rs that finds these miners, as long as the link is there."""
+
+    class MinerFactory:
+        async def get_miner(self, ip: str) -> FakeAsic | None:
+            return next((miner for miner in miners if miner.ip == ip), None) if is_linked else None
+
+    is_linked = True
+    library, factory = ModuleType("pyasic_rs"), ModuleType("pyasic_rs.factory")
+    factory.MinerFactory = MinerFactory  # type: ignore[attr-defined]
+    sys.modules.update({"pyasic_rs": library, "pyasic_rs.factory": factory})
+    try:
+        yield
+    finally:
+        is_linked = False
+
+
+def forget_library() -> None:
+    """Take the library away again."""
+    for name in ("pyasic_rs", "pyasic_rs.factory"):
+        sys.modules.pop(name, None)
