@@ -164,7 +164,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 )
                 why_not = missing_right(Permission.EXCLUDE)
                 here = FormSite(id=site_id, name=known.name, timezone=known.timezone)
-                maintenance_panel(maintenance_actions(platform), [here], snapshot.at, why_not)
+                maintenance_panel(maintenance_actions(platform), [here], why_not)
 
 
 def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:

@@ -1,10 +1,11 @@
 // Form for maintenance of a site: asks the server whom it concerns and what it costs, and announces it once that is confirmed.
-// Emits `order-look` and `order-announce` with what is entered.
+// Emits `order-look` and `order-announce` with what is entered, and `order-propose` for newer times: the proposed ones are
+// moved on with the fleet's clock until somebody enters their own.
 export default {
-  props: { first: Object, said: Object, sites: Array },
-  emits: ["order-look", "order-announce"],
+  props: { first: Object, proposed: Object, said: Object, sites: Array },
+  emits: ["order-propose", "order-look", "order-announce"],
   data() {
-    return { entered: { ...this.first, reason: "" }, isAsking: false, isBusy: false };
+    return { entered: { ...this.first, ...this.proposed, reason: "" }, isOwn: false, isAsking: false, isBusy: false };
   },
   computed: {
     localZone() {
@@ -15,10 +16,23 @@ export default {
     said(said) {
       this.isBusy = false;
       this.isAsking = Boolean(said.cost);
-      if (said.taken) this.entered = { ...this.first, reason: "" };
+      if (said.taken) {
+        this.entered = { ...this.first, ...this.proposed, reason: "" };
+        this.isOwn = false;
+      }
+      if (!said.cost) this.propose();
+    },
+    proposed(proposed) {
+      if (!this.isOwn && !this.isAsking) Object.assign(this.entered, proposed);
     },
   },
   methods: {
+    propose() {
+      if (!this.isOwn) this.$emit("order-propose", { ...this.entered });
+    },
+    come(event) {
+      if (!event.currentTarget.contains(event.relatedTarget)) this.propose();
+    },
     send(event) {
       this.isBusy = true;
       this.$emit(event, { ...this.entered });
@@ -26,28 +40,28 @@ export default {
   },
   template: `
     <div class="promises">
-      <form v-if="!isAsking" class="request-form" aria-label="Announce maintenance" @submit.prevent="send('order-look')">
+      <form v-if="!isAsking" class="request-form" aria-label="Announce maintenance" @focusin="come" @submit.prevent="send('order-look')">
         <div v-if="sites.length > 1" class="request-field exclude-begins">
           <label for="maintenance-site">Site</label>
-          <select id="maintenance-site" v-model="entered.site" class="field" required>
+          <select id="maintenance-site" v-model="entered.site" class="field" required @change="propose">
             <option value="">Choose a site</option>
             <option v-for="site in sites" :key="site.id" :value="site.id">{{ site.name }}</option>
           </select>
         </div>
         <div class="request-field exclude-begins">
           <label for="maintenance-zone">Times in</label>
-          <select id="maintenance-zone" v-model="entered.zone" class="field">
+          <select id="maintenance-zone" v-model="entered.zone" class="field" @change="propose">
             <option value="utc">UTC</option>
             <option value="local">{{ localZone }}</option>
           </select>
         </div>
-        <div class="request-field exclude-begins">
+        <div class="request-field exclude-time">
           <label for="maintenance-begins">Begins</label>
-          <input id="maintenance-begins" v-model="entered.begins" class="field" type="datetime-local" required />
+          <input id="maintenance-begins" v-model="entered.begins" class="field" type="datetime-local" required @input="isOwn = true" />
         </div>
-        <div class="request-field exclude-begins">
+        <div class="request-field exclude-time">
           <label for="maintenance-ends">Ends</label>
-          <input id="maintenance-ends" v-model="entered.ends" class="field" type="datetime-local" required />
+          <input id="maintenance-ends" v-model="entered.ends" class="field" type="datetime-local" required @input="isOwn = true" />
         </div>
         <div class="request-field exclude-reason">
           <label for="maintenance-reason">Reason</label>

@@ -16,6 +16,9 @@ from mara.errors import CommandError, MaraError
 MOST_CHARACTERS: Final = 200
 UTC_KEY: Final = "utc"
 LOCAL_KEY: Final = "local"
+FILLING_IN_S: Final = 300.0
+"""Real seconds for filling in the form, in which the proposed begin stays allowed."""
+MOST_LEAD: Final = timedelta(days=14)
 HINT: Final = "Ticks that are announced do not count for the availability of the contracts here. All contracts or none."
 
 
@@ -50,33 +53,39 @@ class MaintenanceActions:
     look: Callable[[SiteNotice], Awaitable[str]]
     """Checks that all could be announced; returns whom it concerns, and the cost."""
     announce: Callable[[SiteNotice], Awaitable[object]]
+    propose: Callable[[], datetime]
+    """Returns a begin that is allowed, also when the form is filled in without hurry."""
 
 
 class MaintenanceForm(ui.element, component="maintenance_form.js"):
     """Form for a site, times and a reason, which asks for confirmation with the cost."""
 
-    def __init__(self, actions: MaintenanceActions, sites: Sequence[FormSite], now: datetime) -> None:
+    def __init__(self, actions: MaintenanceActions, sites: Sequence[FormSite]) -> None:
         super().__init__()
         self._actions = actions
         self._zones = {site.id: site.timezone for site in sites}
         self.props["sites"] = [asdict(site) for site in sites]
-        begins = (now + timedelta(hours=NOTICE_HOURS + 2)).replace(minute=0, second=0)
-        self.props["first"] = {
-            "site": sites[0].id if len(sites) == 1 else "",
-            "zone": UTC_KEY,
-            "begins": f"{begins:%Y-%m-%dT%H:%M}",
-            "ends": f"{begins + timedelta(hours=1):%Y-%m-%dT%H:%M}",
-        }
+        self.props["first"] = {"site": sites[0].id if len(sites) == 1 else "", "zone": UTC_KEY}
+        self.props["proposed"] = proposed_times(actions.propose())
         self.props["said"] = {}
+        self.on("order-propose", self._propose)
         self.on("order-look", self._look)
         self.on("order-announce", self._announce)
         self.mark("maintenance-form")
+
+    def _propose(self, event: GenericEventArguments) -> None:
+        """Move the proposed times on; the form keeps those that were entered by hand."""
+        entered = event.args if isinstance(event.args, dict) else {}
+        is_local = entered.get("zone") == LOCAL_KEY
+        timezone = self._zones.get(str(entered.get("site", "")), "") if is_local else ""
+        self.props["proposed"] = proposed_times(self._actions.propose(), timezone)
+        self.update()
 
     async def _look(self, event: GenericEventArguments) -> None:
         try:
             cost = await self._actions.look(site_notice_of(event.args, self._zones))
         except MaraError as error:
-            self.props["said"] = {"error": str(error)}
+            self.props["said"] = {"error": _sentence(error)}
         else:
             self.props["said"] = {"cost": cost}
         self.update()
@@ -85,19 +94,36 @@ class MaintenanceForm(ui.element, component="maintenance_form.js"):
         try:
             await self._actions.announce(site_notice_of(event.args, self._zones))
         except MaraError as error:
-            self.props["said"] = {"error": str(error)}
+            self.props["said"] = {"error": _sentence(error)}
         else:
             self.props["said"] = {"taken": True}
         self.update()
 
 
-def maintenance_panel(actions: MaintenanceActions, sites: Sequence[FormSite], now: datetime, why_not: str) -> None:
+def maintenance_panel(actions: MaintenanceActions, sites: Sequence[FormSite], why_not: str) -> None:
     """Draw the form for some sites, or the reason why the user may not announce."""
     with panel("Announce maintenance", "", HINT):
         if why_not:
             element("p", "note", f"No announcements here: {why_not}.").mark("maintenance-refused")
         else:
-            MaintenanceForm(actions, sites, now)
+            MaintenanceForm(actions, sites)
+
+
+def proposed_begin(now: datetime, speed_factor: float) -> datetime:
+    """Return the whole hour that keeps its notice while somebody fills in the form.
+
+    Args:
+        now: time of the fleet's clock.
+        speed_factor: simulated seconds per real second.
+    """
+    lead = min(timedelta(seconds=FILLING_IN_S * speed_factor), MOST_LEAD)
+    return (now + timedelta(hours=NOTICE_HOURS + 2) + lead).replace(minute=0, second=0, microsecond=0)
+
+
+def proposed_times(begins_at: datetime, timezone: str = "") -> dict[str, str]:
+    """Return the times of one hour as fields of the form; an empty zone is UTC."""
+    begins = begins_at.astimezone(zone(timezone) if timezone else UTC)
+    return {"begins": f"{begins:%Y-%m-%dT%H:%M}", "ends": f"{begins + timedelta(hours=1):%Y-%m-%dT%H:%M}"}
 
 
 def site_notice_of(given: object, zones: Mapping[str, str]) -> SiteNotice:
@@ -119,6 +145,12 @@ def site_notice_of(given: object, zones: Mapping[str, str]) -> SiteNotice:
         raise CommandError("maintenance should end after it begins: correct its times")
     reason = str(entered.get("reason", ""))[: MOST_CHARACTERS + 1]
     return SiteNotice(site_id=site_id, timezone=timezone, begins_at=begins, ends_at=ends, reason=reason)
+
+
+def _sentence(error: MaraError) -> str:
+    """Return a refusal as a sentence that stands alone."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _time_of(entered: str, timezone: str) -> datetime:

@@ -25,15 +25,17 @@ MOST_OFFERED_SITES: Final = 2_000
 HINT: Final = (
     "Two answers of the linear program to the next tick: as it is, and with the changes from then to the end of the "
     "horizon. Nothing of the run is touched. Profit is the program's: penalties for broken promises, moves and "
-    "restarts are deducted, power bought ahead is sunk."
+    "restarts are deducted, power bought ahead is sunk. What one more megawatt-hour is worth is the program's shadow "
+    "price, not the market's: where the connection or the racks are full, it follows what the load there earns, and "
+    "hardly the price of power."
 )
 SITE_COLUMNS: Final[tuple[Column, ...]] = (
     ("mining_mw", "Mining, MW", 1),
     ("inference_mw", "Tokens, MW", 1),
     ("contracts_mw", "Contracts, MW", 1),
     ("battery_mw", "Battery, MW", 1),
-    ("power_usd_per_mwh", "Power, USD/MWh", 1),
-    ("racks_usd_per_mwh", "Racks, USD/MWh", 1),
+    ("power_usd_per_mwh", "One more MWh of power is worth, USD", 1),
+    ("racks_usd_per_mwh", "One more MWh on racks is worth, USD", 1),
 )
 TIER_COLUMNS: Final[tuple[Column, ...]] = (
     ("served_mwh", "Delivered, MWh", 1),

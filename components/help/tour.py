@@ -92,8 +92,8 @@ def _first_step() -> None:
     element(
         "p",
         "",
-        "Hover any figure to see how it is computed. Click a circle to open its site. Take a site down with the "
-        "lightning button and watch what moves.",
+        "Rest on any figure, or tap it, to see how it is computed. Choose a circle to open its site. Take a site down "
+        "with the lightning button and watch what moves.",
     )
     with element("div", "sheet-buttons"):
         element("a", "button", "Help and formulas").props(f'href="{address("/help")}"')

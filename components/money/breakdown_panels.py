@@ -23,7 +23,7 @@ from components.time_range.range_picker import RangePicker, span_s
 from mara.core.finance import CREDIT_LINES
 from mara.core.history import MoneyBreakdown
 from mara.core.snapshot import SiteSnapshot, Snapshot
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 
 OTHERS: Final = "other sites"
 MOST_SERIES: Final = len(LOOKS) - 1
@@ -32,7 +32,11 @@ FIGURES: Final = (
     ("revenue", "Revenue", "What contracts, mining, inference, products and power sold back earned in the range."),
     ("cost", "Costs", "Everything that was paid in the range: power, carbon, moves, charges, penalties, wear."),
     ("profit", "Profit", "Revenue less costs. It is the sum of all lines of the ledger in the range."),
-    ("energy", "Power itself", "Power bought, with the hedge, positions bought day-ahead, and what was sold back."),
+    (
+        "energy",
+        "Power itself",
+        "Power bought, with the hedge, positions bought day-ahead, what was sold back, and meters' corrections.",
+    ),
     ("credits", "SLA penalties", "Service credits for windows that closed below their target in the range."),
     ("today", "Profit today", "Since 00:00 UTC, whatever the range."),
 )
@@ -48,7 +52,8 @@ SITE_COLUMNS: Final = (
 )
 HOW_KINDS: Final = (
     "Each bar is what the ledger posted in an interval: earnings above zero, costs below, and the profit as a line. A "
-    "kind with both, such as the hedge and what of it is sold back, is shown as its sum."
+    "kind with both, such as the hedge and what of it is sold back, is shown as its sum. A last bar that is pale, with "
+    "a ring, is so far: its interval is not over."
 )
 HOW_SITES: Final = "Profit of each site in the same intervals, losses below zero, and the fleet's profit as a line."
 HOW_TABLE: Final = "Sums of the ledger's whole micro-dollars over the range, shown in cents that add up."
@@ -76,6 +81,10 @@ def kinds_panel(shown: ChartRange) -> None:
 
 def sites_panel(shown: ChartRange, sites: Sequence[SiteSnapshot]) -> None:
     """Draw profit over time by site; the channel `money-sites` states it."""
+    if not sites:  # else the total would be drawn alone, as the line of a site without a name
+        with panel("Profit by site", "chart-panel", HOW_SITES):
+            element("p", "empty", "The sites are known with the first tick: open this page again then.")
+        return
     drawn = drawn_sites(sites)
     series = [BarSeries(key=site.id, name=site.name, look=look) for look, site in enumerate(drawn, start=1)]
     if len(drawn) < len(sites):
@@ -156,17 +165,27 @@ def covered(parts: MoneyBreakdown) -> str:
     if not parts.ticks_count:
         return "no tick in this range"
     times = f"{text.utc_moment(parts.starts_at)} to {text.utc_moment(parts.ends_at)}"
-    return f"{times}, {text.ticks(parts.ticks_count)}, bars of {text.duration(parts.step_minutes)}"
+    until = ", the last one so far" if so_far_at(parts) is not None else ""
+    return f"{times}, {text.ticks(parts.ticks_count)}, bars of {text.duration(parts.step_minutes)}{until}"
+
+
+def so_far_at(parts: MoneyBreakdown) -> int | None:
+    """Return the begin of a last interval that is not over, in epoch seconds."""
+    if not parts.intervals:
+        return None
+    last_s = parts.intervals[-1].at_epoch_s
+    is_over = last_s + parts.step_minutes * SECONDS_PER_MINUTE <= parts.ends_at.timestamp()
+    return None if is_over else last_s
 
 
 def kind_bars(parts: MoneyBreakdown) -> Channel:
     """Return the bars by kind, by epoch seconds."""
-    return _bars(kind_course(parts))
+    return _bars(kind_course(parts), so_far_at(parts))
 
 
 def site_bars(parts: MoneyBreakdown, sites: Sequence[SiteSnapshot]) -> Channel:
     """Return the bars by site, by epoch seconds."""
-    return _bars(site_course(parts, [site.id for site in drawn_sites(sites)], OTHERS))
+    return _bars(site_course(parts, [site.id for site in drawn_sites(sites)], OTHERS), so_far_at(parts))
 
 
 def line_channel(parts: MoneyBreakdown) -> Channel:
@@ -213,12 +232,15 @@ def by_site_channel(parts: MoneyBreakdown, sites: Sequence[SiteSnapshot]) -> Cha
     return {**rows, "total": {**last, "cost": _usd(spent, "total"), "profit": _usd(whole, "total")}}
 
 
-def _bars(course: dict[int, dict[str, int]]) -> Channel:
-    """Convert sums to dollars, each point with its total."""
+def _bars(course: dict[int, dict[str, int]], so_far_at_s: int | None) -> Channel:
+    """Convert sums to dollars, each point with its total.
+
+    The total of an interval that is not over has another key, so that it is not joined to the line.
+    """
     return {
         str(at_s): {
             **{key: micro_usd / MICRO_USD_PER_USD for key, micro_usd in point.items() if micro_usd},
-            "total": sum(point.values()) / MICRO_USD_PER_USD,
+            "so_far" if at_s == so_far_at_s else "total": sum(point.values()) / MICRO_USD_PER_USD,
         }
         for at_s, point in course.items()
     }

@@ -11,7 +11,7 @@ from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.day_gains import DayGains
 from mara.core.snapshot import Snapshot
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_DAY
 from mara.optimizer_names import LABELS, RULES, STATIC, STATIC_BREAKEVEN
 
 POLICIES: Final = (
@@ -48,7 +48,12 @@ def gain_bars_panel(cells: Channel) -> None:
     series = [BarSeries(key=field, name=label, look=look) for field, label, look in POLICIES]
     with panel("Profit over simpler policies, by day", "chart-panel", HOW) as top:
         bars = StackedBars(
-            "gain-bars", label="Profit over simpler policies by day, USD", series=series, empty=NOTHING, mode="group"
+            "gain-bars",
+            label="Profit over simpler policies by day, USD",
+            series=series,
+            empty=NOTHING,
+            mode="group",
+            lone_s=SECONDS_PER_DAY,
         )
         with top:
             save_buttons(bars, "Profit over simpler policies, by day")

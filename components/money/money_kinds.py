@@ -34,7 +34,7 @@ KINDS: Final = (
         look=3,
         lines=(Line.EXPORT_REVENUE, Line.RESERVE_REVENUE, Line.DEPLOYMENT_REVENUE, Line.RESERVE_PENALTY),
     ),
-    MoneyKind(key="energy", label="Energy", look=5, lines=(Line.ENERGY,)),
+    MoneyKind(key="energy", label="Energy", look=5, lines=(Line.ENERGY, Line.METER)),
     MoneyKind(key="hedge", label="Hedge and day-ahead", look=6, lines=(Line.SELLBACK, Line.HEDGE, Line.DAY_AHEAD)),
     MoneyKind(key="supply", label="Contracted supply", look=7, lines=(Line.SUPPLY, Line.CFD, Line.TAKE_OR_PAY)),
     MoneyKind(key="adders", label="Adders", look=8, lines=(Line.ADDER,)),

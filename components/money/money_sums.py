@@ -62,5 +62,5 @@ def site_course(parts: MoneyBreakdown, drawn: Sequence[str], rest: str) -> dict[
 
 
 def energy_cost_micro_usd(lines: Sequence[int]) -> int:
-    """Sum what power itself cost; a cost is positive."""
-    return -(lines[Line.ENERGY] + lines[Line.HEDGE] + lines[Line.SELLBACK] + lines[Line.DAY_AHEAD])
+    """Sum what power itself cost, corrected by meters; a cost is positive."""
+    return -(lines[Line.ENERGY] + lines[Line.HEDGE] + lines[Line.SELLBACK] + lines[Line.DAY_AHEAD] + lines[Line.METER])

@@ -1,4 +1,4 @@
-// Bars over time: a channel {epoch seconds: {key of a series: USD, total}}, a bar from each point to the next. Series
+// Bars over time: a channel {epoch seconds: {key of a series: USD, total or so_far}}, a bar from each point to the next. Series
 // without a value are not drawn, nor named in the legend below, which is drawn here because the values decide it.
 import { ref } from "vue";
 import { onChange } from "mara";
@@ -9,21 +9,21 @@ import { colour, download, downloadPicture, layoutOf, paint, tableOf } from "mar
 import { followZoom, isShownBy, rangeOf } from "mara/plot/zoom.js";
 
 const MS_PER_S = 1000;
-const LONE_BAR_S = 3600; // of a single point, which does not tell
+const PALE = 0.45; // opacity of a bar whose interval is not over
 const DAY_S = 86_400;
 const MOST_DAYS_NAMED = 8;
 
-// Length of a bar [s]: the least distance between two points.
-function stepOf(places) {
+// Length of a bar [s]: the least distance between two points; `lone` of a single one, which does not tell.
+function stepOf(places, lone) {
   const steps = places.slice(1).map((at, i) => at - places[i]);
-  return steps.length ? Math.min(...steps) : LONE_BAR_S;
+  return steps.length ? Math.min(...steps) : lone;
 }
 
 // An axis that names days, each below its bar.
 function daysOn(places) {
   const count = (places.at(-1) - places[0]) / DAY_S + 1;
   const dtick = Math.ceil(count / MOST_DAYS_NAMED) * DAY_S * MS_PER_S;
-  const ticks = { dtick, tick0: placeOf(places[0]), ticklabelmode: "period", tickformat: "%-d %b" };
+  const ticks = { dtick, tick0: placeOf(places[0]), ticklabelmode: "period", tickformat: "%-d %b", hoverformat: "%a %-d %b %Y" };
   return Object.fromEntries(Object.entries(ticks).map(([key, value]) => [`xaxis.${key}`, value]));
 }
 
@@ -34,7 +34,7 @@ function markerOf(one) {
 }
 
 export default {
-  props: { name: String, label: String, unit: String, series: Array, empty: String, mode: String, span: Array },
+  props: { name: String, label: String, unit: String, series: Array, empty: String, mode: String, span: Array, lone: Number },
   setup(props) {
     const element = ref(null);
     const isEmpty = ref(true);
@@ -52,6 +52,12 @@ export default {
       return { type: "scatter", name: "Profit", x: [], y: [], ...look, hovertemplate: `%{y:,.0f} ${measureOf(props.unit).unit}` };
     }
 
+    // The total of an interval that is not over: a ring, because a line down to it would look like a loss.
+    function soFarOf() {
+      const marker = { color: colour("--ink"), size: 9, symbol: "circle-open", line: { width: 1.5 } };
+      return { ...totalOf(), name: "Profit so far", mode: "markers", marker };
+    }
+
     function draw(plotly, chart, all) {
       const points = Object.entries(all).sort(([one], [other]) => one - other);
       const places = points.map(([at]) => Number(at));
@@ -62,14 +68,16 @@ export default {
       const visible = y.map((values) => values.some((value) => value));
       used.value = props.series.filter((_, place) => visible[place]);
       if (props.mode === "relative") {
-        y.push(course("total"));
-        visible.push(true);
+        y.push(course("total"), course("so_far"));
+        visible.push(true, y.at(-1).some((value) => value !== null));
       }
-      const stepS = stepOf(places);
+      const opacity = points.map(([, point]) => ("so_far" in point ? PALE : 1));
+      const stepS = stepOf(places, props.lone);
       const period = { xperiod: stepS * MS_PER_S, xperiod0: x[0] };
       const days = stepS >= DAY_S ? daysOn(places) : {};
       const axis = { "xaxis.type": "date", ...days, ...rangeOf(chart) }; // new x would make plotly guess the axis anew
       plotly.update(chart, { x: y.map(() => x), y, visible, ...period }, axis);
+      plotly.restyle(chart, { "marker.opacity": [opacity] }, [...props.series.keys()]);
       isEmpty.value = !points.length;
     }
 
@@ -79,7 +87,7 @@ export default {
         const range = props.span.map((at) => placeOf(at));
         if (range.length) Object.assign(layout.xaxis, { range, autorange: false });
         const bars = props.series.map(barOf);
-        const traces = props.mode === "relative" ? [...bars, totalOf()] : bars;
+        const traces = props.mode === "relative" ? [...bars, totalOf(), soFarOf()] : bars;
         return { traces, layout: { ...layout, barmode: props.mode, bargap: 0.18, bargroupgap: 0.05 } };
       },
       follow(plotly, chart) {
@@ -88,9 +96,14 @@ export default {
         followZoom(plotly, chart);
       },
       repaint(plotly, chart) {
-        for (const [place, one] of props.series.entries()) plotly.restyle(chart, { marker: markerOf(one) }, [place]);
-        if (props.mode === "relative")
-          plotly.restyle(chart, { "line.color": colour("--ink"), "marker.color": colour("--ink") }, [props.series.length]);
+        for (const [place, one] of props.series.entries()) {
+          const { opacity } = chart.data[place].marker;
+          plotly.restyle(chart, { marker: { ...markerOf(one), opacity } }, [place]);
+        }
+        if (props.mode === "relative") {
+          const ink = { "line.color": colour("--ink"), "marker.color": colour("--ink") };
+          plotly.restyle(chart, ink, [props.series.length, props.series.length + 1]);
+        }
         const flat = {};
         for (const [part, values] of Object.entries(paint(props.unit, "date")))
           for (const [key, value] of Object.entries(values)) flat[`${part}.${key}`] = value;

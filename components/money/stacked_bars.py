@@ -7,6 +7,7 @@ from typing import Final, Literal
 from nicegui import ui
 
 from components.shared.theme import BROWSER_MODULES
+from mara.core.units import SECONDS_PER_HOUR
 
 LOOKS: Final = {
     1: ("--series-1", ""),
@@ -38,13 +39,15 @@ class BarSeries:
 class StackedBars(ui.element, component="stacked_bars.js", esm=BROWSER_MODULES):
     """Bars of the channel `name`: {epoch seconds: {key of a series: USD}}.
 
-    A series without any value but 0 is left out. A stack has the sum of its point, `total`, as a line.
+    A series without any value but 0 is left out. A stack has the sum of its point, `total`, as a line;
+    that of an interval which is not over is `so_far`, a ring beside the line above a pale bar.
 
     Args:
         label: title for screen readers and of the picture.
         empty: text in the place of bars where there are none.
         mode: `relative` for a stack with costs below zero, `group` for bars side by side.
         span_s: begin and end of a range of the past, which stays.
+        lone_s: length of a bar that is the only one.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class StackedBars(ui.element, component="stacked_bars.js", esm=BROWSER_MODULES):
         empty: str,
         mode: Literal["relative", "group"] = "relative",
         span_s: Sequence[int] = (),
+        lone_s: int = SECONDS_PER_HOUR,
     ) -> None:
         super().__init__()
         self.props["name"] = name
@@ -67,4 +71,5 @@ class StackedBars(ui.element, component="stacked_bars.js", esm=BROWSER_MODULES):
         self.props["empty"] = empty
         self.props["mode"] = mode
         self.props["span"] = list(span_s)
+        self.props["lone"] = lone_s
         self.mark(f"{name}-bars")

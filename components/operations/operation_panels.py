@@ -21,7 +21,13 @@ SITE_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
     TableColumn(key="mode", label="Mode"),
     TableColumn(key="planned", label="Planned", look="number", hint="Site power at the meter, as planned."),
-    TableColumn(key="metered", label="Metered", look="number", hint="As telemetry tells it; unknown when it is old."),
+    TableColumn(
+        key="metered",
+        label="Metered",
+        look="number",
+        hint="As telemetry tells it; unknown when it is old.",
+        if_any=True,
+    ),
     TableColumn(
         key="billed",
         label="Billed by",
@@ -29,11 +35,23 @@ SITE_COLUMNS: Final = (
         hint="Metered: its bill and promises follow its meter, read when the next tick begins. Simulated: the plan's.",
     ),
     TableColumn(
-        key="cost", label="Deviation costs", look="number", hint="USD an hour: power beyond the plan, or profit lost."
+        key="cost",
+        label="Deviation costs",
+        look="number",
+        hint="USD an hour: power beyond the plan, or profit lost.",
+        if_any=True,
     ),
-    TableColumn(key="danger", label="Endangered", hint="Contracts whose promise two more bad ticks would break."),
+    TableColumn(
+        key="danger", label="Endangered", hint="Contracts whose promise two more bad ticks would break.", if_any=True
+    ),
     TableColumn(key="write", label="Last write", look="grow", hint="What was written to devices last, and read back."),
-    TableColumn(key="response", label="Response", look="number", hint="Time from the document to the last read-back."),
+    TableColumn(
+        key="response",
+        label="Response",
+        look="number",
+        hint="Time from the document to the last read-back.",
+        if_any=True,
+    ),
 )
 RESPONSE_COLUMNS: Final = (
     TableColumn(key="asked", label="UTC"),
@@ -198,6 +216,7 @@ def log_panel(first: Channel) -> None:
 
 def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Channel:
     """Return a row for each site, in the fleet's order."""
+    has_meters = any(site.metered is not None for site in snapshot.sites)
     by_site: dict[str, list[ExecutorStatus]] = {}
     for status in executors:
         by_site.setdefault(status.site_id, []).append(status)
@@ -207,7 +226,7 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
             "site": cell(site.name, href=f"/sites/{site.id}"),
             "mode": cell(MODE_LABELS.get(site.mode, site.mode), MODE_STATES.get(site.mode, "")),
             "planned": text.mw(site.site_power_mw),
-            **_metered_cells(site.metered),
+            **_metered_cells(site.metered, "no meter" if has_meters else ""),
             "billed": _billed_cell(site),
             **_executor_cells(by_site.get(site.id, [])),
         }
@@ -215,9 +234,10 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
     }
 
 
-def _metered_cells(metered: MeteredSnapshot | None) -> dict[str, Shown]:
+def _metered_cells(metered: MeteredSnapshot | None, none: str) -> dict[str, Shown]:
+    """Tell what a site's meter shows; `none` where it has none."""
     if metered is None:
-        return {"metered": "no meter", "cost": "", "danger": ""}
+        return {"metered": none, "cost": "", "danger": ""}
     state = "warning" if metered.is_deviating else ""
     age = f"{metered.age_s / SECONDS_PER_MINUTE:.0f} min old"
     shown = (

@@ -42,6 +42,8 @@ class TableColumn:
     """Unit of bare numbers, or `UTC` for times; empty where the label is the unit."""
     clipped: bool = False
     """True if a text too long for its place is cut, and shown whole on hover."""
+    if_any: bool = False
+    """True if the column is left out while no row has a text in it."""
 
 
 class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):

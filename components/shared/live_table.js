@@ -11,6 +11,9 @@ export default {
     ordered() {
       return ranked(this.shown);
     },
+    drawn() {
+      return this.columns.filter(({ key, if_any }) => !if_any || this.ordered.some(([, row]) => this.whole(row[key])));
+    },
   },
   methods: {
     whole(cell) {
@@ -23,13 +26,13 @@ export default {
       <caption class="sr-only">{{ caption }}</caption>
       <thead>
         <tr>
-          <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint" :data-unit="column.unit || null">{{ column.label }}</th>
+          <th v-for="column in drawn" scope="col" :class="column.look" :title="column.hint" :data-unit="column.unit || null">{{ column.label }}</th>
         </tr>
       </thead>
       <tbody>
         <tr v-for="[key, row] in ordered" :key="key">
           <component
-            v-for="(column, place) in columns"
+            v-for="(column, place) in drawn"
             :is="place ? 'td' : 'th'"
             :scope="place ? null : 'row'"
             :class="column.look"

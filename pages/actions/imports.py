@@ -114,7 +114,8 @@ def draw_import(platform: Authorized, publisher: Publisher, run_card: RunCard) -
         publisher.look()
 
     folder = platform.histories.folder
-    why_not = missing_right(Permission.IMPORT)
+    refusal = missing_right(Permission.IMPORT)
+    why_not = f"No market files from here: {refusal}." if refusal else ""
     if not why_not and folder.root is None:
         why_not = (
             "This server has no import folder yet. Set MARA_IMPORT_FOLDER to a folder that it may write to, and start "

@@ -1,10 +1,14 @@
 """Maintenance as users announce it, on a site's page and on the calendar."""
 
-from components.ahead.maintenance_form import MaintenanceActions, SiteNotice
+from datetime import datetime, timedelta
+
+from components.ahead.maintenance_form import MaintenanceActions, SiteNotice, proposed_begin
 from components.shared import format as text
+from mara.core.commands import NOTICE_HOURS
 from mara.core.snapshot import Snapshot
 from mara.core.timegrid import zone
 from mara.errors import CommandError
+from mara.runtime.published_state import EngineState
 from mara.runtime.tick.site_maintenance import SiteMaintenance, maintenance_at
 from pages.authorization import Authorized
 
@@ -16,10 +20,14 @@ def maintenance_actions(platform: Authorized) -> MaintenanceActions:
     """
 
     def asked(notice: SiteNotice) -> tuple[SiteMaintenance, str]:
-        snapshot = platform.publisher.read().snapshot
+        current = platform.publisher.read()
+        snapshot = current.snapshot
         if snapshot is None:
             raise CommandError("nothing has been settled yet: announce after the first tick")
         name = name_of(notice.site_id, snapshot)
+        pace = 0.0 if current.state is EngineState.PAUSED else current.speed_factor
+        held = timedelta(seconds=platform.undo.span_s * pace)
+        refuse_short_notice(notice, name, snapshot, held, proposed_begin(snapshot.at, current.speed_factor))
         return maintenance_at(notice.site_id, notice.begins_at, notice.ends_at, notice.reason, snapshot), name
 
     async def look(notice: SiteNotice) -> str:
@@ -33,7 +41,33 @@ def maintenance_actions(platform: Authorized) -> MaintenanceActions:
         said = f"Announced to {len(maintenance.asked)} contracts: stored with the next tick, with reason and author."
         platform.undo.hold(f"Maintenance of {name}", lambda: platform.exclude(*maintenance.asked), said)
 
-    return MaintenanceActions(look=look, announce=announce)
+    def propose() -> datetime:
+        current = platform.publisher.read()
+        assert current.snapshot is not None  # else no form is drawn
+        return proposed_begin(current.snapshot.at, current.speed_factor)
+
+    return MaintenanceActions(look=look, announce=announce, propose=propose)
+
+
+def refuse_short_notice(
+    notice: SiteNotice, site_name: str, snapshot: Snapshot, held: timedelta, proposed_at: datetime
+) -> None:
+    """Refuse maintenance that begins too soon, or would when its order goes out.
+
+    Args:
+        held: time of the fleet's clock in which the order can be undone.
+        proposed_at: begin to propose instead.
+
+    Raises:
+        CommandError: it begins too soon.
+    """
+    tick = timedelta(minutes=snapshot.tick_minutes)
+    if notice.begins_at < snapshot.at + timedelta(hours=NOTICE_HOURS) + held + tick:
+        raise CommandError(
+            f"maintenance of {site_name} is announced {NOTICE_HOURS} h ahead, counted from when it can no longer "
+            f"be undone; the fleet's clock shows {text.utc_moment(snapshot.at)}: let it begin at "
+            f"{text.utc_moment(proposed_at)}, or pause the run while you enter it"
+        )
 
 
 def cost_of(notice: SiteNotice, maintenance: SiteMaintenance, site_name: str) -> str:

@@ -75,4 +75,4 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             if snapshot is not None:
                 sites = [FormSite(id=site.id, name=site.name, timezone=site.timezone) for site in snapshot.sites]
                 why_not = missing_right(Permission.EXCLUDE)
-                maintenance_panel(maintenance_actions(platform), sites, snapshot.at, why_not)
+                maintenance_panel(maintenance_actions(platform), sites, why_not)

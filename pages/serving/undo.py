@@ -51,7 +51,7 @@ class Undo:
 
     def __init__(self, clock: Clock, span_s: float = UNDO_S) -> None:
         self._clock = clock
-        self._span_s = span_s
+        self.span_s = span_s
         self._open: dict[str, Undoable] = {}
         self._numbers = count(1)
         self._bars: dict[str, tuple[str, Client, UndoBar]] = {}
@@ -117,7 +117,7 @@ class Undo:
             self._say(held.by, said)
 
     async def _let_pass(self, key: str, *, closes: bool = True) -> None:
-        await asyncio.sleep(self._span_s)
+        await asyncio.sleep(self.span_s)
         if closes:
             self._close(key)
 
@@ -129,7 +129,7 @@ class Undo:
         if len(mine) >= MOST_OPEN:
             self._open.pop(next((key for key in mine if not self._open[key].is_held), ""), None)
         key = str(next(self._numbers))
-        ends_s = self._clock.monotonic_s() + self._span_s
+        ends_s = self._clock.monotonic_s() + self.span_s
         self._open[key] = Undoable(by=name, text=text, is_held=is_held, ends_s=ends_s, undo=undo)
         self._show(name)
         return key

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import PHONE, Visit, arrive, deafen, free_port, new_tab, running_app
+from tests.browser.conftest import PHONE, Visit, arrive, deafen, free_port, new_tab, running_app, settle
 
 pytestmark = pytest.mark.browser
 
@@ -152,6 +152,9 @@ def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_ba
         lost = page.locator("#link-notice")
         expect(lost).to_be_hidden()
         page.wait_for_selector("path.site")
+        page.get_by_role("button", name="Pause").click()  # else one more tick can change the length of a text
+        expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Paused")
+        settle(page)
         stood = page.evaluate(HEIGHTS)
     expect(lost).to_contain_text("No connection to Mara since")
     expect(page.locator(".chip:not(.mode-chip)")).to_have_text("No connection")

@@ -1,6 +1,7 @@
 """Alerts of a live run are recorded, acknowledged by users, and survive restarts."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from mara.core.metering import Reading
 from mara.errors import CommandError, EngineStopped, StoreError
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.live.platform import Platform
+from mara.runtime.observe.alert_desk import AlertDesk
 from mara.runtime.observe.alert_targets import AlertMessage
-from mara.runtime.published_state import EngineState
+from mara.runtime.published_state import EngineState, StatePublisher
 from mara.store import maintenance
 from mara.store.read import alert_list
 from mara.store.read.read_model import ReadModel
 from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
 from tests.runtime.test_durable_orders import on, paused
 from tests.store.databases import asked, url_of
+from tests.ui.platform import GRID, AlertMemory
+from tests.ui.snapshots import snapshot_at
 
 
 class Heard:
@@ -220,3 +224,23 @@ class _Late:
 
     def __call__(self) -> float:
         return self.seconds
+
+
+async def test_an_alert_found_by_a_start_says_for_as_long_as_it_stands_that_it_began_before() -> None:
+    last = snapshot_at(288)
+    publisher = StatePublisher()
+    desk = AlertDesk(publisher)
+    await desk.open(AlertMemory(), GRID, last=last)
+    try:
+        publisher.publish(last)
+        found = {alert.subject: alert.text for alert in publisher.read().alerts}
+        assert found["dublin"].endswith("available (began before this start)")
+        first = replace(last.sites[0], status="down")
+        publisher.publish(replace(last, tick=289, sites=(first, *last.sites[1:])))
+        after = {alert.subject: alert.text for alert in publisher.read().alerts if alert.kind == "site"}
+        assert after == {
+            "dublin": found["dublin"],
+            first.id: f"{first.name} is down: none of its machines is available",
+        }
+    finally:
+        await desk.close()

@@ -57,8 +57,8 @@ def test_of_several_contracts_all_are_announced_or_none_and_each_refusal_is_told
     with pytest.raises(CommandError) as refusal:
         exclusions_of([*asked, replace(GOOD, contract_id="d")], both, OF, stored=used)
     told = str(refusal.value)
-    assert told.startswith("nothing was announced, because 2 of 4 contracts refuse: b: a calendar month of UTC has 4 h")
-    assert "; d: there is no live contract 'd'" in told
+    assert told.startswith("nothing was announced, because 2 of 4 contracts refuse: a calendar month of UTC has 4 h")
+    assert "shorten it (B b); there is no live contract 'd': name one that is (d)" in told
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Screen:
 
     def give_time_to_undo(self) -> None:
         """Extend the time for undoing an order beyond what a busy machine needs."""
-        self.desk.undo._span_s = 30.0
+        self.desk.undo.span_s = 30.0
 
     async def delivery(self) -> None:
         """Wait until the outbox has sent all its messages."""

@@ -66,7 +66,7 @@ async def test_a_whole_site_is_chosen_and_told_after_a_moment_to_undo_it(screen:
     form.trigger("orderLook", entered)
     await asyncio.sleep(0.05)
     said = element_of(screen.user, "maintenance-form").props["said"]
-    assert said["error"] == "a site was expected, nothing came: choose one of the list"
+    assert said["error"] == "A site was expected, nothing came: choose one of the list."
     form.trigger("orderAnnounce", {**entered, "site": "texas"})
     await asyncio.sleep(0.05 + 1.5 * UNDO_S)
     snapshot = screen.platform.publisher.read().snapshot

@@ -1,10 +1,11 @@
 """The Money page: kinds of money and sites over a range, with totals that add up, and gains by day."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.money.breakdown_panels import MOST_SERIES, by_site_channel, kind_bars, line_channel, site_bars
+from components.money.breakdown_panels import MOST_SERIES, by_site_channel, covered, kind_bars, line_channel, site_bars
 from components.money.gain_panels import FIRST_DAY, gain_bars, gain_cells, gain_day_channel
 from components.money.money_kinds import COSTS, KINDS
 from components.money.money_sums import kind_course, line_sums, site_course, site_sums
@@ -55,6 +56,16 @@ def test_the_bars_of_many_sites_are_the_first_ones_and_the_rest_together(parts: 
     assert len(sites) <= MOST_SERIES
     (first, *_) = kind_bars(parts).values()
     assert row_of(first)["total"] == pytest.approx(row_of(point)["total"])
+
+
+def test_a_last_bar_whose_interval_is_not_over_is_marked_and_leaves_the_line(parts: MoneyBreakdown) -> None:
+    under_way = replace(parts, ends_at=parts.ends_at - timedelta(minutes=45))
+    *over, last = map(row_of, kind_bars(under_way).values())
+    assert all("total" in point and "so_far" not in point for point in over)
+    assert last["so_far"] == pytest.approx(sum(amount for key, amount in last.items() if key != "so_far"))
+    assert covered(under_way).endswith("bars of 1 h, the last one so far")
+    assert "so far" not in covered(parts)
+    assert all("total" in row_of(point) for point in site_bars(parts, snapshot_at(288).sites).values())
 
 
 async def test_the_page_reads_the_range_of_its_address_and_offers_it_as_csv(screen: Screen) -> None:

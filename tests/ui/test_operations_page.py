@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.operations.operation_panels import response_channel, site_channel
+from components.operations.operation_panels import SITE_COLUMNS, response_channel, site_channel
 from components.shared.controls import mode_cell
 from mara.api.security.authenticator import CALLER, SCOPE_KEY, Identity
 from mara.core.metering import ExecutorStatus, MeteredSnapshot
@@ -41,7 +41,13 @@ def test_a_site_that_deviates_is_shown_with_cost_and_promises_in_danger() -> Non
 def test_unknown_power_is_no_number_and_a_simulated_site_says_so() -> None:
     unknown = row(metered=replace(METERED, site_power_mw=None, deviation_mw=None, cost_usd_per_h=None))
     assert unknown["metered"] == {"text": "unknown", "state": "warning", "note": "2 min old"}
-    assert row(metered=None)["metered"] == "no meter"
+    second = site_channel(with_first("shadow", METERED), ())[SNAPSHOT.sites[1].id]
+    assert row_of(second)["metered"] == "no meter"
+
+
+def test_columns_of_meters_are_left_out_while_no_site_has_one() -> None:
+    shown = row(metered=None)
+    assert [shown[column.key] for column in SITE_COLUMNS if column.if_any] == ["", "", "", ""]
 
 
 def test_a_site_says_whether_its_bill_and_promises_are_metered_or_simulated() -> None:

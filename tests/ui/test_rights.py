@@ -66,6 +66,7 @@ SENT: dict[str, Any] = {
     "orderBook": {"id": "q-0001", "customer": "Acme"},
     "orderCancel": {},
     "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
+    "orderPropose": {"zone": "utc"},
     "orderLook": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
     "orderAnnounce": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
     "askLedger": {"site": "oslo", "line": "", "from": "2025-07-01", "to": "2025-07-02"},

@@ -1,11 +1,13 @@
 """Maintenance of a whole site from its page: its cost is said first, then all contracts are told or none."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from components.ahead.maintenance_form import site_notice_of
+from components.ahead.maintenance_form import proposed_begin, site_notice_of
+from mara.core.commands import NOTICE_HOURS
 from mara.errors import CommandError
 from tests.ui.conftest import UNDO_S, Screen, element_of
 
@@ -43,6 +45,30 @@ async def test_all_contracts_of_the_site_are_told_after_a_moment_to_undo_it(scre
 async def test_maintenance_without_notice_is_refused_at_once(screen: Screen) -> None:
     early = {**ENTERED, "begins": "2025-07-02T14:00", "ends": "2025-07-02T15:00"}
     assert "72 h ahead" in (await said(screen, "orderLook", early))["error"]
+
+
+async def test_a_refusal_for_short_notice_names_the_site_and_a_begin_that_is_taken(screen: Screen) -> None:
+    early = {**ENTERED, "begins": "2025-07-05T00:00", "ends": "2025-07-05T01:00"}
+    refusal = (await said(screen, "orderLook", early))["error"]
+    assert refusal.startswith("Maintenance of Norway Oslo is announced 72 h ahead")
+    assert "let it begin at 6 Jul 2025 03:00 UTC, or pause the run" in refusal
+    later = {**ENTERED, "begins": "2025-07-06T03:00", "ends": "2025-07-06T04:00"}
+    assert "cost" in await said(screen, "orderLook", later)
+
+
+async def test_the_proposed_times_move_on_with_the_clock_and_the_zone(screen: Screen) -> None:
+    await screen.user.open("/sites/oslo")
+    screen.platform.advance(288)
+    screen.user.find(marker="maintenance-form").trigger("orderPropose", {**ENTERED, "zone": "local"})
+    proposed = element_of(screen.user, "maintenance-form").props["proposed"]
+    assert proposed == {"begins": "2025-07-07T05:00", "ends": "2025-07-07T06:00"}
+
+
+def test_the_proposed_begin_keeps_its_notice_for_minutes_at_any_usual_speed() -> None:
+    now = datetime(2025, 7, 2, 0, 55, tzinfo=UTC)
+    for speed_factor in (1.0, 60.0, 300.0, 3_600.0):
+        later = now + timedelta(minutes=4 * speed_factor)
+        assert proposed_begin(now, speed_factor) >= later + timedelta(hours=NOTICE_HOURS)
 
 
 async def test_local_times_are_those_of_the_site_and_said_beside_utc(screen: Screen) -> None:

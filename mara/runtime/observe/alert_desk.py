@@ -19,7 +19,7 @@ from mara.core.timegrid import TimeGrid
 from mara.errors import EngineStopped, StoreError
 from mara.runtime.actor import ACTOR
 from mara.runtime.observe.alert_inbox import AlertInbox
-from mara.runtime.observe.alert_rules import AlertRules, EngineSigns
+from mara.runtime.observe.alert_rules import OF_ENGINE, AlertRules, EngineSigns
 from mara.runtime.observe.alert_targets import AlertMessage, Target
 from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.store.store import Store
@@ -83,6 +83,7 @@ class AlertDesk:
         self._signs = EngineSigns()
         self._record: AlertRecord | None = None
         self._opened: tuple[int, datetime] | None = None
+        self._found_tick: int | None = None  # the tick that a start found settled
         self._overdue_s: Callable[[], float] = float
         self._warnings: Callable[[], tuple[GridWarning, ...]] = tuple
         self._told: dict[int, str] = {}
@@ -114,6 +115,7 @@ class AlertDesk:
         self._rules, self._inbox = AlertRules(), AlertInbox(standing, silences, last_number)
         self._rules.carry_on(standing)
         tick, at = (0, grid.start) if last is None else (last.tick, last.at)
+        self._found_tick = None if last is None else last.tick
         unheard = self._inbox.unheard(at)
         self._told = {alert.number: alert.severity for alert in standing if alert.number not in unheard}
         self._record, self._opened, self._overdue_s, self._warnings = record, (tick, at), overdue_s, warnings
@@ -197,7 +199,9 @@ class AlertDesk:
         if self._record is None:
             return
         tick, at = self._moment(current)
-        changes = self._inbox.meet(self._rules.troubles(current, self._signs), tick, at)
+        troubles = self._rules.troubles(current, self._signs)
+        older = {one.key for one in troubles if one.kind not in OF_ENGINE} if tick == self._found_tick else ()
+        changes = self._inbox.meet(troubles, tick, at, older)
         for change in changes:
             _log(change)
         self._unrecorded.extend(changes)

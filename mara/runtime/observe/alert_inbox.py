@@ -1,6 +1,6 @@
 """Inbox of alerts: those that stand, and what people ordered about them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,6 +12,8 @@ LONGEST_SILENCE: Final = timedelta(days=31)
 """Longest time on the fleet's clock for which an alert can be silenced."""
 MOST_AT_ONCE: Final = 200
 """Alerts that one order may concern."""
+BEFORE_THIS_START: Final = " (began before this start)"
+"""End of the text of an alert that the first look of a run found, whose begin is thus not known."""
 
 
 class AlertInbox:
@@ -32,9 +34,15 @@ class AlertInbox:
         for silence in silences:
             self._keep_silence(silence)
 
-    def meet(self, troubles: Iterable[Trouble], tick: int, at: datetime) -> tuple[AlertChange, ...]:
-        """Take in all troubles of a moment; returns what began, rose or ended with it."""
-        now = {trouble.key: trouble for trouble in troubles}
+    def meet(
+        self, troubles: Iterable[Trouble], tick: int, at: datetime, older: Container[tuple[str, str]] = ()
+    ) -> tuple[AlertChange, ...]:
+        """Take in all troubles of a moment; returns what began, rose or ended with it.
+
+        Args:
+            older: keys of troubles that may have begun long before, when nobody looked.
+        """
+        now = {trouble.key: self._dated(trouble, older) for trouble in troubles}
         ended = [key for key in self._standing if key not in now]
         changes = [
             self._change("ended", self._standing[key].number, self._standing[key].trouble, tick, at) for key in ended
@@ -51,6 +59,14 @@ class AlertInbox:
         for change in changes:
             self.apply(change)
         return tuple(changes)
+
+    def _dated(self, trouble: Trouble, older: Container[tuple[str, str]]) -> Trouble:
+        """Say in the text of a trouble that its begin is not known, for as long as it stands."""
+        alert = self._standing.get(trouble.key)
+        is_older = trouble.key in older if alert is None else alert.text.endswith(BEFORE_THIS_START)
+        if not is_older or trouble.text.endswith(BEFORE_THIS_START):
+            return trouble
+        return replace(trouble, text=f"{trouble.text}{BEFORE_THIS_START}")
 
     def asked(
         self,

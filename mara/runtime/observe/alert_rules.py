@@ -38,7 +38,7 @@ LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 MOST_NAMED: Final = 5
 """Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-_OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "slow"})
+OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "slow"})
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -105,7 +105,7 @@ class AlertRules:
         a restart forgets could not be found.
         """
         standing = tuple(standing)
-        self._of_fleet = tuple(alert.trouble for alert in standing if alert.kind not in _OF_ENGINE)
+        self._of_fleet = tuple(alert.trouble for alert in standing if alert.kind not in OF_ENGINE)
         self._carried = {alert.trouble.key: alert.trouble for alert in standing if alert.kind in _REMEMBERED}
 
     def troubles(self, current: PublishedState, signs: EngineSigns) -> tuple[Trouble, ...]:

@@ -17,6 +17,7 @@ from mara.runtime.tick.command_validation import refuse_outside_life
 
 MAX_REASON_CHARACTERS: Final = 200
 MAX_REFUSALS_TOLD: Final = 5
+MAX_NAMES_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +52,38 @@ def exclusions_of(
         CommandError: one of them is not allowed; of several, each reason with its contract.
     """
     commands: list[Exclude] = []
-    refusals: list[str] = []
+    refusals: dict[str, list[str]] = {}
     for one in asked:
         before = (*waiting, *commands)
         try:
             commands.append(exclusion_of(one, world, config, waiting=before, stored=stored.get(one.contract_id, ())))
         except CommandError as error:
-            refusals.append(f"{one.contract_id}: {error}" if len(asked) > 1 else str(error))
+            refusals.setdefault(str(error), []).append(_named(one.contract_id, world))
     if refusals:
-        more = len(refusals) - MAX_REFUSALS_TOLD
-        told = "; ".join(refusals[:MAX_REFUSALS_TOLD]) + (f"; and {more} more" if more > 0 else "")
-        nothing = f"nothing was announced, because {len(refusals)} of {len(asked)} contracts refuse: "
-        raise CommandError(nothing + told if len(asked) > 1 else told)
+        raise CommandError(_refusal(refusals, len(asked)))
     return tuple(commands)
+
+
+def _refusal(refusals: Mapping[str, Sequence[str]], asked_count: int) -> str:
+    """Tell each reason once, with the contracts that it concerns."""
+    if asked_count == 1:
+        return next(iter(refusals))
+    told = "; ".join(f"{reason} ({_some(names)})" for reason, names in list(refusals.items())[:MAX_REFUSALS_TOLD])
+    more = len(refusals) - MAX_REFUSALS_TOLD
+    rest = f"; and {more} more reasons" if more > 0 else ""
+    count = sum(map(len, refusals.values()))
+    return f"nothing was announced, because {count} of {asked_count} contracts refuse: {told}{rest}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMES_TOLD
+    return ", ".join(names[:MAX_NAMES_TOLD]) + (f" and {more} more" if more > 0 else "")
+
+
+def _named(contract_id: str, world: World) -> str:
+    """Name a contract by its customer and id; one that is not live by its id."""
+    column = world.book.index_of.get(contract_id)
+    return contract_id if column is None else f"{world.book.contracts[column].customer} {contract_id}"
 
 
 def exclusion_of(

@@ -42,7 +42,8 @@ def maintenance_at(site_id: str, from_: datetime, to: datetime, reason: str, sna
     concerned = [(contract, first, end) for contract, first, end in spans if first < end]
     if not concerned:
         why = f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
-        raise CommandError(f"nothing is to be announced at {site_id!r}: {why}")
+        name = next((site.name for site in snapshot.sites if site.id == site_id), site_id)
+        raise CommandError(f"nothing is to be announced at {name}: {why}")
     tick_h = snapshot.tick_minutes / MINUTES_PER_HOUR
     return SiteMaintenance(
         asked=tuple(
