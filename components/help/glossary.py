@@ -257,7 +257,7 @@ POWER_TERMS: Final = (
         name="Rate of a demand charge",
         unit="USD/MW",
         how="the demand charge's price of a megawatt and month",
-        what="Owed once for a megawatt above the month's peak so far. Plans pay less of it where days to come use the peak.",
+        what="Owed once for a megawatt above the month's peak so far. Plans count the part that is not left to later days.",
     ),
     Formula(
         name="Peak risk",
