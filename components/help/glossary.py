@@ -257,7 +257,7 @@ POWER_TERMS: Final = (
         name="Rate of a demand charge",
         unit="USD/MW",
         how="the demand charge's price of a megawatt and month",
-        what="Owed once for a megawatt above the month's peak so far. Plans count the part that is not left to later days.",
+        what="Owed once for a megawatt above the month's peak so far; plans deduct what later days earn with it.",
     ),
     Formula(
         name="Peak risk",
