@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 import mara
 from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
@@ -18,6 +18,7 @@ from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
+from mara.runtime.observe.peak_counts import PeakFigures
 from mara.runtime.progress import OnProgress, Progress
 from mara.runtime.run_totals import DayAheadFigures, PowerFigures, RunFigures, RunTotals
 from mara.settings import Settings
@@ -44,6 +45,8 @@ class SharedFigures(RunFigures):
     version: str
     plays: str
     """World that was played: synthetic, replayed or live."""
+    coincident_peaks: NotRequired[dict[str, PeakFigures]]
+    """Peaks by site; only in backtests of fleets with such charges."""
 
 
 _Period = TypedDict("_Period", {"from": str, "to": str})
@@ -226,7 +229,7 @@ class _Run:
         grid, fleet = outside.config.grid, outside.config.fleet
         assert outside.history is not None
         history = outside.history.for_sites(fleet.site_ids)
-        return totals, {
+        figures: BacktestFigures = {
             "optimizer": self.case.optimizer.name,
             "fleet": fleet.name,
             "history": str(settings.history),
@@ -246,6 +249,9 @@ class _Run:
             "provenance": story_of(history, known_ahead(fleet.sites, history.price_known)),
             "worth_usd": {},
         }
+        if totals.peaks is not None:
+            figures["coincident_peaks"] = totals.peaks.report(fleet)
+        return totals, figures
 
     def _note(self, tick: int, profit_micro_usd: int) -> None:
         self._daily_micro_usd[tick // self._day_ticks] += profit_micro_usd

@@ -254,10 +254,10 @@ POWER_TERMS: Final = (
         what=f"Told after {LEAST_BILLED_H:g} h. A demand charge rises to the peak that the plan in force pays for.",
     ),
     Formula(
-        name="One more MW of peak",
-        unit="USD",
+        name="Rate of a demand charge",
+        unit="USD/MW",
         how="the demand charge's price of a megawatt and month",
-        what="Owed once for a megawatt above the month's peak so far; below that peak power costs nothing more.",
+        what="Owed once for a megawatt above the month's peak so far; plans deduct what later days earn with it.",
     ),
     Formula(
         name="Peak risk",

@@ -22,13 +22,16 @@ PEAK_COLUMNS: Final = (
     TableColumn(key="now", label="Now", look="number", hint="Drawn from the connection, batteries included."),
     TableColumn(key="peak", label="Peak so far", look="number", hint="Highest counted mean of an interval."),
     TableColumn(key="target", label="Target", look="number", hint="Peak that the plan in force is ready to pay for."),
-    TableColumn(key="next", label="One more MW", look="number", hint="Cost of a megawatt above the peak so far."),
+    TableColumn(key="rate", label="Rate", look="number", hint="Owed for each megawatt of the month's peak."),
 )
 RISK_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
     TableColumn(key="risk", label="Risk", look="number", hint="Peaks expected in the next 24 hours."),
     TableColumn(key="when", label="Most at", look="number", hint="Local hour with the highest risk, and its own."),
     TableColumn(key="peak", label="Load at the peak so far", look="number", hint="Below it the system's demand then."),
+    TableColumn(
+        key="off", label="Off at peaks", look="number", hint="Peaks so far met at a tenth of the most power or less."
+    ),
     TableColumn(key="cost", label="A MW at a peak", look="number", hint="What one megawatt drawn at a peak costs."),
 )
 RISK_BARS: Final = (Bar(key="risk", name="Expected peaks in the hour, site with the highest risk", look="bar-1"),)
@@ -94,7 +97,7 @@ def demand_channel(snapshot: Snapshot) -> Channel:
             "now": _drawn(site, charge),
             "peak": text.mw(charge.peak_mw),
             "target": text.NOTHING if charge.target_mw is None else text.mw(charge.target_mw),
-            "next": text.usd(charge.usd_per_mw),
+            "rate": f"{text.usd(charge.usd_per_mw)}/MW",
         }
         for place, (site, n, charge) in enumerate(charged)
     }
@@ -112,6 +115,9 @@ def risk_channel(snapshot: Snapshot) -> Channel:
             "peak": text.NOTHING
             if site.load_at_peak_mw is None or site.system_peak_mw is None
             else cell(text.mw(site.load_at_peak_mw), note=f"system {text.number(site.system_peak_mw)} MW"),
+            "off": text.NOTHING
+            if site.peaks_met is None
+            else f"{site.peaks_met.off_count} of {site.peaks_met.peaks_count}",
             "cost": text.usd(site.coincident_mw_usd),
         }
         for place, site in enumerate(snapshot.power)

@@ -130,7 +130,12 @@ def backtest(
     migration_factor: Annotated[float, typer.Option(min=0.0, max=1e6, help="Makes moves dearer.")] = 1.0,
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
     day_ahead: DayAhead = None,
-    bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
+    bound: Annotated[
+        bool,
+        typer.Option(
+            "--bound", help="Also find the most that anybody could have earned; one demand peak a month of UTC."
+        ),
+    ] = False,
     without: Annotated[
         list[str] | None, typer.Option(help="Also measure an instrument's worth: run again with plans that ignore it.")
     ] = None,

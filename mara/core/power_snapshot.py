@@ -6,14 +6,15 @@ from datetime import datetime
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.peak_avoidance import PeaksMet, peaks_met
 from mara.core.plan import Plan
 from mara.core.power_bill import BillPart, bill_hours, bill_of
 from mara.core.power_calendar import demand_counts, local_times, power_of, supplied_mw
 from mara.core.power_settlement import open_accruals_micro_usd
 from mara.core.power_state import PowerState
-from mara.core.power_terms import TAKE_OR_PAY, TermTimes
+from mara.core.power_terms import AS_PRODUCED, BLOCK, TAKE_OR_PAY, TermTimes
 from mara.core.step import Step
-from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
+from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, TOLERANCE_MW
 from mara.core.world import RunConfig
 
 
@@ -62,7 +63,7 @@ class DemandChargeSnapshot:
     None where it has none, or the charge does not count now.
     """
     usd_per_mw: float
-    """Cost of one more megawatt of peak."""
+    """Rate of the charge: owed for each megawatt of the month's peak."""
     times: TermTimes
     """Local times in which it counts."""
     counts_now: bool
@@ -90,7 +91,7 @@ class SitePowerSnapshot:
     peak_target_mw: float | None
     """Peak that the plan in force pays for; None without one."""
     next_mw_usd: float | None
-    """Cost of one more megawatt of all peaks; None without a demand charge."""
+    """Rate of all demand charges for a megawatt of peak; None without one."""
     accrued_peak_usd: float
     """Coincident peaks of the open month as they stand: due in the next year."""
     coincident_mw_usd: float | None
@@ -118,6 +119,8 @@ class SitePowerSnapshot:
     awards: tuple[AwardSnapshot, ...]
     supplies: tuple[SupplySnapshot, ...]
     demand_charges: tuple[DemandChargeSnapshot, ...] = ()
+    peaks_met: PeaksMet | None = None
+    """Coincident peaks of the month so far; None where none is billed."""
 
 
 def power_snapshot_of(
@@ -169,6 +172,7 @@ def power_snapshot_of(
                 awards=_awards(step, s, config),
                 supplies=supplies[s],
                 demand_charges=charges,
+                peaks_met=None if q is None else peaks_met(state, q, config.fleet),
             )
         )
     return tuple(sites)
@@ -212,11 +216,27 @@ def _demand_charges(state: PowerState, site: int, step: Step, config: RunConfig)
 
 
 def _peak_target_mw(step: Step, site: int, config: RunConfig) -> float | None:
-    """Peak that the step in force pays for; None where it may draw what it likes."""
+    """Peak that the step in force pays for.
+
+    None where it may draw what it likes, or is limited to what is contracted, which is no peak.
+    """
     if step.plan.power is None:
         return None
-    limit = float(step.plan.power.draw_limit_mw[site])
-    return limit if limit < float(config.fleet.grid_limit_mw[site]) else None
+    limit_mw = float(step.plan.power.draw_limit_mw[site])
+    is_peak = limit_mw < float(config.fleet.grid_limit_mw[site]) and not _is_contracted(limit_mw, step, site, config)
+    return limit_mw if is_peak else None
+
+
+def _is_contracted(limit_mw: float, step: Step, site: int, config: RunConfig) -> bool:
+    """Say whether a limit is just what the hedge and contracts of a spread deliver."""
+    local = local_times(config.fleet, config.grid.epoch_h(step.tick))[site]
+    own = [c for c in power_of(config.fleet).supplies if c.site == site and c.kind in (BLOCK, AS_PRODUCED)]
+    hedge_mw = float(config.fleet.hedge_mw[site])
+    for spread in {contract.sellback_spread_share for contract in own} - {0.0}:
+        volume_mw = sum(supplied_mw(c, local) for c in own if c.sellback_spread_share >= spread)
+        if volume_mw > 0.0 and abs(limit_mw - hedge_mw - volume_mw) <= 2.0 * TOLERANCE_MW:
+            return True
+    return False
 
 
 def _awards(step: Step, site: int, config: RunConfig) -> tuple[AwardSnapshot, ...]:

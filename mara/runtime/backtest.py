@@ -16,6 +16,8 @@ from mara.errors import FeedError
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Memoryless, Optimizer
 from mara.optimizers.day_ahead import with_orders
+from mara.optimizers.flexibility.expected_terms import peak_price_now
+from mara.runtime.observe.peak_counts import PeakCounts
 from mara.runtime.run_totals import RunTotals
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
@@ -55,7 +57,9 @@ def backtest(
         FeedError: the feed does not cover the period.
         PlanError: the optimizer failed.
     """
-    totals = RunTotals(dt_h=config.grid.dt_h)
+    power = config.fleet.power
+    peaks = PeakCounts(config.grid.dt_h) if power is not None and power.peaks else None
+    totals = RunTotals(dt_h=config.grid.dt_h, peaks=peaks)
     end, is_memoryless, most = world.tick + ticks, isinstance(optimizer, Memoryless), TICKS_AHEAD
     while world.tick < end:
         outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
@@ -71,6 +75,9 @@ def backtest(
             else:
                 step = _advanced(config, optimizer, world, outlooks[0])
                 totals.add(step)
+                if totals.peaks is not None:
+                    now = peak_price_now(problem_in(config, world, outlooks[0]))
+                    totals.peaks.add(step, outlooks[0].known_conditions, now, config.fleet)
                 steps, profits, after = iter((step,)), [step.settlement.profit_micro_usd], step.world
             if on_step is not None:
                 for step in steps:

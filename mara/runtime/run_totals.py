@@ -27,6 +27,7 @@ from mara.core.settled_stretch import SettledStretch
 from mara.core.step import Step
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
+from mara.runtime.observe.peak_counts import PeakCounts
 from mara.runtime.observe.scheduled_off import ScheduledOffCounts
 
 GAIN_KEYS = ("climate", "time_zone", "interaction")
@@ -169,6 +170,7 @@ class RunTotals:
     bad_ticks: Ints = field(default_factory=_tier_ticks)
     planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
     scheduled_off: ScheduledOffCounts = field(default_factory=ScheduledOffCounts)
+    peaks: PeakCounts | None = None
     gains_before: Gains | None = None
     gains_after: Gains = field(default_factory=Gains)
 
@@ -257,6 +259,8 @@ class RunTotals:
 
         The ledger would post the credits with the next tick, and the month's coincident peaks when it is over.
         """
+        if self.peaks is not None and world.power is not None:
+            self.peaks.note(world.power, fleet)
         accrued = open_accruals_micro_usd(world.power, fleet)
         if np.count_nonzero(accrued):
             lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)

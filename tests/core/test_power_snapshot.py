@@ -16,6 +16,7 @@ from mara.core.power_terms import (
     SupplyContract,
     TermTimes,
 )
+from mara.core.units import TOLERANCE_MW
 from tests.builders import WEST, step
 from tests.core.power_runs import ran, run_of, state_of, terms_of
 
@@ -87,3 +88,20 @@ def test_contracted_supply_is_told_as_the_hours_of_the_local_day() -> None:
     (told,) = power_snapshot_of(ran(of, [1.0])[-1], of)[WEST].supplies
     assert [hour for hour, mw in enumerate(told.hourly_mw) if mw == 10.0] == [6, 7]
     assert (len(told.hourly_mw), told.price_usd_per_mwh) == (24, 30.0)
+
+
+def test_a_limit_that_is_just_what_is_contracted_is_no_target_of_a_demand_charge() -> None:
+    """With 2 MW contracted the plan's limit of 2 MW is the contract, and one of 3 MW the peak."""
+    charge = DemandCharge(site=WEST, usd_per_mw_month=1_000.0, interval_minutes=60)
+    block = SupplyContract(
+        site=WEST, kind=BLOCK, power_mw=2.0, price_usd_per_mwh=30.0, sellback_spread_share=0.1, times=TermTimes()
+    )
+    of = run_of(terms_of(demand=(charge,), supplies=(block,)))
+    (done,) = ran(of, [2.0])
+    assert done.plan.power is not None
+    targets = []
+    for limit_mw in (2.0 + TOLERANCE_MW, 3.0):
+        limited = replace(done.plan.power, draw_limit_mw=np.array([limit_mw, 9.0, 9.0]))
+        shown = power_snapshot_of(replace(done, plan=replace(done.plan, power=limited)), of)[WEST]
+        targets.append((shown.peak_target_mw, shown.demand_charges[0].target_mw))
+    assert targets == [(None, None), (3.0, 3.0)]

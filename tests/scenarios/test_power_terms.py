@@ -171,3 +171,18 @@ def test_the_program_earns_more_with_the_terms_than_rules_do_and_the_bill_adds_u
     assert by_lp.lines_micro_usd[Line.RESERVE_REVENUE] > 0
     assert by_lp.lines_micro_usd[Line.DEPLOYMENT_REVENUE] > 0
     assert by_lp.lines_micro_usd[Line.RESERVE_PENALTY] == 0, "what is sold is there when it is called"
+
+
+def test_a_backtest_counts_the_peaks_of_each_month_and_the_hours_curtailed_for_them(tmp_path: Path) -> None:
+    """July is over and August has begun with the run's last days: each has a peak so far."""
+    settings = settings_of(tmp_path, start=datetime(2025, 7, 28, 12, tzinfo=UTC))
+    totals = totals_of(settings, "rules", 120)
+    assert totals.peaks is not None
+    texas = totals.peaks.report(outside_of(settings).config.fleet)["tx"]
+    assert list(texas["months"]) == ["2025-07", "2025-08"]
+    assert texas["peaks_count"] == sum(month["peaks_count"] for month in texas["months"].values()) == 2
+    assert texas["curtailed_h"] == sum(month["curtailed_h"] for month in texas["months"].values()) > 0.0
+
+
+def test_a_fleet_without_coincident_peaks_counts_none(tmp_path: Path) -> None:
+    assert totals_of(Settings(fleet="global_ten", start=datetime(2025, 7, 10, tzinfo=UTC)), "rules", 1).peaks is None

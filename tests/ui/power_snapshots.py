@@ -1,5 +1,6 @@
 """Made-up power terms: two sites, every instrument, a call, varying by tick."""
 
+from mara.core.peak_avoidance import PeaksMet
 from mara.core.power_bill import BillPart
 from mara.core.power_snapshot import AwardSnapshot, DemandChargeSnapshot, SitePowerSnapshot, SupplySnapshot
 from mara.core.power_terms import TermTimes
@@ -70,6 +71,7 @@ def power_at(tick: int) -> tuple[SitePowerSnapshot, ...]:
         demand_charges=(
             DemandChargeSnapshot(peak_mw=80.0, target_mw=85.0, usd_per_mw=3_200.0, times=TermTimes(), counts_now=True),
         ),
+        peaks_met=PeaksMet(peaks_count=1, off_count=1, load_mw=2.4),
     )
     return texas, _oslo(tick)
 

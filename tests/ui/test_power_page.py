@@ -45,9 +45,9 @@ def test_a_forecast_that_is_not_known_yet_is_no_number() -> None:
     assert (cells["power.end"], cells["power.end.note"]) == ("–", "told after a day")
 
 
-def test_power_above_the_peak_that_is_planned_stands_out_with_its_price() -> None:
+def test_power_above_the_peak_that_is_planned_stands_out_beside_the_rate() -> None:
     shown = row_of(demand_channel(SNAPSHOT)["texas-0"])
-    assert (text_of(shown["now"]), shown["target"], shown["next"]) == ("83.0 MW", "85.0 MW", "3\u202f200 USD")
+    assert (text_of(shown["now"]), shown["target"], shown["rate"]) == ("83.0 MW", "85.0 MW", "3\u202f200 USD/MW")
     above = replace(SNAPSHOT, power=(replace(TEXAS, drawn_mw=86.0),))
     assert row_of(demand_channel(above)["texas-0"])["now"] == {"text": "86.0 MW", "state": "warn"}
     assert row_of(demand_channel(SNAPSHOT)["oslo-0"])["target"] == "–"
@@ -57,7 +57,7 @@ def test_peak_risk_is_told_for_the_day_and_by_local_hour() -> None:
     """It is 02:00 UTC: the hours from 15 on begin at 17:00 UTC, noon in Texas."""
     assert list(risk_channel(SNAPSHOT)) == ["texas"]
     shown = row_of(risk_channel(SNAPSHOT)["texas"])
-    assert shown["risk"] == "60.0 %"
+    assert (shown["risk"], shown["off"]) == ("60.0 %", "1 of 1")
     assert shown["when"] == {"text": "12:00 CDT", "note": "15.0 %"}
     hours = ranked(hour_channel(SNAPSHOT))
     assert [row["label"] for _, row in hours[14:16]] == ["16:00 UTC", "17:00 UTC"]

@@ -1,6 +1,6 @@
 """Values of one source as they are known at an instant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,9 +32,10 @@ class KnownValues:
         """Return what is known after new rows, which replace those that they overlap.
 
         Args:
-            forgets: values delivered more than `KEPT_S` ago are dropped.
+            forgets: values delivered more than `KEPT_S` ago are dropped; a history keeps them, and what held until a
+                new row begins.
         """
-        old = self.told
+        old = self.told if forgets else _until(self.told, told)
         is_young = (old.end_s > known_at_s - KEPT_S) | _newest(old, known_at_s) | (not forgets)
         kept = ~_overlapped(old, told) & is_young
         old = with_rows(old, np.flatnonzero(kept))
@@ -104,6 +105,15 @@ def _overlapped(old: ToldValues, new: ToldValues) -> Bools:
     found = first < len(new.begin_s)
     begins = new.begin_s[np.minimum(first, len(new.begin_s) - 1)]
     return np.asarray(found & (begins < old.end_s))
+
+
+def _until(old: ToldValues, new: ToldValues) -> ToldValues:
+    """End each row at the begin of the new row that overlaps its later part."""
+    if not len(new.begin_s):
+        return old
+    first = np.searchsorted(new.end_s, old.begin_s, side="right")
+    begins = np.append(new.begin_s, _FAR_S)[first]
+    return replace(old, end_s=np.where(begins > old.begin_s, np.minimum(old.end_s, begins), old.end_s))
 
 
 def _newest(old: ToldValues, at_s: int) -> Bools:

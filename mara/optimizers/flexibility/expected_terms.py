@@ -3,7 +3,9 @@
 Model: docs/model.md#power-terms-in-a-run
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -49,28 +51,11 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
         lengths: length of each step [ticks].
         rows: the forecast's row of each step (H,).
     """
-    config, state = problem.config, problem.world.power
+    config = problem.config
     fleet, terms, grid = config.fleet, power_of(config.fleet), config.grid
-    assert state is not None
-    begins_s = [grid.epoch_s(problem.tick + int(start)) for start in np.cumsum((0, *lengths[:-1]))]
-    local = [local_times(fleet, s // SECONDS_PER_HOUR) for s in begins_s]
+    begins_s, local = _begins(problem, lengths)
     hours = np.array(lengths) * grid.dt_h
-    shape = (len(lengths), fleet.site_count)
-    peak, risk = np.zeros(shape), np.zeros(shape)
-    if problem.forecast.power is not None:
-        demand = problem.forecast.power.system_demand_mw[rows]
-        for q, charge in enumerate(terms.peaks):
-            s = charge.site
-            share = peak_risk_share(
-                demand[:, s],
-                [sites[s] for sites in local],
-                hours,
-                charge=charge,
-                month_peaks_mw=state.system_peak_mw[q],
-                daily_peaks_mw=state.daily_peak_mw[q],
-            )
-            risk[:, s] += share
-            peak[:, s] += share * charge.usd_per_mw / hours
+    peak, risk = _peaks_ahead(problem, local, hours, rows)
     market = problem.forecast.energy_price_usd_per_mwh[rows]
     prices = np.zeros((len(lengths), len(terms.products), fleet.site_count))
     if problem.forecast.power is not None:
@@ -85,6 +70,47 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
         supply=volumes_ahead(fleet, local, market, config.terms.sellback_spread_share),
         begins_day=np.array(begins_s) % SECONDS_PER_DAY == 0,
     )
+
+
+def peak_price_now(problem: Problem) -> Floats:
+    """Expected cost of a coincident peak of a megawatt-hour drawn in the tick (S,)."""
+    lengths, rows = all_rows(problem)
+    _, local = _begins(problem, lengths)
+    usd_per_mwh, _ = _peaks_ahead(problem, local, np.array(lengths) * problem.config.grid.dt_h, rows)
+    return np.asarray(usd_per_mwh[0])
+
+
+def _begins(problem: Problem, lengths: tuple[int, ...]) -> tuple[list[int], list[tuple[datetime, ...]]]:
+    """Begin of each step in seconds since 1970 UTC, and in each site's local time."""
+    fleet, grid = problem.config.fleet, problem.config.grid
+    begins_s = [grid.epoch_s(problem.tick + int(start)) for start in np.cumsum((0, *lengths[:-1]))]
+    return begins_s, [local_times(fleet, s // SECONDS_PER_HOUR) for s in begins_s]
+
+
+def _peaks_ahead(
+    problem: Problem, local: Sequence[tuple[datetime, ...]], hours: Floats, rows: Ints
+) -> tuple[Floats, Floats]:
+    """Expect the coincident peaks of each step: cost [USD/MWh] and number (H, S)."""
+    fleet, state = problem.config.fleet, problem.world.power
+    assert state is not None
+    shape = (len(local), fleet.site_count)
+    peak, risk = np.zeros(shape), np.zeros(shape)
+    if problem.forecast.power is None:
+        return peak, risk
+    demand = problem.forecast.power.system_demand_mw[rows]
+    for q, charge in enumerate(power_of(fleet).peaks):
+        s = charge.site
+        share = peak_risk_share(
+            demand[:, s],
+            [sites[s] for sites in local],
+            hours,
+            charge=charge,
+            month_peaks_mw=state.system_peak_mw[q],
+            daily_peaks_mw=state.daily_peak_mw[q],
+        )
+        risk[:, s] += share
+        peak[:, s] += share * charge.usd_per_mw / hours
+    return peak, risk
 
 
 def all_rows(problem: Problem) -> tuple[tuple[int, ...], Ints]:

@@ -71,8 +71,13 @@ def give_events(vtn: FakeVtn, start_s: float) -> None:
 @pytest.fixture
 def begun(tmp_path: Path) -> datetime:
     """Record an hour of live values up to now in the journal; return when it began."""
-    start = datetime.fromtimestamp((time.time() // TICK_S - TICKS) * TICK_S, UTC)
-    with closing(live_world(tmp_path / "feed", start=start, text=SPEC + OPENADR)) as world:
+    return recorded(tmp_path, time.time())
+
+
+def recorded(folder: Path, now_s: float) -> datetime:
+    """Record an hour of live values up to an instant in the journal; return when it began."""
+    start = datetime.fromtimestamp((now_s // TICK_S - TICKS) * TICK_S, UTC)
+    with closing(live_world(folder / "feed", start=start, text=SPEC + OPENADR)) as world:
         give_events(world.vtn, start.timestamp())
         world.until(TICKS - 1)
     return start
@@ -202,9 +207,12 @@ def test_check_asks_the_vtn_too_and_repeats_no_secret(
     assert not any(token in good.output for token in vtn.tokens)
 
 
-def test_a_journal_is_exported_as_a_history(tmp_path: Path, port: int, begun: datetime) -> None:
+@pytest.mark.parametrize("now", ["00:35", "01:19", "12:00", "23:59"])
+def test_a_journal_is_exported_as_a_history_at_any_time_of_day(tmp_path: Path, port: int, now: str) -> None:
+    """A bitcoin price told anew before its hour is over stays the price until then."""
     settings = settings_in(tmp_path, port)
     out = tmp_path / "history"
+    begun = recorded(tmp_path, datetime.fromisoformat(f"2026-03-03T{now}Z").timestamp())
     first = datetime.fromtimestamp(-(-begun.timestamp() // 3_600) * 3_600 - 3_600, UTC)
     to = datetime.fromtimestamp(first.timestamp() + 3_600, UTC)
     arguments = ["feed", "export", str(settings.feed_spec), "--out", str(out), "--journal", str(tmp_path / "feed")]
