@@ -132,7 +132,7 @@ def upgrade() -> None:
 
 @db.command()
 def check() -> None:
-    """Check that every stored row, and line of a live feed's journal, is as written."""
+    """Check that every stored row is as written."""
     settings = read_settings()
     report = maintenance.check(settings.database_url)
     journal = beside_journal(settings)

@@ -121,6 +121,10 @@ def test_the_oldest_quotes_and_answers_are_let_go(store: Store, monkeypatch: pyt
             "UPDATE order_outcomes SET tick = 1 WHERE number = 1",
             "order_outcomes, number 1: said to be obeyed in tick 1",
         ),
+        (
+            "INSERT INTO order_outcomes VALUES (1003, 42, 'obeyed', '')",
+            "order_outcomes, number 1003: there is no such order",
+        ),
     ],
 )
 def test_a_changed_order_is_found(path: Path, statement: str, said: str) -> None:

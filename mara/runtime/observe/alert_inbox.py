@@ -13,7 +13,10 @@ LONGEST_SILENCE: Final = timedelta(days=31)
 MOST_AT_ONCE: Final = 200
 """Alerts that one order may concern."""
 BEFORE_THIS_START: Final = " (began before this start)"
-"""End of the text of an alert that the first look of a run found, whose begin is thus not known."""
+"""End of an alert's text where the first look of a run found it.
+
+Its begin is thus not known.
+"""
 
 
 class AlertInbox:
@@ -61,7 +64,7 @@ class AlertInbox:
         return tuple(changes)
 
     def _dated(self, trouble: Trouble, older: Container[tuple[str, str]]) -> Trouble:
-        """Say in the text of a trouble that its begin is not known, for as long as it stands."""
+        """Say in a trouble's text that its begin is not known, as long as it stands."""
         alert = self._standing.get(trouble.key)
         is_older = trouble.key in older if alert is None else alert.text.endswith(BEFORE_THIS_START)
         if not is_older or trouble.text.endswith(BEFORE_THIS_START):

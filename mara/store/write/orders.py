@@ -176,8 +176,10 @@ def order_findings(connection: Connection) -> Iterator[str]:
 def _outcome_findings(connection: Connection) -> Iterator[str]:
     """Report outcomes that differ from the commands that ticks obeyed.
 
-    An order without its outcome would be obeyed twice.
+    So are those without an order. An order without its outcome would be obeyed twice.
     """
+    for number in connection.execute(_STRAY).scalars():
+        yield f"order_outcomes, number {number}: there is no such order"
     obeyed = select(_OUTCOME.tick, _ORDER.number, _ORDER.command).select_from(_BOTH).where(_OUTCOME.outcome == OBEYED)
     told: dict[int, list[NamedRow]] = {}
     for row in connection.execute(obeyed.order_by(_OUTCOME.tick, _ORDER.number)):
@@ -260,4 +262,5 @@ _OUTCOME: Final = table_of(OrderOutcome).c
 _QUOTE: Final = table_of(OpenQuote).c
 _ANSWER: Final = table_of(AnswerRow).c
 _BOTH: Final = table_of(Order).outerjoin(table_of(OrderOutcome), _ORDER.number == _OUTCOME.number)
+_STRAY: Final = select(_OUTCOME.number).where(_OUTCOME.number.not_in(select(_ORDER.number))).order_by(_OUTCOME.number)
 _ROWS: Final = select(_ORDER.number, _ORDER.command, _ORDER.ordered_tick, _ORDER.answer).select_from(_BOTH)
