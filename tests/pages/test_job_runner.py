@@ -59,6 +59,14 @@ def process_at_work() -> BaseProcess:
     return found
 
 
+def has_ended(work: BaseProcess) -> bool:
+    """Wait for a killed process, whose end another thread may be about to note."""
+    until_s = time.monotonic() + PATIENCE_S
+    while work.is_alive() and time.monotonic() < until_s:
+        time.sleep(0.01)
+    return not work.is_alive()
+
+
 def outcome(jobs: JobRunner) -> Report:
     """Wait for the end of a job, and return its report; fail when it takes too long."""
     until_s = time.monotonic() + PATIENCE_S
@@ -95,7 +103,7 @@ def test_a_second_one_is_refused_while_one_is_under_way_and_cancelling_makes_roo
     work = process_at_work()
     jobs.cancel()
     assert jobs.read().state == "cancelled"
-    assert not work.is_alive()
+    assert has_ended(work)
     jobs.start(task(small_history(tmp_path / "past"), "static"))
     assert outcome(jobs).state == "done"
 
