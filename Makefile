@@ -6,9 +6,8 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UPGRADE ?=
 
-# Half of the tests' time is waiting for sockets, clocks and disks: three of them fill two cores.
-TESTS_AT_ONCE ?= 3
-BROWSERS_AT_ONCE ?= 2
+# Two at once fill two cores; three, or browser tests beside the others, were no faster.
+TESTS_AT_ONCE ?= 2
 PICTURES ?=
 ALONE := tests/runtime/test_pace.py tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/runtime/test_watchdog.py \
 	tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
@@ -41,7 +40,7 @@ run: install ## start the dashboard on http://127.0.0.1:8080
 	@$(BIN)/mara run
 
 test: dev ## everything that must pass: format, lint, types, import contracts, tests, browser tests
-	@MAKE="$(MAKE)" bash .ci/checks unit types -- format lint contracts audit browser -- alone timed
+	@MAKE="$(MAKE)" bash .ci/checks unit -- format lint contracts types audit -- alone browser timed
 
 check: dev ## the same without a browser
 	@MAKE="$(MAKE)" bash .ci/checks unit -- format lint contracts types audit -- alone
@@ -72,7 +71,7 @@ alone: dev
 browser: dev
 	@tests=$$(grep -rls --include='test_*.py' 'mark\.browser' tests) || exit 0; \
 	echo "== browser tests" && bash .ci/chromium && \
-	PICTURES=$(PICTURES) $(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(BROWSERS_AT_ONCE) --dist loadfile --no-loadscope-reorder
+	PICTURES=$(PICTURES) $(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 # What measures speed in a browser has the machine to itself.
 timed: dev
