@@ -10,10 +10,11 @@ from components.shared.theme import (
     STATIC_FOLDER,
     STATIC_MAX_AGE_S,
     STATIC_URL,
-    STYLESHEETS,
+    STYLES_URL,
     address,
     element,
     static_url,
+    styles,
 )
 from mara.api.paths import Service, rule_of
 from mara.assembly.imports.desk import ImportDesk
@@ -56,8 +57,7 @@ def register(
     jobs = JobRunner(clock)
     desk = desk or ImportDesk(ImportFolder(root=None, most_bytes=0), clock)
     authorized = Authorized(platform, jobs, Undo(clock, undo_s), desk)
-    for name, path in STYLESHEETS.items():
-        app.add_static_file(local_file=path, url_path=f"{STATIC_URL}/{name}", max_cache_age=STATIC_MAX_AGE_S)
+    app.get(STYLES_URL, include_in_schema=False)(_styles)
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
     publisher = Publisher(platform.publisher)
@@ -69,6 +69,12 @@ def register(
     app.on_shutdown(desk.close)
     app.on_shutdown(authorized.undo.close)
     return publisher, authorized
+
+
+def _styles() -> Response:
+    """Serve the stylesheets; the address changes with their content."""
+    caching = f"public, max-age={STATIC_MAX_AGE_S}"
+    return Response(styles(), media_type="text/css", headers={"Cache-Control": caching})
 
 
 def _answer_unknown_addresses(platform: Authorized, publisher: Publisher) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -16,22 +17,23 @@ BROWSER_MODULES: Final = {"mara": str(STATIC_FOLDER / "modules")}
 STATIC_URL: Final = "/static"
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # the URL changes with the content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
-STYLESHEETS: Final = {
-    "mara.css": STATIC_FOLDER / "mara.css",
-    "pages.css": STATIC_FOLDER / "pages.css",
-    "imports.css": STATIC_FOLDER.parent / "backtest" / "imports.css",
-    "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
-    "power.css": STATIC_FOLDER.parent / "power" / "power.css",
-    "preferences.css": STATIC_FOLDER.parent / "preferences" / "preferences.css",
-    "money.css": STATIC_FOLDER.parent / "money" / "money.css",
-    "alerts.css": STATIC_FOLDER.parent / "alerts" / "alerts.css",
-    "sites.css": STATIC_FOLDER.parent / "overview" / "sites.css",
-    "time_range.css": STATIC_FOLDER.parent / "time_range" / "time_range.css",
-    "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
-    "ahead.css": STATIC_FOLDER.parent / "ahead" / "ahead.css",
-    "print.css": STATIC_FOLDER / "print.css",
-}
-"""Stylesheets in the order in which they count, by their name under `STATIC_URL`."""
+STYLESHEETS: Final = (
+    STATIC_FOLDER / "mara.css",
+    STATIC_FOLDER / "pages.css",
+    STATIC_FOLDER.parent / "backtest" / "imports.css",
+    STATIC_FOLDER.parent / "sla" / "sla.css",
+    STATIC_FOLDER.parent / "power" / "power.css",
+    STATIC_FOLDER.parent / "preferences" / "preferences.css",
+    STATIC_FOLDER.parent / "money" / "money.css",
+    STATIC_FOLDER.parent / "alerts" / "alerts.css",
+    STATIC_FOLDER.parent / "overview" / "sites.css",
+    STATIC_FOLDER.parent / "time_range" / "time_range.css",
+    STATIC_FOLDER.parent / "overview" / "reasoning.css",
+    STATIC_FOLDER.parent / "ahead" / "ahead.css",
+    STATIC_FOLDER / "print.css",
+)
+"""Stylesheets in the order in which they count; browsers get them as one file."""
+STYLES_URL: Final = f"{STATIC_URL}/styles.css"
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"
 
 POLICY_LINES: Final = {
@@ -59,14 +61,23 @@ def address(path: str) -> str:
     return f"{request.scope.get('root_path', '')}{path}"
 
 
+@cache
+def styles() -> str:
+    """Return all stylesheets as one, which saves a browser a dozen requests."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in STYLESHEETS)
+
+
+@cache
 def static_url(name: str) -> str:
     """Return the URL of a file under static/, with a digest of its content.
 
     Browsers may cache it forever.
     """
-    path = STYLESHEETS.get(name, STATIC_FOLDER / name)
-    digest = blake2b(path.read_bytes(), digest_size=6).hexdigest()
-    return f"{STATIC_URL}/{name}?v={digest}"
+    return f"{STATIC_URL}/{name}?v={_digest((STATIC_FOLDER / name).read_bytes())}"
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=6).hexdigest()
 
 
 def head_html() -> str:
@@ -75,8 +86,9 @@ def head_html() -> str:
         f'<link rel="preload" href="{address(f"{STATIC_URL}/{font}")}" as="font" type="font/woff2" crossorigin>'
         for font in PRELOADED_FONTS
     )
-    styles = "".join(f'<link rel="stylesheet" href="{address(static_url(name))}">' for name in STYLESHEETS)
-    return f'{fonts}{styles}<script src="{address(static_url("theme.js"))}"></script>'
+    sheet = f"{address(STYLES_URL)}?v={_digest(styles().encode())}"
+    script = address(static_url("theme.js"))
+    return f'{fonts}<link rel="stylesheet" href="{sheet}"><script src="{script}"></script>'
 
 
 def element(tag: str, look: str = "", text: str = "") -> ui.element:
