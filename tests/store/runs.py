@@ -35,6 +35,8 @@ TICKS_A_PLAN = 12
 
 TWO_PRICES = "small, two prices"
 """Name of the small fleet that buys day-ahead too."""
+LIMITED = "small, limited"
+"""Name of the small fleet whose second site the grid's operator limits."""
 METERED = "small, metered"
 """Name of the small fleet whose sites, but for the last, are billed by their meters."""
 
@@ -182,6 +184,8 @@ def steps(config: RunConfig, world: World, count: int, seed: int = 7) -> Iterato
         seen, targets = observation_at(world.tick, config, seed), plan.step_at(world.tick)
         if config.fleet.name == TWO_PRICES:
             seen, targets = with_two_prices(seen, targets, config, seed)
+        if config.fleet.name == LIMITED:
+            seen = replace(seen, import_limit_mw=sealed(np.where(np.arange(config.fleet.site_count) == 1, 1.5, np.inf)))
         if config.fleet.name == METERED:
             seen = with_meters(seen, world, seed)
         step = advance(world, seen, targets, config, commands_at(world.tick, world))
