@@ -76,6 +76,11 @@ def static_url(name: str) -> str:
     return f"{STATIC_URL}/{name}?v={_digest((STATIC_FOLDER / name).read_bytes())}"
 
 
+@cache
+def _styles_digest() -> str:
+    return _digest(styles().encode())
+
+
 def _digest(content: bytes) -> str:
     return blake2b(content, digest_size=6).hexdigest()
 
@@ -86,7 +91,7 @@ def head_html() -> str:
         f'<link rel="preload" href="{address(f"{STATIC_URL}/{font}")}" as="font" type="font/woff2" crossorigin>'
         for font in PRELOADED_FONTS
     )
-    sheet = f"{address(STYLES_URL)}?v={_digest(styles().encode())}"
+    sheet = address(f"{STYLES_URL}?v={_styles_digest()}")
     script = address(static_url("theme.js"))
     return f'{fonts}<link rel="stylesheet" href="{sheet}"><script src="{script}"></script>'
 

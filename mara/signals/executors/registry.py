@@ -1,12 +1,9 @@
 """Executors file: which executors reach the devices of each site, read strictly."""
 
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
-
-from pydantic import ValidationError
 
 from mara.errors import ConfigError
 from mara.signals.executors.asic import Account, asic_miners
@@ -16,6 +13,7 @@ from mara.signals.executors.luxos import luxos_miners
 from mara.signals.executors.modbus import ModbusSetpoint
 from mara.signals.executors.posted_limit import PostedLimit
 from mara.signals.executors.specs import SPEC, AsicSpec, KueueSpec, ModbusSpec, WebhookSpec
+from mara.signals.table_file import check_place, table_of, tables_in
 
 Place: TypeAlias = tuple[str, str]
 """A site, and the group of its machines; an empty group is the whole site."""
@@ -30,25 +28,11 @@ def specs_in(path: Path, machines: Mapping[str, Collection[str]]) -> dict[Place,
     Raises:
         ConfigError: it cannot be used; the message names the place.
     """
-    try:
-        with path.open("rb") as file:
-            plain = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} should be a TOML file of executors, but {error}: correct it") from error
-    tables = plain.pop("executor", None)
-    if plain or not isinstance(tables, list) or not tables:
-        raise ConfigError(f"{path} should hold [[executor]] tables and nothing else: see docs/formats.md")
     specs: dict[Place, Any] = {}
-    for number, table in enumerate(tables, start=1):
+    for number, table in enumerate(tables_in(path, "executor"), start=1):
         place = f"{path}: executor {number}"
         spec = spec_of(table, place)
-        if spec.site not in machines:
-            raise ConfigError(f"{place}: no site {spec.site!r}: name one of {', '.join(machines)}")
-        if spec.group and spec.group not in machines[spec.site]:
-            there = ", ".join(machines[spec.site])
-            raise ConfigError(
-                f"{place}: {spec.site} has no machines {spec.group!r}: name one of {there}, or leave it out"
-            )
+        check_place(spec.site, spec.group, machines, place)
         groups = {group for site, group in specs if site == spec.site}
         if groups and ("" in {spec.group, *groups} or spec.group in groups):
             raise ConfigError(
@@ -64,12 +48,7 @@ def spec_of(plain: Mapping[str, Any], place: str) -> Any:
     Raises:
         ConfigError: it cannot be used.
     """
-    try:
-        return SPEC.validate_python(plain)
-    except ValidationError as error:
-        (fault, *_) = error.errors()
-        where = ".".join(str(part) for part in fault["loc"][1:2]) or "kind"
-        raise ConfigError(f"{place}: {where}: {fault['msg'].removeprefix('Value error, ')}: correct it") from error
+    return table_of(SPEC, plain, place)
 
 
 def executor_of(spec: Any, secret: str, now: Callable[[], datetime], monotonic_s: Callable[[], float]) -> Executor:

@@ -1,15 +1,13 @@
 """Imitated Kubernetes API with a ClusterQueue of Kueue; it checks every field."""
 
-import copy
-import http.server
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from mara.signals.executors.kueue import API
-from mara.signals.imitations.serving import DROP_S, untold
+from mara.signals.imitations.serving import serving_http, untold
 
 TOKEN: Final = "a token of the imitated cluster"  # noqa: S105  of an imitation
 POLICIES: Final = {"None", "Hold", "HoldAndDrain"}
@@ -33,7 +31,6 @@ class ImitatedCluster:
         self.outside: list[Any] = []
         """Patches of what nobody but its owner may change, or of what it does not take."""
         self._told = told or untold
-        self._is_over = threading.Event()
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -46,53 +43,14 @@ class ImitatedCluster:
         policy, count = text.split()
         self.policy, self.quota_count, self.version = policy, int(count), self.version + 1
 
-    @contextmanager
-    def serving(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    def serving(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
         """Serve the API, each call in a thread; yield the URL."""
-        cluster = self
+        return serving_http(self, host, port)
 
-        class QueueCall(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.respond(None)
-
-            def do_PATCH(self) -> None:
-                self.respond(self.rfile.read(int(self.headers["content-length"])))
-
-            def respond(self, body: bytes | None) -> None:
-                if cluster.fault == "silent":
-                    cluster._is_over.wait(60.0)
-                    return
-                with cluster._one_at_a_time:
-                    status = cluster._obey(self.path, dict(self.headers.items()), body)
-                    said = json.dumps(cluster._queue()).encode()
-                if cluster.fault == "reboot" and body:
-                    return
-                self.send_response(status)
-                self.send_header("content-length", str(len(said)))
-                self.end_headers()
-                step = 1 if cluster.fault == "slow" else len(said)
-                for at in range(0, len(said), step):
-                    self.wfile.write(said[at : at + step])
-                    cluster._is_over.wait(DROP_S if step == 1 else 0.0)
-
-            def log_message(self, *_: object) -> None:
-                """Write nothing."""
-
-        class ApiServer(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
-            def handle_error(self, *_: Any) -> None:
-                """Say nothing of those who have gone."""
-
-        with ApiServer((host, port), QueueCall) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-            thread.start()
-            yield f"http://{host}:{server.server_port}"
-            self._is_over.set()
-            server.shutdown()
-            thread.join()
-            self._is_over.clear()
+    def answer(self, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, object]:
+        """Obey a call; return its status, and the queue as it then is."""
+        with self._one_at_a_time:
+            return self._obey(path, headers, body), self._queue()
 
     def _queue(self) -> dict[str, Any]:
         resources = [{"name": "nvidia.com/gpu", "nominalQuota": str(self.quota_count)}]
@@ -105,14 +63,13 @@ class ImitatedCluster:
         }
 
     def _obey(self, path: str, headers: dict[str, str], body: bytes | None) -> int:
-        sent = {name.lower(): value for name, value in headers.items()}
-        if sent.get("authorization") != f"Bearer {TOKEN}":
+        if headers.get("authorization") != f"Bearer {TOKEN}":
             return 401
         if path != f"{API}/inference":
             return 404
         if body is None:
             return 200
-        if sent.get("content-type") != JSON_PATCH:
+        if headers.get("content-type") != JSON_PATCH:
             return 415
         return self._patched(json.loads(body))
 
@@ -120,7 +77,7 @@ class ImitatedCluster:
         first, *changes = patch
         if first != {"op": "test", "path": "/metadata/resourceVersion", "value": str(self.version)}:
             return 422
-        wanted = copy.copy((self.policy, self.quota_count))
+        wanted = self.policy, self.quota_count
         for change in changes:
             match change:
                 case {"op": "add", "path": "/spec/stopPolicy", "value": str(policy), **rest}:

@@ -1,18 +1,18 @@
 """Meters file: brokers and meters that tell what real sites draw, read strictly."""
 
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from mara.errors import ConfigError
 from mara.signals.broker import Broker, broker_of
 from mara.signals.meters.base import MeterSource
 from mara.signals.meters.modbus import Format, ModbusMeter
 from mara.signals.meters.mqtt import MqttMeters
+from mara.signals.table_file import check_place, table_of, tables_in
 
 MAX_LENGTH: Final = 2_000
 MOST_COUNTS: Final = 0xFFFF
@@ -64,16 +64,8 @@ def meters_in(
     Raises:
         ConfigError: it cannot be used; the message names the place.
     """
-    try:
-        with path.open("rb") as file:
-            plain = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} should be a TOML file of meters, but {error}: correct it") from error
-    tables = plain.pop("meter", None)
-    if plain or not isinstance(tables, list) or not tables:
-        raise ConfigError(f"{path} should hold [[meter]] tables and nothing else: see docs/formats.md")
     sources: list[MeterSource] = []
-    for number, table in enumerate(tables, start=1):
+    for number, table in enumerate(tables_in(path, "meter"), start=1):
         sources.append(_source(table, f"{path}: meter {number}", machines, client_id, now))
         if sources[-1].name in {source.name for source in sources[:-1]}:
             raise ConfigError(f"{path}: meter {number}: {sources[-1].name} is named twice: leave one out")
@@ -83,21 +75,10 @@ def meters_in(
 def _source(
     plain: Any, place: str, machines: Mapping[str, Collection[str]], client_id: str, now: Callable[[], datetime]
 ) -> MeterSource:
-    try:
-        table = _TABLE.validate_python(plain)
-    except ValidationError as error:
-        (fault, *_) = error.errors(include_url=False, include_input=False)
-        where = ".".join(str(part) for part in fault["loc"][1:2]) or "kind"
-        raise ConfigError(f"{place}: {where}: {fault['msg'].removeprefix('Value error, ')}: correct it") from error
+    table = table_of(_TABLE, plain, place)
     if isinstance(table, MqttTable):
         return MqttMeters(_account(table, place), client_id)
-    if table.site not in machines:
-        raise ConfigError(f"{place}: no site {table.site!r}: name one of {', '.join(machines)}")
-    if table.group and table.group not in machines[table.site]:
-        there = ", ".join(machines[table.site])
-        raise ConfigError(
-            f"{place}: {table.site} has no machines {table.group!r}: name one of {there}, or leave it out"
-        )
+    check_place(table.site, table.group, machines, place)
     try:
         import pymodbus  # noqa: F401
     except ImportError as error:
