@@ -75,10 +75,19 @@ def serve(
     refusals: list[Exception] = []
     new_run_orders: list[bool] = []
 
+    async def remember() -> None:
+        publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
+
+    async def look() -> None:
+        if publisher.takes_gap():
+            with suppress(MaraError):  # what every page shows, the engine's state, tells the fault
+                await remember()
+        publisher.look()
+
     async def start() -> None:
         try:
             await platform.start()
-            publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
+            await remember()
             _freeze_heap()
         except Exception as refusal:  # noqa: BLE001  also an error of the program: without an engine there is no server
             refusals.append(refusal)
@@ -96,7 +105,7 @@ def serve(
     authorized.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
-    app.timer(look_interval_s, publisher.look)
+    app.timer(look_interval_s, look)
     _end_without_failure_on_signals()
     if native:
         open_in_a_window()
