@@ -131,7 +131,7 @@ class Listening:
         return self._statuses()
 
     def warnings(self) -> tuple[GridWarning, ...] | None:
-        """List the warnings of the grid's operator that stand; None while it has not answered."""
+        """List the grid operator's standing warnings; None before it has answered."""
         return self._warnings()
 
     def take(self, snapshot: Snapshot) -> None:

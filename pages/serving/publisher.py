@@ -79,7 +79,10 @@ class Publisher:
         self._past = self._past.before(series, courses)
 
     def takes_gap(self) -> bool:
-        """Tell once whether ticks of a live world were stored that no page saw, as after a standstill."""
+        """Tell once whether a live world has stored ticks that no page has seen.
+
+        So it is after a standstill, when ticks follow one another at once.
+        """
         has_gap, self._has_gap = self._has_gap, False
         return has_gap
 

@@ -149,7 +149,7 @@ class Asker:
         return answer
 
     def is_repeated_in(self, content: bytes) -> bool:
-        """Tell whether an answer repeats a key or a token, so that none of it may be shown."""
+        """Tell whether an answer repeats a key or a token, and may not be quoted."""
         given = [part for key in self.keys.values() for part in (key, *key.split(":")[1:], key.partition(":")[2])]
         secrets = {one for one in (*given, *(token for _, token in self._tokens.values())) if len(one) >= LEAST_SECRET}
         return any(form.encode() in content for one in secrets for form in (one, quote(one, safe="")))

@@ -253,7 +253,10 @@ class Platform:
         return () if self._listener is None else self._listener.statuses()
 
     def warnings(self) -> tuple[GridWarning, ...] | None:
-        """List the warnings of the grid's operator that stand; empty without a VTN, None before it has answered."""
+        """List the grid operator's standing warnings; None before it has answered.
+
+        There are none without a VTN.
+        """
         return () if self._listener is None else self._listener.warnings()
 
     @property
