@@ -65,5 +65,5 @@ class GridWarning:
         """The warning as a sentence for people."""
         until = "until it is withdrawn" if self.until is None else f"until {self.until:%Y-%m-%d %H:%M} UTC"
         name = self.kind.removeprefix("ALERT_").replace("_", " ").lower()
-        said = f", {self.text}" if self.text else ""
+        said = f": {self.text}" if self.text else ""
         return f"{self.author} warns of {name} at {', '.join(self.site_ids)} {until}{said}"

@@ -63,7 +63,7 @@ class SourceListener(Protocol):
     """Listens to the live sources of a run, from before its first tick on."""
 
     def statuses(self) -> tuple[SourceSnapshot, ...]: ...
-    def warnings(self) -> tuple[GridWarning, ...]: ...
+    def warnings(self) -> tuple[GridWarning, ...] | None: ...
     def take(self, snapshot: Snapshot) -> None: ...
     def close(self) -> None: ...
 
@@ -252,8 +252,11 @@ class Platform:
         """Tell how asking the live sources goes; empty for a run without."""
         return () if self._listener is None else self._listener.statuses()
 
-    def warnings(self) -> tuple[GridWarning, ...]:
-        """List the warnings of the grid's operator that stand; empty without a VTN."""
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the grid operator's standing warnings; None before it has answered.
+
+        There are none without a VTN.
+        """
         return () if self._listener is None else self._listener.warnings()
 
     @property
