@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "replay": Listed("mara.cli.runs", "Compute a stored tick again and compare it bit for bit."),
     "export": Listed("mara.cli.stored", "Write a stored table to a file."),
     "orders": Listed("mara.cli.stored", "List orders with their outcomes, newest first."),
+    "maintenance": Listed("mara.cli.announcements", "Announced maintenance and exclusions: list them, take one back."),
     "study": Listed("mara.cli.studies", "Estimate profit and risk of policies over many scenarios."),
     "history": Listed("mara.cli.markets.histories", "Histories: those that come with Mara, and folders."),
     "import": Listed("mara.cli.markets.imports", "Read market files: see what they are, and build a history of them."),
