@@ -1,4 +1,4 @@
-"""The commands `maintenance`: list announcements, and take one back."""
+"""The commands `notices`: list announcements, and take one back."""
 
 import asyncio
 import sys
@@ -27,15 +27,15 @@ from mara.store.read.read_model import ReadModel
 ANSWER_S = 30.0
 """Time [s] that a server has to confirm an order."""
 
-maintenance = typer.Typer(
+notices = typer.Typer(
     no_args_is_help=True,
-    help="Announced maintenance and exclusions: list them, take one back.",
+    help="Announcements of maintenance: list them, or take one back.",
     rich_markup_mode=None,
 )
-app.add_typer(maintenance, name="maintenance")
+app.add_typer(notices, name="notices")
 
 
-@maintenance.command("list")
+@notices.command("list")
 def list_announced(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False
 ) -> None:
@@ -56,7 +56,7 @@ def list_announced(
         typer.echo("nothing is announced")
 
 
-@maintenance.command()
+@notices.command()
 def retract(
     *,
     site: Annotated[str, typer.Option(help="Take back the maintenance of this site, for all its contracts.")] = "",

@@ -155,6 +155,6 @@ def test_a_command_takes_maintenance_back_over_the_api_of_a_server_that_runs(add
     day = datetime.fromisoformat(snapshot["at"]) + timedelta(days=9)
     times = {"from": f"{day:%Y-%m-%dT10:00:00Z}", "to": f"{day:%Y-%m-%dT11:00:00Z}"}
     httpx.post(f"{address}/api/control", json={"action": "maintenance", "site_id": site_id, **times}).raise_for_status()
-    asked = ("maintenance", "retract", "--site", site_id, "--begins", times["from"], "--server", address)
+    asked = ("notices", "retract", "--site", site_id, "--begins", times["from"], "--server", address)
     assert len(ran(*asked, "--json").report["orders"]) == 1
     assert "is being taken back" in ran(*asked).complaint

@@ -1,4 +1,4 @@
-"""`mara maintenance`: what is announced is listed, and taken back in a run that stands."""
+"""`mara notices`: what is announced is listed, and taken back in a run that stands."""
 
 from pathlib import Path
 
@@ -32,21 +32,21 @@ def announced_in(database: Path) -> tuple[str, str]:
 
 def test_an_announcement_is_taken_back_in_a_run_that_no_server_holds(database: Path) -> None:
     site_id, begins = announced_in(database)
-    done = ran("maintenance", "retract", "--site", site_id, "--begins", begins, "--json").report
+    done = ran("notices", "retract", "--site", site_id, "--begins", begins, "--json").report
     assert done["done"].startswith("taken back")
     assert len(done["orders"]) == 1
     (newest, before) = ran("orders", "--limit", 2, "--json").report["orders"]
     assert (newest["kind"], newest["about"], newest["by"]) == ("retract", site_id, "shell")
     assert before["kind"] == "exclude"
-    again = ran("maintenance", "retract", "--site", site_id, "--begins", begins)
+    again = ran("notices", "retract", "--site", site_id, "--begins", begins)
     assert again.exit_code == 2
     assert "is over, is being taken back" in again.complaint
 
 
 def test_what_is_not_announced_is_refused_in_one_line_and_nothing_is_listed(database: Path) -> None:
-    assert ran("maintenance", "list", "--json").report == {"announced": []}
-    assert ran("maintenance", "list").out == "nothing is announced\n"
-    asked = ("maintenance", "retract", "--begins", "2025-07-09T10:00")
+    assert ran("notices", "list", "--json").report == {"announced": []}
+    assert ran("notices", "list").out == "nothing is announced\n"
+    asked = ("notices", "retract", "--begins", "2025-07-09T10:00")
     assert "none came: name the site" in ran(*asked).complaint
     assert "no site 'atlantis'" in ran(*asked, "--site", "atlantis").complaint
     nobody = ran(*asked, "--site", "oslo", "--server", "http://127.0.0.1:1")
