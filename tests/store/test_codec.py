@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mara.core.arrays import LATER, Floats, sealed
-from mara.core.commands import Book, Cancel, Exclude, GridNotice, Outage, Restore
+from mara.core.commands import Book, Cancel, Exclude, GridNotice, Outage, Restore, Retract
 from mara.core.contract import ClosedWindow, ContractRequest, Exclusion, SlaAccounts, SlaContract, Tier, book_of
 from mara.core.day import NOT_BEGUN, Day
 from mara.core.fleet import Fleet
@@ -164,6 +164,8 @@ def test_orders_return_in_their_order_and_none_costs_nothing() -> None:
         Outage(site_id="a", duration_ticks=2),
         Restore(site_id="a"),
         Exclude(contract_id="", from_tick=1, to_tick=2, reason="grid", author="ann"),
+        Exclude(contract_id="c0", from_tick=1, to_tick=2, reason="maintenance: x", author="ann", site_id="a"),
+        Retract(site_id="a", contract_id="", from_tick=1),
         GridNotice(event_id="e1", kind="ALERT_FIRE", text="Smoke", by="OpenADR VTN vtn.example"),
     )
 

@@ -190,12 +190,12 @@ class Platform:
         self._pace.set_speed(speed_factor)
         self.publisher.set_speed(speed_factor)
 
-    async def order(self, *commands: Command) -> Receipt:
+    async def order(self, *commands: Command, only_look: bool = False) -> Receipt:
         """Order commands for the next tick, all or none.
 
-        They are on disk when this returns. See `OrderBook.place`.
+        They are on disk when this returns. See `OrderBook.place`. With `only_look` they are only checked.
         """
-        return await self.orders.order(*commands)
+        return self.orders.look(*commands) if only_look else await self.orders.order(*commands)
 
     def optimize_now(self) -> None:
         """Plan anew at once; the first tick after the answer follows it.
