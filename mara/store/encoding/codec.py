@@ -152,7 +152,9 @@ def _writer(hint: Any) -> Writer:
         return _write_columns(parts[0]) if _is_column_type(parts) else _write_tuple(parts)
     if origin in (Union, UnionType):
         record = _record_or_none(parts)
-        return _write_number if record is None else _write_maybe(_writers(record))
+        if record is not None:
+            return _write_maybe(_writers(record))
+        return _write_maybe(_write_array) if _is_array_or_none(parts) else _write_number
     if origin is dict:
         write = _writer(parts[1])
         return lambda value, arrays: {k: write(value[k], arrays) for k in sorted(value)}
@@ -177,6 +179,8 @@ def _reader(hint: Any) -> Reader:
         record = _record_or_none(parts)
         if record is not None:
             return lambda plain, arrays: None if plain is None else _record_from(record, plain, arrays, {})
+        if _is_array_or_none(parts):
+            return lambda plain, arrays: None if plain is None else arrays.next_of(*plain)
         return lambda plain, _: plain
     if origin is dict:
         read = _reader(parts[1])
@@ -195,6 +199,11 @@ def _is_record(hint: object) -> bool:
 def _record_or_none(parts: tuple[Any, ...]) -> Any:
     """The record class of an optional record type; None for any other union."""
     return parts[0] if len(parts) == 2 and parts[1] is type(None) and _is_record(parts[0]) else None
+
+
+def _is_array_or_none(parts: tuple[Any, ...]) -> bool:
+    """True for an optional array."""
+    return len(parts) == 2 and parts[1] is type(None) and get_origin(parts[0]) is np.ndarray
 
 
 def _is_column_type(parts: tuple[Any, ...]) -> bool:
