@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -138,6 +139,27 @@ async def test_a_lost_link_is_tried_again_before_the_next_document(rig: Rig, tmp
         await desks.until(lambda: desks.status().state == "written")
         assert not rig.is_owners
     assert rig.is_owners
+
+
+async def test_machines_start_no_earlier_than_their_document_says(tmp_path: Path) -> None:
+    clock = a_clock()
+    with rig_of("luxos") as rig:
+        write_executors(tmp_path, rig)
+        async with desks_in(tmp_path, clock) as desks:
+            await armed(desks, rig)
+            earliest = desks.document.valid_from + timedelta(minutes=10)
+            resting = tuple(
+                replace(site, groups=tuple(replace(group, not_before=earliest) for group in site.groups))
+                for site in desks.document.sites
+            )
+            desks.document = replace(desks.document, sites=resting)
+            told, limited = desks.status(), rig.values
+            desks.publish(1, None)
+            await desks.until(lambda: desks.status() is not told)
+            assert rig.values == limited
+            pass_time(clock, 601.0)
+            desks.executors._try_again()
+            await desks.until(lambda: rig.is_owners)
 
 
 async def test_a_thread_pool_that_hangs_holds_up_neither_a_site_nor_the_lease(tmp_path: Path) -> None:

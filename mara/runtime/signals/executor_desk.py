@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mara.core.dispatch_document import MODES, VALID_TICKS, DispatchDocument, Mode
+from mara.core.dispatch_document import MODES, VALID_TICKS, DispatchDocument, Mode, SiteTarget
 from mara.core.fleet import machines_of
 from mara.core.metering import ExecutorStatus
 from mara.core.units import SECONDS_PER_MINUTE
@@ -20,7 +20,7 @@ from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
 from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk
 from mara.runtime.signals.lease import Lease
-from mara.runtime.signals.site_executor import Followed, SiteExecutor, SiteOrder, limit_for
+from mara.runtime.signals.site_executor import Followed, SiteExecutor, SiteOrder, limit_for, not_before_of
 from mara.signals.executors.base import state_text
 from mara.signals.executors.driver import RELEASE, WRITE, Driver
 from mara.signals.executors.hold import HoldFile, releases_in
@@ -179,8 +179,16 @@ class ExecutorDesk:
                     reason=reason,
                     is_dry=mode != MODES[-1],
                     is_urgent=target.is_urgent,
+                    not_before_s=self._not_before_s(document, target, group),
                 )
                 self._start(self._drive(target.site_id, site))
+
+    def _not_before_s(self, document: DispatchDocument, target: SiteTarget, group: str) -> float:
+        """Instant of a document from which on machines may start, on the monotonic clock."""
+        at = not_before_of(target, group)
+        if at is None:
+            return float("-inf")
+        return self._document_s + (at - document.valid_from).total_seconds()
 
     async def _drive(self, site_id: str, site: SiteExecutor) -> None:
         """Follow the newest order of a site; one that was overtaken is left out."""
@@ -189,8 +197,8 @@ class ExecutorDesk:
             if order is None or self._desk is None or not self._is_followed(self._desk.mode_of(site_id)):
                 return
             site.last = order
-            follow = partial(site.driver.follow, is_dry=order.is_dry, is_urgent=order.is_urgent)
-            await site.ask(partial(follow, order.limit_mw, order.reason))
+            follow = partial(site.driver.follow, order.limit_mw, order.reason, is_dry=order.is_dry)
+            await site.ask(partial(follow, is_urgent=order.is_urgent, not_before_s=order.not_before_s))
             site.is_reached = site.has_reached(order)
         self._tell()
         if self.on_followed is not None:

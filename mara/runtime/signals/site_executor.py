@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from mara.core.dispatch_document import SiteTarget
@@ -20,6 +21,7 @@ class SiteOrder:
 
     Attributes:
         site_limit_mw: limit of the whole site, of which an executor of one group is told a part.
+        not_before_s: end of the time that machines which are off stay off, on the monotonic clock.
     """
 
     limit_mw: float | None
@@ -27,6 +29,7 @@ class SiteOrder:
     reason: str
     is_dry: bool
     is_urgent: bool
+    not_before_s: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,3 +75,10 @@ def limit_for(target: SiteTarget, group: str) -> float | None:
     if not group or not target.site_limit_mw:
         return target.site_limit_mw
     return next((its.power_mw for its in target.groups if its.group == group), None)
+
+
+def not_before_of(target: SiteTarget, group: str) -> datetime | None:
+    """End of the time that all machines of a site, or of one group, stay off."""
+    ends = [its.not_before for its in target.groups if not group or its.group == group]
+    known = [end for end in ends if end is not None]
+    return min(known) if known and len(known) == len(ends) else None
