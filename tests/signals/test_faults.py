@@ -1,5 +1,6 @@
 """Every fault against every executor: the devices end as their owner had them, and plain words say why not yet."""
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,11 +187,17 @@ def test_no_write_reaches_a_device_without_a_line_in_the_log(site: Driven) -> No
     site.assert_given_back()
 
 
-def test_what_is_kept_of_a_device_holds_no_secret_and_is_read_by_its_owner_alone(site: Driven) -> None:
+def test_what_is_kept_of_a_device_holds_no_secret_and_is_read_by_its_owner_alone(
+    site: Driven, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     site.written()
+    site.rig.break_down("refuse")
+    said = site.follow(LOWER_MW).message
+    site.rig.break_down("")
     kept = [path for path in site.folder.rglob("*") if path.is_file()]
     assert [path.stat().st_mode & 0o077 for path in kept] == [0] * len(kept)
-    text = b"".join(path.read_bytes() for path in kept).decode() + str(site.logged)
+    text = b"".join(path.read_bytes() for path in kept).decode() + str(site.logged) + said + caplog.text
     assert SECRET not in text
     assert TOKEN not in text
     site.assert_given_back()
