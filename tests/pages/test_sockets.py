@@ -143,7 +143,6 @@ class LoggedInUser:
                 }
         raise AssertionError(f"no {label} on the page of {page.name}")
 
-
     def submission(self, label: str, **entered: str) -> dict[str, Any] | None:
         """Make the message of a form's submission; None where this page has no such form to submit."""
         for number, element in self.elements.items():
@@ -252,7 +251,11 @@ async def test_no_message_arms_a_site_without_right_reason_and_executor(server: 
     vic, ada, eve = [await LoggedInUser(server, name, web).arrive("/operations") for name in ("vic", "ada", "eve")]
     assert (vic.submission(ARM), ada.submission(ARM), vic.submission(DISARM)) == (None, None, None)
     act = {"site": "oslo", "mode": "act", "reason": "because"}
-    for sent in (eve.submission(ARM, **act), eve.submission(ARM, **act | {"reason": ""}), eve.submission(DISARM, **act)):
+    for sent in (
+        eve.submission(ARM, **act),
+        eve.submission(ARM, **act | {"reason": ""}),
+        eve.submission(DISARM, **act),
+    ):
         assert sent is not None
         await eve.socket.emit("event", sent)
     assert await modes_of(eve) == {"advise"}

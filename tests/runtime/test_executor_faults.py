@@ -13,7 +13,7 @@ from mara.signals.executors import asic, http_call, luxos, modbus
 from tests.clocks import HandClock
 from tests.runtime.desks import PATIENCE_S, Desks, desks_in
 from tests.signals.devices import CLOCK
-from tests.signals.rigs import ALL_KINDS, SITE, Rig, rig_of, write_executors
+from tests.signals.rigs import KINDS, SITE, Rig, rig_of, write_executors
 
 LOW_MW, LOWER_MW = 1.0, 0.5
 
@@ -26,7 +26,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_call, "DEADLINE_S", 2.0)
 
 
-@pytest.fixture(params=ALL_KINDS)
+@pytest.fixture(params=KINDS)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     pytest.importorskip("pymodbus", reason="the extra `modbus` is not installed")
     with rig_of(request.param) as made:

@@ -14,7 +14,7 @@ from mara.runtime.live.response_times import ResponseTimes
 from tests.core.power_runs import ran, run_of, terms_of
 from tests.runtime.desks import Desks, desks_in
 from tests.signals.devices import CLOCK
-from tests.signals.rigs import ALL_KINDS, SITE, Rig, rig_of, write_executors
+from tests.signals.rigs import KINDS, SITE, Rig, rig_of, write_executors
 
 LOWER_MW = 0.5
 RESPONSE_S = 15.0
@@ -69,7 +69,7 @@ def response(desks: Desks) -> ResponseStatus:
     return status
 
 
-@pytest.mark.parametrize("kind", ALL_KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_call_is_read_back_within_its_response_time_whatever_the_pace(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("pymodbus", reason="the extra `modbus` is not installed")
     with rig_of(kind) as rig:
@@ -98,11 +98,7 @@ async def test_the_response_of_a_site_counts_once_every_group_has_reached_its_pa
     with rig_of("luxos") as one, rig_of("luxos") as two:
         for rig, group in ((one, "air_miner"), (two, "hydro_miner")):
             rig.spec["group"] = group
-        rows = []
-        for rig in (one, two):
-            write_executors(tmp_path, rig)
-            rows.append((tmp_path / "executors.toml").read_text(encoding="utf-8"))
-        (tmp_path / "executors.toml").write_text("".join(rows), encoding="utf-8")
+        write_executors(tmp_path, one, two)
         async with desks_in(tmp_path, CLOCK) as desks:
             times = ResponseTimes(desks.publisher, CLOCK, desks.signals)
             desks.executors.on_followed = times.on_followed

@@ -39,9 +39,7 @@ class Units:
         self.states[host] = wanted or self.states[host]
         return self.states[host]
 
-    def follow(
-        self, limit_mw: float | None, *, is_urgent: bool = False, not_before_s: float = float("-inf")
-    ) -> str:
+    def follow(self, limit_mw: float | None, *, is_urgent: bool = False, not_before_s: float = float("-inf")) -> str:
         self.now_s += 100.0
         self.driver.follow(limit_mw, "a test", is_dry=False, is_urgent=is_urgent, not_before_s=not_before_s)
         return "".join(state[0] for state in self.states.values())
