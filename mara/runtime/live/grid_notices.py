@@ -1,4 +1,4 @@
-"""Orders that note each warning of the grid's operator once, with its author."""
+"""Warnings of the grid's operator noted once each, and its limits kept at once."""
 
 import asyncio
 import logging
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from mara.core.commands import GridNotice
-from mara.core.live_source import GridWarning
+from mara.core.live_source import GridLimit, GridWarning
 from mara.errors import MaraError
 from mara.runtime.actor import ACTOR, REPEAT_KEY, Actor
+from mara.runtime.live.commands import EmergencyDesk
 from mara.runtime.tick.order_book import OrderBook
 
 LOOK_INTERVAL_S: Final = 1.0
@@ -39,3 +40,10 @@ async def _is_noted(warning: GridWarning, orders: OrderBook) -> bool:
         log.info("a warning is not noted yet", extra={"event": warning.id, "reason": str(error)})
         return False
     return True
+
+
+async def keep_limits(limits: Callable[[], tuple[GridLimit, ...]], emergency: EmergencyDesk) -> None:
+    """Have sites keep the limits that hold; look each second until cancelled."""
+    while True:
+        await emergency.keep(limits())
+        await asyncio.sleep(LOOK_INTERVAL_S)

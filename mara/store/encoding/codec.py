@@ -156,8 +156,8 @@ def _writer(hint: Any) -> Writer:
     if origin is tuple:
         return _write_columns(parts[0]) if _is_column_type(parts) else _write_tuple(parts)
     if origin in (Union, UnionType):
-        optional = _optional_of(parts)
-        return _write_number if optional is None else _write_maybe(_writer(optional))
+        kept = _optional_of(parts)
+        return _write_number if kept is None else _write_maybe(_writer(kept))
     if origin is dict:
         write = _writer(parts[1])
         return lambda value, arrays: {k: write(value[k], arrays) for k in sorted(value)}
@@ -179,10 +179,8 @@ def _reader(hint: Any) -> Reader:
     if origin is tuple:
         return _read_columns(parts[0]) if _is_column_type(parts) else _read_tuple(parts)
     if origin in (Union, UnionType):
-        optional = _optional_of(parts)
-        if optional is not None:
-            return lambda plain, arrays: None if plain is None else _reader(optional)(plain, arrays)
-        return lambda plain, _: plain
+        kept = _optional_of(parts)
+        return _read_number if kept is None else _read_maybe(_reader(kept))
     if origin is dict:
         read = _reader(parts[1])
         return lambda plain, arrays: {k: read(v, arrays) for k, v in plain.items()}
@@ -198,7 +196,7 @@ def _is_record(hint: object) -> bool:
 
 
 def _optional_of(parts: tuple[Any, ...]) -> Any:
-    """The type of an optional record or array; None for any other union."""
+    """The record or array type of an optional one; None for any other union."""
     is_optional = len(parts) == 2 and parts[1] is type(None)
     return parts[0] if is_optional and (_is_record(parts[0]) or get_origin(parts[0]) is np.ndarray) else None
 
@@ -214,6 +212,14 @@ def _write_number(value: Any, _: list[bytes]) -> Plain:
 
 def _write_maybe(write: Writer) -> Writer:
     return lambda value, arrays: None if value is None else write(value, arrays)
+
+
+def _read_number(plain: Plain, _: _Arrays) -> Any:
+    return plain
+
+
+def _read_maybe(read: Reader) -> Reader:
+    return lambda plain, arrays: None if plain is None else read(plain, arrays)
 
 
 def _write_columns(kind: type) -> Writer:

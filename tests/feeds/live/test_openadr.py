@@ -251,6 +251,29 @@ def test_warnings_stand_from_when_they_are_told_to_their_end(begin: Begin) -> No
     assert world.ven.warnings() == (black,)
 
 
+def test_limits_that_hold_are_told_with_the_time_since_when_they_could_be_kept(begin: Begin) -> None:
+    world = begin(text=WITH_VTN.replace('ven_name = "mara-ven-1"', 'ven_name = "mara-ven-1"\nresponse_s = 30'))
+    world.vtn.put("ahead", "IMPORT_CAPACITY_LIMIT", (BEGIN_S + HOUR_S, "PT2H", 25_000), **TO_TEXAS)
+    world.until(11)
+    assert world.ven is not None
+    assert world.ven.limits() == ()
+    world.until(13)
+    (limit,) = world.ven.limits()
+    assert (limit.site_id, limit.limit_mw, limit.response_s) == ("texas", 25.0, 30.0)
+    assert limit.asked_at == START + timedelta(hours=1), "it was announced before"
+    assert limit.sentence == "OpenADR VTN vtn.example limits it to 25 MW"
+    world.vtn.put("now", "DISPATCH_SETPOINT", (BEGIN_S, "PT90M", 12_000), **TO_TEXAS)
+    world.until(14)
+    (limit,) = world.ven.limits()
+    heard_at = START + timedelta(minutes=66)
+    assert (limit.limit_mw, limit.asked_at) == (12.0, heard_at), "it had begun before it was heard"
+    world.until(20)
+    assert [one.limit_mw for one in world.ven.limits()] == [25.0]
+    del world.vtn.events["ahead"]
+    world.until(21)
+    assert world.ven.limits() == ()
+
+
 def test_what_was_used_is_reported_after_each_interval_and_changed_in_place(begin: Begin) -> None:
     world = begin(text=WITH_VTN)
     asked = [
