@@ -27,6 +27,8 @@ CHIP_LABELS = {
 MODE_LABELS = {"advise": "Advise", "shadow": "Shadow", "dry-run": "Dry run", "act": "Act"}
 WORLD_LABELS = {"synthetic": "simulated", "replay": "replayed"}
 """Kind of world by the name of its feed; another feed is told by its own name."""
+OF_THIS_MACHINE = "live, of this machine"
+"""Kind of world whose sources this machine serves, perhaps as imitations."""
 POWER_LINK = "power-link"
 """Cell of the link to the power page; empty without power terms."""
 ANEW_TEXT = (
@@ -135,7 +137,11 @@ def notices(first: Channel, actions: Actions) -> None:
 
 
 def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapshot | None, world: str = "") -> Channel:
-    """Return the page frame's cells of the engine; a stale feed is a state of its own."""
+    """Return the page frame's cells of the engine; a stale feed is a state of its own.
+
+    Args:
+        world: name of the feed, or other words for it.
+    """
     stale = snapshot.stale_sources if snapshot else ()
     shown = "stale" if state == "running" and stale else state
     return {
