@@ -27,7 +27,7 @@ CHIP_LABELS = {
 MODE_LABELS = {"advise": "Advise", "shadow": "Shadow", "dry-run": "Dry run", "act": "Act"}
 WORLD_LABELS = {"synthetic": "simulated", "replay": "replayed"}
 """Kind of world by the name of its feed; another feed is told by its own name."""
-OF_THIS_MACHINE = "live, of this machine"
+OF_THIS_MACHINE = "local"
 """Kind of world whose sources this machine serves, perhaps as imitations."""
 POWER_LINK = "power-link"
 """Cell of the link to the power page; empty without power terms."""
@@ -64,8 +64,9 @@ class SpeedMark(ui.element, component="speed_mark.js", esm=BROWSER_MODULES):
 
 
 def world_mark(first: Channel) -> None:
-    """Draw which kind of world is played: simulated, replayed or live."""
-    live_text("world", {"world": "", **first}, "world")
+    """Draw which kind of world is played: simulated, replayed, live, or local."""
+    said = "Simulated, replayed or live; local: live sources of this machine itself, perhaps imitations"
+    live_text("world", {"world": "", **first}, "world").props(f'title="{said}"')
 
 
 def state_chip(first: Channel) -> None:
