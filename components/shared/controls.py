@@ -33,6 +33,8 @@ LIVE: Final = "live"
 NOTHING_STALE: Final[Mapping[str, datetime]] = MappingProxyType({})
 WORLD_LABELS = {"synthetic": "simulated", "replay": "replayed"}
 """Kind of world by the name of its feed; another feed is told by its own name."""
+OF_THIS_MACHINE = "local"
+"""Kind of world whose sources this machine serves, perhaps as imitations."""
 POWER_LINK = "power-link"
 """Cell of the link to the power page; empty without power terms."""
 ANEW_TEXT = (
@@ -68,8 +70,9 @@ class SpeedMark(ui.element, component="speed_mark.js", esm=BROWSER_MODULES):
 
 
 def world_mark(first: Channel) -> None:
-    """Draw which kind of world is played: simulated, replayed or live."""
-    live_text("world", {"world": "", **first}, "world")
+    """Draw which kind of world is played: simulated, replayed, live, or local."""
+    said = "Simulated, replayed or live; local: live sources of this machine itself, perhaps imitations"
+    live_text("world", {"world": "", **first}, "world").props(f'title="{said}"')
 
 
 def state_chip(first: Channel) -> None:
@@ -155,6 +158,7 @@ def engine_cells(
     """Return the page frame's cells of the engine; a stale feed is a state of its own.
 
     Args:
+        world: name of the feed, or other words for it.
         stale_since: when each stale source was first missed, as far as that is known.
     """
     stale = snapshot.stale_sources if snapshot else ()

@@ -13,7 +13,7 @@ from nicegui import Client
 
 from components.alerts.alert_strip import NOTICED, alert_cells
 from components.shared.clock import moment_channel, place_channel
-from components.shared.controls import LIVE, engine_cells
+from components.shared.controls import LIVE, OF_THIS_MACHINE, engine_cells
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.view_model import ViewModel, difference
 from mara.api.routes.platform_api import LiveRun
@@ -133,9 +133,8 @@ def _framed(current: PublishedState, own: ViewModel) -> ViewModel:
     """Add the frame's channels to a page's view model: state, clock, speed and sites."""
     snapshot = current.snapshot
     stale_since = {alert.subject: alert.began_at for alert in current.alerts if alert.kind == NOTICED["stale"]}
-    engine = engine_cells(
-        str(current.state), current.reason, current.speed_factor, snapshot, current.world, stale_since
-    )
+    world = OF_THIS_MACHINE if current.is_of_this_machine else current.world
+    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot, world, stale_since)
     alerts = alert_cells(current.alerts, "stale" if _is_stale(current) else str(current.state))
     framed: ViewModel = {**own, "cells": {**engine, **alerts, **own.get("cells", {})}}
     if snapshot is None:

@@ -37,6 +37,14 @@ async def test_the_forecast_page_shows_every_site_and_that_nobody_is_asked(scree
     await screen.user.should_see("How good the guesses were")
 
 
+async def test_a_live_world_whose_sources_this_machine_serves_is_not_called_live(screen: Screen) -> None:
+    screen.platform.publisher.set_world("live", is_of_this_machine=True)
+    await screen.open("/forecast")
+    await screen.user.should_see("local")
+    screen.platform.publisher.set_world("live")
+    assert (await screen.after_a_look())["cells"]["world"] == "live"
+
+
 def test_means_with_guesses_in_them_are_marked() -> None:
     count = len(FORECAST.at)
     known = tuple(count if place == 0 else 4 if place == 1 else 1 for place in range(len(SNAPSHOT.sites)))

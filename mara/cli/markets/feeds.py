@@ -1,6 +1,7 @@
-"""Commands on live feeds: feed check, feed providers, feed export."""
+"""Commands on live feeds: feed check, providers, imitate, export."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +82,23 @@ def providers(*, as_json: AsJson = False) -> None:
     widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@feeds.command()
+def imitate(
+    *, spec: Annotated[Path, typer.Argument(help="TOML file that names sites and their live sources.")]
+) -> None:
+    """Serve imitated prices on this machine, to try a live world without the internet.
+
+    They are told where the SPEC says, which must be addresses of this machine, as the dashboard of ERCOT tells them:
+    every second quarter of an hour is dear. Ctrl-C ends them.
+    """
+    from mara.cli.imitations import served_prices, wait_for_the_end
+
+    with ExitStack() as stack:
+        for address in served_prices(stack, read_spec(spec)):
+            typer.echo(f"prices of no market, imitated at {address}; Ctrl-C ends")
+        wait_for_the_end()
 
 
 @feeds.command()

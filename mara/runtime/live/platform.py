@@ -311,7 +311,8 @@ class Platform:
         self._outlets.open()
         self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
-        self.publisher.set_world(engine.feed.name)
+        is_of_this_machine = any(source.is_of_this_machine for source in self.sources())
+        self.publisher.set_world(engine.feed.name, is_of_this_machine=is_of_this_machine)
         if last is not None:
             self._sent = last.document.key  # outlets had it when it was new
             display.show_again(last)
