@@ -150,7 +150,7 @@ def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
 
 def ledger_cells(since: datetime, until: datetime) -> Channel:
     """Return the period that the ledger covers."""
-    return {"ledger.since": f"{since.day} {since:%b %H:%M} to {until:%H:%M} UTC"}
+    return {"ledger.since": f"{since.day} {since:%b %H:%M} UTC to {until.day} {until:%b %H:%M} UTC"}
 
 
 def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
