@@ -29,8 +29,8 @@ from mara.optimizers.lp.decomposition.master import Optimum, optimum_from, solve
 from mara.optimizers.lp.horizon import case_of, plan_steps, step_lengths
 from mara.optimizers.lp.instruments.reading import with_power
 from mara.optimizers.lp.model import model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis
+from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, fitting, with_demand
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mara.core.arrays import sealed
+from mara.core.arrays import LATER, Floats, sealed
 from mara.core.commands import Book, Cancel, Exclude, GridNotice, Outage, Restore, Retract
 from mara.core.contract import ClosedWindow, ContractRequest, Exclusion, SlaAccounts, SlaContract, Tier, book_of
 from mara.core.day import NOT_BEGUN, Day
@@ -130,6 +130,21 @@ def test_a_charter_returns_so_that_a_database_is_enough_to_replay() -> None:
     assert again.terms == config.terms
     assert again.grid == config.grid
     assert isinstance(again.fleet, Fleet)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """As memories of planners and ticks whose meters are read later hold them."""
+
+    price_usd_per_mwh: Floats
+    day_ahead_usd_per_mwh: Floats | None = None
+    limit_mw: Floats | None = dataclasses.field(default=None, metadata=LATER)
+
+
+@pytest.mark.parametrize("limit_mw", [None, sealed(np.array([np.inf, 1.5])), sealed(np.array([7.0]))])
+def test_an_array_that_may_be_missing_returns_bit_for_bit(limit_mw: Floats | None) -> None:
+    seen = Seen(price_usd_per_mwh=sealed(np.array([1.0, 2.0])), day_ahead_usd_per_mwh=limit_mw, limit_mw=limit_mw)
+    assert same(seen, record_of(Seen, bytes_of(seen)))
 
 
 def test_a_plan_step_returns_bit_for_bit() -> None:
