@@ -71,7 +71,7 @@ export default {
       </form>
       <div v-else class="sheet-buttons" role="group" aria-label="Announce it">
         <p class="note exclude-note" role="status">
-          {{ said.cost }} It goes out in ten seconds, after that it cannot be taken back.
+          {{ said.cost }} It goes out in ten seconds, and can be taken back until it ends.
         </p>
         <button type="button" class="button" @click="isAsking = false">Back</button>
         <button type="button" class="button button-strong" :disabled="isBusy" @click="send('order-announce')">Announce it</button>

@@ -32,7 +32,7 @@ SITE_COLUMNS: Final = (
         key="billed",
         label="Billed by",
         look="number",
-        hint="Metered: its bill and promises follow its meter, read when the next tick begins. Simulated: the plan's.",
+        hint="Metered: bill and promises follow its meter, read when the next tick begins. Planned: the plan.",
     ),
     TableColumn(
         key="cost",
@@ -252,7 +252,7 @@ def _metered_cells(metered: MeteredSnapshot | None, none: str) -> dict[str, Show
 
 def _billed_cell(site: SiteSnapshot) -> Shown:
     if site.billed_by == SIMULATED:
-        return SIMULATED
+        return "planned"
     usd = site.meter_correction_usd
     return cell(METERED, note=f"{text.usd(usd, signed=True)} for the tick before" if usd else "")
 

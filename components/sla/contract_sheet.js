@@ -115,7 +115,7 @@ export default {
     notice() {
       const { kind, begins, hours } = this.values;
       const when = `${kind[0].toUpperCase()}${kind.slice(1)} from ${begins} UTC for ${hours} h`;
-      return `${when}: these ticks will not count. It goes out in ten seconds, after that it cannot be taken back.`;
+      return `${when}: these ticks will not count. It goes out in ten seconds, and can be taken back on the calendar until it ends.`;
     },
   },
   methods: {
@@ -200,8 +200,8 @@ export default {
             <button type="submit" class="button button-strong">Announce …</button>
             <button type="button" class="button" @click="asks = ''">Not now</button>
             <p class="note exclude-note">
-              Maintenance is announced 72 hours ahead and takes at most 4 hours a calendar month. What is announced cannot be
-              taken back.
+              Maintenance is announced 72 hours ahead and takes at most 4 hours a calendar month. What is announced can be
+              taken back on the calendar until it ends.
             </p>
           </form>
           <div v-else-if="asks === 'announce'" class="sheet-buttons" role="group" aria-label="Announce it">

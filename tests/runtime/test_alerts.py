@@ -350,6 +350,11 @@ def test_a_warning_of_the_grid_s_operator_is_an_alert_until_it_ends() -> None:
         ("grid_alert", "warning", "e8"),
     ]
     assert begun[0].text == (
-        "OpenADR VTN vtn.example warns of grid emergency at dallas until it is withdrawn, Frequency is low"
+        "OpenADR VTN vtn.example warns of grid emergency at dallas until it is withdrawn: Frequency is low"
     )
+    unanswered = replace(FINE, grid_alerts=None)
+    watch.rules = AlertRules()
+    watch.rules.carry_on(watch.inbox.shown(AT))
+    assert not watch.alerts(current, unanswered), "after a restart they stand until the operator has answered"
     assert [one.severity for one in watch.alerts(current, FINE)] == ["resolved", "resolved"]
+    assert not watch.alerts(current, unanswered)

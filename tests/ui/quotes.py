@@ -47,6 +47,8 @@ def what_if_at(tick: int) -> WhatIf:
         horizon_h=24.0,
         profit_now_usd=1_207_155.0,
         profit_changed_usd=1_092_906.0,
+        bound_now_usd=1_207_155.2,
+        bound_changed_usd=1_092_906.1,
         in_force_optimizer="lp",
         in_force_tick=tick - tick % 12,
         in_force_usd=1_206_622.0,

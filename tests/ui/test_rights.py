@@ -66,6 +66,7 @@ SENT: dict[str, Any] = {
     "orderBook": {"id": "q-0001", "customer": "Acme"},
     "orderCancel": {},
     "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
+    "orderRetract": {"site": "oslo", "contract": "", "begins": "2025-07-05T14:00:00+00:00"},
     "orderPropose": {"zone": "utc"},
     "orderLook": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
     "orderAnnounce": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},

@@ -127,7 +127,8 @@ def export(
 def _line_of(one: SourceSnapshot) -> str:
     if not one.values:
         return one.reason or "nothing came"
-    age = f"{one.age_minutes:.0f} minutes old" if one.age_minutes else "of the present interval"
+    minutes = round(one.age_minutes or 0.0)
+    age = f"{minutes} {'minute' if minutes == 1 else 'minutes'} old" if minutes else "of the present interval"
     until = f", known until {utc_text(int(one.known_until.timestamp()))}" if one.known_until is not None else ""
     stale = ", STALE" if one.is_stale else ""
     said = ", ".join(f"{name} {number:g}" for name, number in one.values.items())

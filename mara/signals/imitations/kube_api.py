@@ -23,9 +23,7 @@ class ImitatedCluster:
         token: of the account that may change it.
     """
 
-    def __init__(
-        self, quota_count: int = 60, told: Callable[[str], None] | None = None, *, token: str = TOKEN
-    ) -> None:
+    def __init__(self, quota_count: int = 60, told: Callable[[str], None] | None = None, *, token: str = TOKEN) -> None:
         self.quota_count = quota_count
         self.policy = "None"
         self.version = 1
