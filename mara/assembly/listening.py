@@ -74,7 +74,7 @@ class Listening:
         self._memory: Memory | None = None
         self._ends = ExitStack()
         self._statuses: Callable[[], tuple[SourceSnapshot, ...]] = tuple
-        self._warnings: Callable[[], tuple[GridWarning, ...]] = tuple
+        self._warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple
         self._limits: Callable[[], tuple[GridLimit, ...]] = tuple
         self._take: Callable[[Snapshot], None] | None = None
 
@@ -131,8 +131,8 @@ class Listening:
         """Tell how asking each source goes; empty before the run is open."""
         return self._statuses()
 
-    def warnings(self) -> tuple[GridWarning, ...]:
-        """List the warnings of the grid's operator that stand."""
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the grid operator's standing warnings; None before it has answered."""
         return self._warnings()
 
     def limits(self) -> tuple[GridLimit, ...]:

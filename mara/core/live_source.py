@@ -18,6 +18,7 @@ class SourceSnapshot:
         known_at: when the newest value became known.
         asked_at, told_at, next_at: of the last request, the last answer with values, and the next request.
         reason: why the last request gave no values; empty where it did.
+        is_of_this_machine: it is asked at an address of the machine that Mara runs on, perhaps an imitation.
     """
 
     name: str
@@ -32,6 +33,7 @@ class SourceSnapshot:
     told_at: datetime | None
     next_at: datetime | None
     reason: str
+    is_of_this_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class GridWarning:
         """The warning as a sentence for people."""
         until = "until it is withdrawn" if self.until is None else f"until {self.until:%Y-%m-%d %H:%M} UTC"
         name = self.kind.removeprefix("ALERT_").replace("_", " ").lower()
-        said = f", {self.text}" if self.text else ""
+        said = f": {self.text}" if self.text else ""
         return f"{self.author} warns of {name} at {', '.join(self.site_ids)} {until}{said}"
 
 

@@ -17,7 +17,7 @@ LOOK_INTERVAL_S: Final = 1.0
 log = logging.getLogger("mara.platform")
 
 
-async def note_warnings(warnings: Callable[[], tuple[GridWarning, ...]], orders: OrderBook) -> None:
+async def note_warnings(warnings: Callable[[], tuple[GridWarning, ...] | None], orders: OrderBook) -> None:
     """Place an order for each new warning, until cancelled.
 
     The order is in the audit with the VTN as its author. It is placed once, also after restarts; what cannot be placed
@@ -25,7 +25,7 @@ async def note_warnings(warnings: Callable[[], tuple[GridWarning, ...]], orders:
     """
     noted: set[str] = set()
     while True:
-        for warning in warnings():
+        for warning in warnings() or ():
             if warning.id not in noted and await _is_noted(warning, orders):
                 noted.add(warning.id)
         await asyncio.sleep(LOOK_INTERVAL_S)

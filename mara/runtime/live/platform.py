@@ -62,7 +62,7 @@ class SourceListener(Protocol):
     """Listens to the live sources of a run, from before its first tick on."""
 
     def statuses(self) -> tuple[SourceSnapshot, ...]: ...
-    def warnings(self) -> tuple[GridWarning, ...]: ...
+    def warnings(self) -> tuple[GridWarning, ...] | None: ...
     def limits(self) -> tuple[GridLimit, ...]: ...
     def take(self, snapshot: Snapshot) -> None: ...
     def close(self) -> None: ...
@@ -191,12 +191,12 @@ class Platform:
         self._pace.set_speed(speed_factor)
         self.publisher.set_speed(speed_factor)
 
-    async def order(self, *commands: Command) -> Receipt:
+    async def order(self, *commands: Command, only_look: bool = False) -> Receipt:
         """Order commands for the next tick, all or none.
 
-        They are on disk when this returns. See `OrderBook.place`.
+        They are on disk when this returns. See `OrderBook.place`. With `only_look` they are only checked.
         """
-        return await self.orders.order(*commands)
+        return self.orders.look(*commands) if only_look else await self.orders.order(*commands)
 
     def optimize_now(self) -> None:
         """Plan anew at once; the first tick after the answer follows it.
@@ -253,8 +253,11 @@ class Platform:
         """Tell how asking the live sources goes; empty for a run without."""
         return () if self._listener is None else self._listener.statuses()
 
-    def warnings(self) -> tuple[GridWarning, ...]:
-        """List the warnings of the grid's operator that stand; empty without a VTN."""
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the grid operator's standing warnings; None before it has answered.
+
+        There are none without a VTN.
+        """
         return () if self._listener is None else self._listener.warnings()
 
     @property
@@ -308,7 +311,8 @@ class Platform:
         self._outlets.open()
         self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
-        self.publisher.set_world(engine.feed.name)
+        is_of_this_machine = any(source.is_of_this_machine for source in self.sources())
+        self.publisher.set_world(engine.feed.name, is_of_this_machine=is_of_this_machine)
         if last is not None:
             self._sent = last.document.key  # outlets had it when it was new
             display.show_again(last)

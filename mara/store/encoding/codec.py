@@ -126,9 +126,14 @@ def _writers(kind: Any, without: frozenset[str] = frozenset()) -> Writer:
 
     def write_but_defaults(record: Any, arrays: list[bytes]) -> Plain:
         values = ((name, write, getattr(record, name)) for name, write in named)
-        return {n: write(v, arrays) for n, write, v in values if n not in later or v != later[n]}
+        return {n: write(v, arrays) for n, write, v in values if n not in later or not _is_default(v, later[n])}
 
     return write_but_defaults
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    # an array is compared with nothing: fields that hold one have None for their default
+    return value is default or (not isinstance(value, np.ndarray) and bool(value == default))
 
 
 def _record_from(kind: Any, plain: Plain, arrays: _Arrays, given: dict[str, object]) -> Any:

@@ -24,7 +24,7 @@ from mara.feeds.markets.building.spec import spec_of
 from tests.builders import step as plan_step
 from tests.feeds.live.conftest import Begin
 from tests.feeds.live.fake_vtn import problem
-from tests.feeds.live.worlds import OPENADR, QUIET, START, LiveWorld, recalled_feed
+from tests.feeds.live.worlds import OPENADR, QUIET, START, LiveWorld, live_world, recalled_feed
 from tests.sameness import differences
 
 WITH_VTN = QUIET + OPENADR
@@ -199,6 +199,24 @@ def test_a_silent_vtn_is_named_as_stale_and_its_limits_stand(begin: Begin) -> No
     assert "openadr" not in world.feed.observe(24).stale_sources
 
 
+def test_a_restart_while_the_vtn_is_silent_invents_nothing(begin: Begin, tmp_path: Path) -> None:
+    world = begin(text=WITH_VTN)
+    world.vtn.put("e1", "IMPORT_CAPACITY_LIMIT", (BEGIN_S, "PT9H", 25_000), **TO_TEXAS)
+    world.until(2)
+    assert world.ven is not None
+    assert world.ven.warnings() == ()
+    world.close()
+    later = datetime.fromtimestamp(world.time.at_s + 60.0, UTC)
+    again = live_world(tmp_path, start=later, text=WITH_VTN, asks=False)
+    again.web.is_cut = True
+    assert again.ven is not None
+    again.ven.ask()
+    assert again.ven.warnings() is None, "whether warnings stand is not known"
+    assert again.ven.statuses()[0].values["events_count"] == 1.0
+    assert limits(again, 1) == [np.inf, 25.0, np.inf]
+    again.close()
+
+
 def test_events_that_cannot_be_read_change_nothing(begin: Begin) -> None:
     world = begin(text=WITH_VTN)
     world.vtn.put("e1", "IMPORT_CAPACITY_LIMIT", (BEGIN_S, "PT9H", 25_000), **TO_TEXAS)
@@ -223,10 +241,10 @@ def test_warnings_stand_from_when_they_are_told_to_their_end(begin: Begin) -> No
     world.vtn.put("b", "ALERT_BLACK_START", (BEGIN_S, "PT0S", "Restarting"))
     world.until(2)
     assert world.ven is not None
-    flex, black = world.ven.warnings()
+    flex, black = world.ven.warnings() or ()
     assert (flex.site_ids, flex.is_emergency, flex.until) == (("texas",), False, START + timedelta(hours=2))
     assert flex.sentence == (
-        "OpenADR VTN vtn.example warns of flex alert at texas until 2026-03-03 10:00 UTC, Save power"
+        "OpenADR VTN vtn.example warns of flex alert at texas until 2026-03-03 10:00 UTC: Save power"
     )
     assert (black.site_ids, black.is_emergency, black.until) == (("texas", "sydney"), True, None)
     world.until(24)

@@ -68,6 +68,7 @@ class Ven:
         )
         self._program: Program | None = None
         self._heard = Heard(rows={}, warnings=(), events=())
+        self._has_heard = False  # since this start
         self._seen_s: dict[str, int] = {}
         self._limits_since_s: dict[tuple[str, Signal, Row], float] = {}
         self._usage, self._reported, self._report_ids = MeasuredUsage(), dict[str, object](), dict[str, str]()
@@ -106,8 +107,13 @@ class Ven:
             self._untold.append(snapshot)
             self._news.set()
 
-    def warnings(self) -> tuple[GridWarning, ...]:
-        """List the warnings that stand, announced ones included."""
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the warnings that stand, announced ones included.
+
+        None before the VTN has answered since this start: what it said before is not known then.
+        """
+        if not self._has_heard:
+            return None
         now_s = self._now_s()
         return tuple(one for one in self._heard.warnings if one.until is None or one.until.timestamp() > now_s)
 
@@ -194,7 +200,9 @@ class Ven:
             name=HEARD,
             provider=self._vtn.host,
             licence="by the terms of the program",
-            values={HEARD_COUNT: float(len(self._heard.events)), **standing} if silent_s is not None else {},
+            values={HEARD_COUNT: float(heard.told.columns[HEARD_COUNT][-1]), **standing}
+            if silent_s is not None
+            else {},
             age_minutes=None if silent_s is None else max(silent_s - HEARD_EVERY_S, 0.0) / 60.0,
             is_stale=silent_s is None or silent_s >= self._table.stale_after_minutes * 60.0 + HEARD_EVERY_S,
             known_until=None,
@@ -248,7 +256,7 @@ class Ven:
         for source in self._sources:
             signal = _signal_of(source)
             self._tell_rows(source.name, COLUMN_OF[signal], heard.rows.get((source.site_id, signal), ()), now_s)
-        self._heard = heard
+        self._heard, self._has_heard = heard, True
         self._limits_since_s = {
             (site_id, signal, row): self._limits_since_s.get((site_id, signal, row), self._now_s())
             for (site_id, signal), rows in heard.rows.items()
