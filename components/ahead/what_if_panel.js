@@ -24,6 +24,7 @@ export default {
   },
   methods: {
     ask() {
+      if (this.isBusy) return;
       this.isBusy = true;
       this.isWhole = false;
       this.$emit("ask-what-if", { ...this.entered });
@@ -37,6 +38,9 @@ export default {
     },
     turnOn(id) {
       this.entered.off = this.entered.off.filter((one) => one !== id);
+    },
+    unitOf(column) {
+      return column.includes("USD") ? "USD" : null;
     },
     rowsOf(table) {
       return this.isWhole ? table.rows : table.rows.slice(0, FIRST_ROWS);
@@ -80,7 +84,7 @@ export default {
         </fieldset>
         <div class="what-if-buttons">
           <button type="button" class="button" @click="clear">Clear</button>
-          <button type="submit" class="button button-strong" :disabled="isBusy || !isOpen">{{ isBusy ? "Two plans are made \u2026" : "Ask" }}</button>
+          <button type="submit" class="button button-strong" :disabled="!isOpen" :aria-disabled="isBusy">{{ isBusy ? "Two plans are made \u2026" : "Ask" }}</button>
         </div>
       </form>
       <p v-if="size" class="note" role="note">{{ size }}</p>
@@ -103,7 +107,7 @@ export default {
             <tbody>
               <tr v-for="row in rowsOf(table)" :key="row[0]">
                 <th scope="row">{{ row[0] }}</th>
-                <td v-for="(cell, place) in row.slice(1)" :key="place" class="number" :data-state="cell.state">{{ cell.text }}</td>
+                <td v-for="(cell, place) in row.slice(1)" :key="place" class="number" :data-unit="unitOf(table.columns[place])" :data-state="cell.state">{{ cell.text }}</td>
               </tr>
             </tbody>
           </table>
