@@ -24,6 +24,7 @@ export default {
   },
   methods: {
     ask() {
+      if (this.isBusy) return;
       this.isBusy = true;
       this.isWhole = false;
       this.$emit("ask-what-if", { ...this.entered });
@@ -83,7 +84,7 @@ export default {
         </fieldset>
         <div class="what-if-buttons">
           <button type="button" class="button" @click="clear">Clear</button>
-          <button type="submit" class="button button-strong" :disabled="isBusy || !isOpen">{{ isBusy ? "Two plans are made \u2026" : "Ask" }}</button>
+          <button type="submit" class="button button-strong" :disabled="!isOpen" :aria-disabled="isBusy">{{ isBusy ? "Two plans are made \u2026" : "Ask" }}</button>
         </div>
       </form>
       <p v-if="size" class="note" role="note">{{ size }}</p>

@@ -61,12 +61,20 @@ class Actions:
     begin_anew: Callable[[], object] | None = None
 
 
-class SpeedMark(ui.element, component="speed_mark.js", esm=BROWSER_MODULES):
-    """Speed in the menu, marked where it is the one in force."""
+class SpeedChoice(ui.element, component="speed_choice.js", esm=BROWSER_MODULES):
+    """Speed of simulated time, and the choice of another.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        first: speed in words, before the first update.
+        set_speed: takes the speed that was chosen.
+    """
+
+    def __init__(self, first: str, set_speed: Callable[[float], object]) -> None:
         super().__init__()
-        self.props["text"] = text
+        self.props["speeds"] = [{"speed": speed, "text": speed_text(speed)} for speed in SPEEDS]
+        self.props["text"] = first
+        self.on("order-speed", lambda event: set_speed(float(event.args)))
+        self.mark("speed")
 
 
 def world_mark(first: Channel) -> None:
@@ -115,18 +123,11 @@ def run_controls(first: Channel, actions: Actions, *, is_live: bool = False) -> 
 
 
 def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
-    """Draw the speed of simulated time, and a menu of speeds for users who may choose."""
+    """Draw the speed of simulated time, and its choice for users who may choose."""
     if set_speed is None:
         live_text("speed", first, "figure")
-        return
-    with element("button", "icon-button speed").props('type=button title="Speed of simulated time"'):
-        element("span", "sr-only", "Speed")
-        live_text("speed", first, "figure")
-        with ui.menu().props("auto-close"):
-            for speed in SPEEDS:
-                with ui.menu_item(on_click=lambda speed=speed: set_speed(speed)) as item:
-                    SpeedMark(speed_text(speed))
-                item.mark(f"speed-{speed:g}")
+    else:
+        SpeedChoice(str(first.get("speed", "")), set_speed)
 
 
 def theme_switch() -> None:

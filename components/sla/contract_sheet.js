@@ -129,6 +129,7 @@ export default {
       this.$refs.sheet.scrollTop = 0;
     },
     send(event, detail) {
+      if (this.busy === event) return;
       this.busy = event;
       this.$emit(event, detail);
     },
@@ -210,7 +211,7 @@ export default {
             <button
               type="button"
               class="button button-strong"
-              :disabled="busy === 'order-exclude'"
+              :aria-disabled="busy === 'order-exclude'"
               @click="send('order-exclude', { ...values })"
             >Announce it</button>
           </div>
@@ -223,13 +224,13 @@ export default {
             <button
               type="button"
               class="button button-strong"
-              :disabled="busy === 'order-cancel'"
+              :aria-disabled="busy === 'order-cancel'"
               @click="send('order-cancel')"
             >Cancel the contract</button>
           </div>
           <div v-else class="sheet-buttons">
             <p v-if="forbidden" class="note cancel-note">No orders here: {{ forbidden }}.</p>
-            <button type="button" class="button" :disabled="busy === 'show-evidence'" @click="send('show-evidence')">
+            <button type="button" class="button" :aria-disabled="busy === 'show-evidence'" @click="send('show-evidence')">
               Download evidence (CSV)
             </button>
             <template v-if="!forbidden && life.is_live">

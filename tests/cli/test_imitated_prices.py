@@ -32,7 +32,9 @@ def test_imitated_prices_are_told_where_the_spec_says_as_the_real_interface_tell
     [checked] = checks
     sources = checked.report["sources"]
     assert (checked.exit_code, len(sources)) == (0, 2)
-    assert {(one["provider"], one["is_of_this_machine"]) for one in sources} == {(f"ercot-dashboard at {address}", True)}
+    assert {(one["provider"], one["is_of_this_machine"]) for one in sources} == {
+        (f"ercot-dashboard at {address}", True)
+    }
     assert all(0.0 <= one["age_minutes"] <= 17.0 for one in sources)
 
 

@@ -54,6 +54,7 @@ READS = {"series", "start", "stop", "latest", "archive", "advisor"}
 """Reading members of the engine; every other one changes something."""
 CHANGES = {name for name in vars(publisher.PlatformView) if not name.startswith("_")} - READS
 SENT: dict[str, Any] = {
+    "orderSpeed": 3_600,
     "click": {},
     "showContract": {"id": "c003"},
     "showInside": {"key": "1"},
