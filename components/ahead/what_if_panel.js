@@ -39,6 +39,9 @@ export default {
     turnOn(id) {
       this.entered.off = this.entered.off.filter((one) => one !== id);
     },
+    unitOf(column) {
+      return column.includes("USD") ? "USD" : null;
+    },
     rowsOf(table) {
       return this.isWhole ? table.rows : table.rows.slice(0, FIRST_ROWS);
     },
@@ -104,7 +107,7 @@ export default {
             <tbody>
               <tr v-for="row in rowsOf(table)" :key="row[0]">
                 <th scope="row">{{ row[0] }}</th>
-                <td v-for="(cell, place) in row.slice(1)" :key="place" class="number" :data-state="cell.state">{{ cell.text }}</td>
+                <td v-for="(cell, place) in row.slice(1)" :key="place" class="number" :data-unit="unitOf(table.columns[place])" :data-state="cell.state">{{ cell.text }}</td>
               </tr>
             </tbody>
           </table>

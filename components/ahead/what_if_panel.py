@@ -162,7 +162,7 @@ def answer_of(found: WhatIf, names: Mapping[str, str]) -> Row:
 
 
 def _within(found: WhatIf) -> str:
-    """Say between which figures the difference lies, where plans are not the best for certain."""
+    """Say between which figures the difference of near-optimal plans lies."""
     slack_usd = found.most_gain_usd - found.least_gain_usd
     if slack_usd < max(LEAST_SLACK_USD, LEAST_SLACK_SHARE * abs(found.gain_usd)):
         return ""

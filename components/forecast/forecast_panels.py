@@ -35,7 +35,7 @@ PRICE_COLUMNS: Final = (
     ),
     TableColumn(key="low", label="Cheapest", look="number desk", unit="USD/MWh"),
     TableColumn(key="high", label="Dearest", look="number desk", unit="USD/MWh"),
-    TableColumn(key="published", label="Published to", look="number"),
+    TableColumn(key="published", label="Published to", look="number", unit="UTC"),
 )
 SOURCE_COLUMNS: Final = (
     TableColumn(key="source", label="Source"),

@@ -18,11 +18,12 @@ from components.shared.charts import NOTHING_STORED, save_buttons
 from components.shared.live import LiveTable, TableColumn, figure_strip, live_text
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Row, Shown, cell
-from components.site.site_tables import cents_that_add_up, line_label
+from components.site.site_tables import cents_that_add_up
 from components.time_range.chart_range import ChartRange
 from components.time_range.range_picker import RangePicker, span_s
 from mara.core.finance import CREDIT_LINES
 from mara.core.history import MoneyBreakdown
+from mara.core.ledger_words import line_label
 from mara.core.snapshot import SiteSnapshot, Snapshot
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 

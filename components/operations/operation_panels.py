@@ -277,9 +277,14 @@ def log_channel(entries: Sequence[SignalEntry], snapshot: Snapshot) -> Channel:
             "rank": entry.number,
             "when": cell(text.utc_time(entry.at), note=text.utc_date(entry.at)),
             "site": names.get(entry.site_id, entry.site_id),
-            "what": cell(f"{entry.before} → {entry.after}", note=f"{entry.kind} {entry.group}".strip()),
+            "what": cell(_change(entry), note=f"{entry.kind} {entry.group}".strip()),
             "why": entry.reason,
             "who": entry.actor,
         }
         for entry in entries
     }
+
+
+def _change(entry: SignalEntry) -> str:
+    """Tell what was before and after, where a device was read at all."""
+    return f"{entry.before} → {entry.after}" if entry.before or entry.after else "nothing changed"

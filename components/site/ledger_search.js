@@ -67,7 +67,7 @@ export default {
             <tbody>
               <tr v-for="row in table.rows" :key="row.label">
                 <th scope="row" class="grow">{{ row.label }}</th>
-                <td class="number"><span :data-state="row.state">{{ row.usd }}</span></td>
+                <td class="number" data-unit="USD"><span :data-state="row.state">{{ row.usd }}</span></td>
               </tr>
             </tbody>
           </table>

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -56,7 +57,8 @@ def _served(stack: ExitStack, spec: Any, secret: str, fault: str) -> int:
             controller.fault, controller.unit = fault, spec.device
             stack.enter_context(serving(controller.answer, _ours(spec.host), spec.port))
         case KueueSpec():
-            cluster = ImitatedCluster(told=_printing(f"{spec.url} {spec.cluster_queue}"))
+            token = Path(spec.token_file).read_text(encoding="utf-8").strip()
+            cluster = ImitatedCluster(told=_printing(f"{spec.url} {spec.cluster_queue}"), token=token)
             cluster.fault, parts = fault, urlsplit(spec.url)
             stack.enter_context(cluster.serving(_ours(parts.hostname or ""), parts.port or 80))
         case LuxosSpec():

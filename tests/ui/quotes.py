@@ -103,7 +103,8 @@ def quote_for(ask: QuoteRequest, tick: int, number: int = 1) -> Quote:
             moved_mw=0.4,
             why=(
                 "273 USD/MWh, the least of 5 sites that can hold it whole: power worth 58 USD/MWh at a PUE of 1.25, "
-                "racks that would earn 199 otherwise, 0.4 MW of contracts moved elsewhere; next Norway Oslo at 323"
+                "racks that would earn 199 USD/MWh otherwise, 0.4 MW of contracts moved elsewhere; next Norway Oslo "
+                "at 323"
             ),
         ),
         risk=_risk(ask.tier),

@@ -38,7 +38,7 @@ LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 MOST_NAMED: Final = 5
 """Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "slow"})
+OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"})
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -190,6 +190,17 @@ def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
         if status.state == "override":
             text = f"{status.site_id}: {status.message}"
             yield Trouble(kind="override", severity=CRITICAL, subject=status.site_id, text=text)
+
+
+def _unreached(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
+    """Find sites in dry-run or act whose devices their executor does not reach."""
+    modes = {} if current.snapshot is None else {site.id: site.mode for site in current.snapshot.sites}
+    for status in current.executors:
+        mode = modes.get(status.site_id, "advise")
+        if status.state == "failed" and mode in {"dry-run", "act"}:
+            severity = CRITICAL if mode == "act" else WARNING
+            text = f"{status.site_id}: {status.message}"
+            yield Trouble(kind="unreached", severity=severity, subject=status.site_id, text=text)
 
 
 def _responses(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
@@ -347,6 +358,7 @@ _ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trou
     _disk,
     _grid_alerts,
     _disarmed,
+    _unreached,
     _responses,
 )
 _FLEET_RULES: Final[tuple[Callable[[Snapshot, dict[str, _Seen]], Iterator[Trouble]], ...]] = (

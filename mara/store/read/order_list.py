@@ -91,7 +91,7 @@ def waiting_contracts(read_model: ReadModel) -> tuple[ContractRow, ...]:
 
 
 def waiting_bookings(read_model: ReadModel) -> tuple[Book, ...]:
-    """List the bookings that wait for their tick, in the order in which they were given."""
+    """List the bookings that wait for their tick, in the order of their orders."""
     found = read_model.ask(_WAITING_BOOKINGS.order_by(_ORDER.number))
     return tuple(_booking_in(row) for row in found)
 
