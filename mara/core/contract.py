@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.arrays import LATER, Bools, Floats, Ints, sealed
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
 
@@ -221,7 +221,7 @@ class SlaAccounts:
 class Exclusion:
     """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
 
-    An empty `contract_id` means all contracts.
+    An empty `contract_id` means all contracts; a `site_id` is that of the maintenance that it is a part of.
     """
 
     contract_id: str
@@ -229,6 +229,7 @@ class Exclusion:
     to_tick: int
     reason: str
     author: str
+    site_id: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ def test_maintenance_is_announced_from_the_calendar_in_local_times_and_can_be_un
     page.get_by_label("Reason", exact=True).fill("filters")
     page.keyboard.press("Enter")
     asked = page.get_by_role("group", name="Announce it")
+    expect(asked.get_by_role("button", name="Back")).to_be_focused()
     expect(asked).to_contain_text("10 Jul 2025 00:00 UTC to 10 Jul 2025 01:00 UTC (09:00 to 10:00 in Asia/Tokyo)")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     picture(page, "calendar-phone", full_page=True)
