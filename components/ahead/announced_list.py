@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 from components.shared import format as text
 from components.shared.theme import BROWSER_MODULES, panel
 from components.shared.view_model import Channel, Row, ViewModel
-from mara.core.commands import NOTICE_HOURS
+from mara.core.commands import MAINTENANCE, NOTICE_HOURS
 from mara.core.history import ExclusionAhead
 from mara.core.snapshot import Snapshot
 from mara.errors import CommandError, MaraError
@@ -22,6 +22,7 @@ HINT: Final = (
 )
 EMPTY: Final = "Nothing is announced."
 MOST_ROWS: Final = 200
+MOST_NAME_CHARACTERS: Final = 200
 CHANNEL: Final = "announced"
 
 
@@ -116,8 +117,8 @@ def announcement_of(given: object) -> Announcement:
             f"the begin of an announcement was expected, {begins[:40]!r} came: open the page again"
         ) from error
     return Announcement(
-        site_id=str(entry.get("site", ""))[:MOST_ROWS],
-        contract_id=str(entry.get("contract", ""))[:MOST_ROWS],
+        site_id=str(entry.get("site", ""))[:MOST_NAME_CHARACTERS],
+        contract_id=str(entry.get("contract", ""))[:MOST_NAME_CHARACTERS],
         begins_at=begins_at,
     )
 
@@ -155,11 +156,13 @@ def _row(key: Announcement, same: Sequence[ExclusionAhead], snapshot: Snapshot) 
         "reason": _joined(one.row.reason for one in same),
         "by": _joined(one.row.author for one in same),
         "button": "End it now …" if is_running else "Take back …",
-        "ask": (
-            f"{what}: {effect}, for {contracts}. It goes out in ten seconds. To announce it anew takes "
-            f"{NOTICE_HOURS} h of notice."
-        ),
+        "ask": f"{what}: {effect}, for {contracts}. It goes out in ten seconds.{_anew(same)}",
     }
+
+
+def _anew(same: Sequence[ExclusionAhead]) -> str:
+    is_maintenance = any(one.row.reason.startswith(MAINTENANCE) for one in same)
+    return f" To announce it anew takes {NOTICE_HOURS} h of notice." if is_maintenance else ""
 
 
 def _joined(words: Iterable[str]) -> str:

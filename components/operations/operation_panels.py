@@ -286,5 +286,5 @@ def log_channel(entries: Sequence[SignalEntry], snapshot: Snapshot) -> Channel:
 
 
 def _change(entry: SignalEntry) -> str:
-    """Tell what was before and after; nothing is written where a device was not even read."""
+    """Tell what was before and after, where a device was read at all."""
     return f"{entry.before} → {entry.after}" if entry.before or entry.after else "nothing changed"

@@ -123,7 +123,7 @@ def run_controls(first: Channel, actions: Actions, *, is_live: bool = False) -> 
 
 
 def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
-    """Draw the speed of simulated time, with a choice of others for users who may choose."""
+    """Draw the speed of simulated time, and its choice for users who may choose."""
     if set_speed is None:
         live_text("speed", first, "figure")
     else:

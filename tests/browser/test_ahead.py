@@ -21,8 +21,10 @@ def test_a_what_if_question_is_entered_by_keyboard_and_answered_beside_the_prese
         "the hashprice in percent should be a number, 'lots' came: correct it"
     )
     page.get_by_label("Hashprice, %").fill("-30")
-    page.keyboard.press("Enter")
+    ask = page.get_by_role("button", name="Ask", exact=True)
+    ask.press("Enter")
     expect(page.locator(".what-if-gain")).to_have_text("\u2212114\u202f249 USD")
+    expect(ask).to_be_focused()
     expect(page.get_by_role("region", name="By site").locator("tbody tr").first).to_contain_text("\u2192")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     picture(page, "what-if-phone", full_page=True)

@@ -234,11 +234,16 @@ class ExecutorDesk:
             await self._clock.wait(self._lease.length_s / BEATS_A_LEASE)
 
     async def look_at_lease(self) -> None:
-        """Keep the lease of armed sites; disarm them where it, or the plan, is over."""
+        """Keep the lease of armed sites; disarm them where it, or the plan, is over.
+
+        What the watchdog gave back meanwhile is logged.
+        """
+        with suppress(StoreError):  # a note that is not logged stays for the next look
+            await asyncio.to_thread(self._log_releases)
         if self._lease is None or not self._armed():
             return
         if not await self._lease.kept():
-            self._disarm("the lease was lost: the watchdog does not answer")
+            self._disarm("the lease was lost: Mara or its watchdog stood still for longer than it lasts")
         elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
             self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
 
@@ -267,7 +272,17 @@ class ExecutorDesk:
     def _bring_back(self, setup: ExecutorSetup) -> None:
         """Release what an earlier Mara held, and log what its watchdog did."""
         release_all(setup.holds, setup.secret, self._clock.now, self._clock.monotonic_s, lambda _: None, tries=1)
-        for note in releases_in(setup.holds):
+        self._log_releases()
+
+    def _log_releases(self) -> None:
+        """Log what the watchdog gave back while Mara could not. Called in threads.
+
+        Raises:
+            StoreError: a release is not logged, and its note stays.
+        """
+        if self._setup is None:
+            return
+        for note in releases_in(self._setup.holds):
             line = f"by the watchdog: {note.said}"
             self._write((note.site_id, note.group), RELEASE, line, state_text(note.before), note.said)
             note.path.unlink()

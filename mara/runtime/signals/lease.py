@@ -70,9 +70,10 @@ class Lease:
         is_left = any(self._holds.glob(f"*{HOLD}"))
         for one in self._former:
             assert one.stdin is not None
-            with suppress(OSError):
+            with suppress(OSError):  # it may have died
                 if not is_left:  # else it goes on trying to release them
                     one.stdin.write(DONE)
+            with suppress(OSError):
                 one.stdin.close()
         if watchdog is not None and not is_left:
             with suppress(subprocess.TimeoutExpired):
@@ -92,9 +93,7 @@ class Lease:
             self._first = b""
         except OSError:
             is_late = True
-        if (
-            is_late
-        ):  # it has died, or gives back what is held by now, and once more at our end: the next lease has another
+        if is_late:  # it has died, or gives back what is held, now and once more at our end
             self._former.append(watchdog)
             self._watchdog = None
         self._beat_s = float("-inf") if is_late else now_s
