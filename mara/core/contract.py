@@ -301,15 +301,20 @@ def budget_ticks(counted_ticks: int, tier: Tier) -> int:
     return counted_ticks * (PPM - TARGET_PPM[tier]) // PPM
 
 
-# Planner, placement and events of a tick ask for the same accounts: what follows from them is cached.
-
-
-@lru_cache(maxsize=4)
 def budgets_of(book: ContractBook, accounts: SlaAccounts) -> Ints:
     """Compute the bad ticks that each window tolerates (C,); for Spot every tick."""
     counted = accounts.window_end_tick - accounts.window_start_tick - accounts.excluded_ticks
-    spare_ppm = _SPARE_PPM[book.tier]
-    return sealed(np.asarray(counted * spare_ppm // PPM))
+    return _budgets(book, counted.tobytes())
+
+
+@lru_cache(maxsize=4)
+def _budgets(book: ContractBook, counted_ticks: bytes) -> Ints:
+    """Compute the budgets of windows, which are the same for many ticks.
+
+    The ticks that count in them (C,) come as bytes, a key of the cache.
+    """
+    counted = np.frombuffer(counted_ticks, dtype=np.int64)
+    return sealed(np.asarray(counted * _SPARE_PPM[book.tier] // PPM))
 
 
 def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
@@ -320,7 +325,7 @@ def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
     return good_ticks * PPM >= TARGET_PPM[tier] * (good_ticks + bad_ticks)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4)  # planner and placement of a tick ask for the same accounts
 def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Ints:
     """Compute the ticks for which each contract may still be scheduled off now (C,).
 

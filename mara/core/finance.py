@@ -73,6 +73,7 @@ REVENUE_LINES: Final = [
     Line.RESERVE_REVENUE,
     Line.DEPLOYMENT_REVENUE,
 ]
+_REVENUE: Final = np.array(REVENUE_LINES)
 COST_LINES: Final = [line for line in range(Line.ENERGY, LINE_COUNT) if line not in REVENUE_LINES]
 POWER_LINES: Final = (
     Line.ENERGY,
@@ -136,7 +137,7 @@ class Settlement:
     @property
     def revenue_micro_usd(self) -> int:
         """Revenue of load, of power sold, and of grid products [micro-USD]."""
-        return int(self.lines_micro_usd[:, REVENUE_LINES].sum())
+        return int(self.lines_micro_usd[:, _REVENUE].sum())
 
     @property
     def cost_micro_usd(self) -> int:

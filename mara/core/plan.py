@@ -41,11 +41,13 @@ class Problem:
         """Conditions of the present tick."""
         return conditions_of(self.observation, self.config) if self.outlook is None else self.outlook.known_conditions
 
-    @cached_property
+    @property
     def rack_cost_usd_per_mwh(self) -> Floats:
         """Cost of a rack megawatt-hour in each row of the forecast (H, S)."""
-        if self.outlook is not None:
-            return self.outlook.rack_cost_usd_per_mwh
+        return self._rack_cost_usd_per_mwh if self.outlook is None else self.outlook.rack_cost_usd_per_mwh
+
+    @cached_property
+    def _rack_cost_usd_per_mwh(self) -> Floats:
         return np.asarray(rack_cost_ahead_usd_per_mwh((self.forecast,), self.config)[0])
 
     @property

@@ -77,21 +77,27 @@ class TimeGrid:
 
         The run's first where it began later.
         """
-        return max(0, self._first_tick_from(self._month_start(tick, timezone)))
+        return max(0, self.first_tick_from(self.month_start(tick, timezone)))
 
     def next_month_tick(self, tick: int, timezone: str) -> int:
         """First tick of the next calendar month of the time zone."""
-        following = self._month_start(tick, timezone) + timedelta(days=32)
-        return self._first_tick_from(following.replace(day=1))
+        return _next_month_tick(self, tick, timezone)
 
-    def _month_start(self, tick: int, timezone: str) -> datetime:
+    def month_start(self, tick: int, timezone: str) -> datetime:
+        """First instant of the calendar month that a tick is in, by a time zone."""
         local = self.at(tick).astimezone(zone(timezone))
         return local.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
 
-    def _first_tick_from(self, instant: datetime) -> int:
+    def first_tick_from(self, instant: datetime) -> int:
         """First tick that begins at the instant or later."""
         seconds = int(instant.timestamp()) - self.start_epoch_s
         return -(-seconds // (self.tick_minutes * SECONDS_PER_MINUTE))
+
+
+@lru_cache(maxsize=1_024)  # all windows that end with a month ask for the same months
+def _next_month_tick(grid: TimeGrid, tick: int, timezone: str) -> int:
+    following = grid.month_start(tick, timezone) + timedelta(days=32)
+    return grid.first_tick_from(following.replace(day=1))
 
 
 @lru_cache(maxsize=256)

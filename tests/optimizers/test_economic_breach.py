@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mara.core.contract import SlaContract, Tier, credit_micro_usd
+from mara.core.contract import UNPLACED, SlaContract, Tier, credit_micro_usd, spendable_ticks
 from mara.core.events import events_of
 from mara.core.market import Terms
 from mara.core.reasons import reasons_of
@@ -93,6 +93,23 @@ def test_the_hours_are_those_that_a_ledger_finds_best_of_all_numbers_of_hours() 
             if count:
                 assert hours is not None
                 assert prices[hours[:, i], 0].min() >= np.sort(prices[:, 0])[-count]
+
+
+def test_what_is_broken_now_is_in_the_first_of_the_hours_and_without_budget() -> None:
+    at, draw, broken = of("standard"), np.random.default_rng(4), 0
+    for _ in range(200):
+        state = spent(at, left=int(draw.integers(0, 4)))
+        site = np.where(draw.random(3) < 0.2, UNPLACED, draw.integers(0, 3, 3))
+        state = replace(state, accounts=replace(state.accounts, site=site, served=site != UNPLACED))
+        prices = draw.choice([40.0, 700.0, 9_000.0], (24, 3))
+        given = problem(at, state, observation(at, 50, price=prices[0].tolist()))
+        given = replace(given, forecast=replace(given.forecast, energy_price_usd_per_mwh=prices))
+        hours = breaking_hours(given)
+        spendable = spendable_ticks(state.book, state.accounts, state.tick)
+        expected = [] if hours is None else np.flatnonzero(hours[0] & (spendable <= 0)).tolist()
+        assert broken_now(given).tolist() == expected
+        broken += len(expected)
+    assert broken > 20
 
 
 def best_count(state: World, i: int, tier: Tier, cost: np.ndarray) -> int:

@@ -233,7 +233,7 @@ class ContractScheduler:
 
         `miners_in` fills the site power that is left (S,), `power` are the plan's batteries and awards.
         """
-        contracts, merchant = np.array(self.load.load), self.tokens.merchant_mw()
+        contracts, merchant = self.load.contracts_mw(), self.tokens.merchant_mw()
         drawn = inference_power_mw(self.conditions, row_sums(contracts), merchant)
         return PlanStep(
             miners_mw=sealed(miners_in(site_limit_mw(self.conditions, power) - drawn)),

@@ -7,6 +7,7 @@ because contracts are few and handled one by one.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -129,6 +130,10 @@ class SiteLoad:
             sites[i] = self.at[i]
         return sites
 
+    def contracts_mw(self) -> Floats:
+        """Return the load as an array (S, G) [MW]."""
+        return array_of(self.load)
+
     def fits(self, i: int, site: int) -> bool:
         """Return whether a site has room for a contract."""
         return fits(self.power[i], self.free[site])
@@ -187,6 +192,11 @@ class SiteLoad:
         """Return the fee [USD] for moving a contract; Spot has none."""
         fees = self.problem.config.terms.migration_usd_per_mw
         return fees[self.tier[i]] * self.power[i] if self.tier[i] < PROMISED_TIER_COUNT else 0.0
+
+
+def array_of(rows: Sequence[Sequence[float]]) -> Floats:
+    """Make an array of equally long lists; `np.array` would look at each twice."""
+    return np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * len(rows[0])).reshape(len(rows), -1)
 
 
 def cheapest_with_room(power_mw: float, free_mw: list[float], cheapest: list[int]) -> int:

@@ -7,11 +7,9 @@ Model: docs/model.md#9-from-megawatts-to-whole-contracts
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
 from mara.core.arrays import Floats
 from mara.core.fleet import RACK_KIND_COUNT
-from mara.optimizers.scheduling.site_load import SiteLoad
+from mara.optimizers.scheduling.site_load import SiteLoad, array_of
 
 LEAST_UNMET_MW: Final = 0.05
 """Least unmet demand [MW] for which contracts are scheduled off; chosen."""
@@ -70,7 +68,7 @@ class TokenSales:
 
     def merchant_mw(self) -> Floats:
         """Return the power of tokens sold, in the shape of plans (R, S, 2) [MW]."""
-        return np.array(self.merchant).reshape(len(self.merchant), -1, RACK_KIND_COUNT)
+        return array_of(self.merchant).reshape(len(self.merchant), -1, RACK_KIND_COUNT)
 
     def has_unmet(self) -> bool:
         """Return whether a region has unmet demand for tokens."""
