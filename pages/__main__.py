@@ -17,6 +17,7 @@ import typer
 
 from mara.cli.app import app as commands
 from mara.errors import ConfigError
+from pages.serving.window import refuse_missing_extra
 
 SWITCH_INTERVAL_S: Final = 0.001
 """Time after which a busy thread yields the interpreter to the event loop.
@@ -57,16 +58,15 @@ def run(
     planning = {"optimizer": optimizer, "day_ahead_position": day_ahead}
     settings = read_settings(options={**options, **planning, "behind_proxy": behind_proxy or None})
     refuse_busy_port(settings.host, settings.port)
+    if native:
+        refuse_missing_extra()
 
     from mara.api.gateway.listener import raise_descriptor_limit
     from mara.bootstrap import import_desk_of, platform_of, set_aside
     from mara.runtime.observe.log import open_log
     from pages.server import serve
     from pages.serving.middleware import add_middleware
-    from pages.serving.window import refuse_missing_extra
 
-    if native:
-        refuse_missing_extra()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     raise_descriptor_limit()
     with ExitStack() as ends:

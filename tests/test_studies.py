@@ -1,10 +1,8 @@
 """Studies give the same result however they are computed, and lose no scenario."""
 
 import json
-import os
 import pickle
 import re
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +22,7 @@ from mara.runtime import worker_pool as pool
 from mara.runtime.worker_pool import Cluster, Processes
 from mara.settings import Settings
 from mara.studies import Scenario, ScenarioResult, StudyOrder, fingerprint, outcomes_of, portable, study
+from tests.lethal_work import kill_every, kill_the_first
 
 SETTINGS = Settings(tick_minutes=60, horizon_hours=6, start=datetime(2025, 7, 1, tzinfo=UTC))
 FLEETS = Path(mara.__file__).parent / "data" / "fleets"
@@ -90,21 +89,6 @@ def test_a_cluster_answers_as_one_process(answer: dict[str, Any]) -> None:
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
     ) as cluster:
         assert study(SETTINGS, ORDER, Cluster(cluster.scheduler_address)) == answer
-
-
-def kill_the_first(piece: tuple[int, str]) -> int:
-    """Kill the first worker that takes number 2."""
-    number, folder = piece
-    mark = Path(folder) / "killed"
-    if number == 2 and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number * number
-
-
-def kill_every(piece: int) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return piece
 
 
 def test_a_worker_killed_in_the_middle_costs_no_result(tmp_path: Path) -> None:

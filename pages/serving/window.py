@@ -6,8 +6,6 @@ Engine and database stay in this process; the window is a child process that sho
 import importlib.util
 from typing import Final
 
-from nicegui import app
-
 from mara.errors import ConfigError
 
 WINDOW_SIZE_PX: Final = (1440, 900)
@@ -34,4 +32,6 @@ def open_in_a_window() -> None:
     The toolkit is named, so that pywebview tries no other. The window stores what a browser would between starts: the
     theme, and that the tour was seen.
     """
+    from nicegui import app  # so that a start without the extra is refused before a second of imports
+
     app.native.start_args.update(gui="qt", private_mode=False)
