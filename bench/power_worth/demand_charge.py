@@ -1,31 +1,61 @@
 """A year under a demand charge: plans made day by day beside the best that anybody could have earned.
 
-One megawatt of miners and a battery of 1 MW and 2 MWh at ERCOT's day-ahead prices of 2024. Each local day is planned at
-its begin, with its prices known and the month's peak so far remembered. The bound knows the whole year at once and pays
-the same charge on each month's peak; it is a linear program of its own by scipy.
+One megawatt of miners and a battery of 1 MW and 2 MWh at ERCOT's day-ahead prices of 2024. A plan is made each day when
+the next day's prices are published, with the month's peak so far remembered. The bound knows the whole year at once and
+pays the same charge on each month's peak; it is a linear program of its own by scipy.
 """
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Final
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 
 from bench import grain
-from bench.power_worth.instruments import BATTERY, DEMAND_CHARGE, HORIZON_HOURS, Held
+from bench.power_worth.instruments import BATTERY, DEMAND_CHARGE
 from mara.core.arrays import Floats, Ints
 from mara.core.finance import Line
 from mara.core.market import Terms
+from mara.core.plan import Plan, Problem
 from mara.core.power_terms import PowerTerms
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.core.world import RunConfig, first_world
+from mara.feeds.day_ahead import PUBLICATION_LOCAL_HOUR
 from mara.feeds.files.history import History
 from mara.feeds.replay import ReplayFeed
+from mara.optimizers.base import Optimizer
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
+
+HORIZON_HOURS: Final = 2 * HOURS_PER_DAY - PUBLICATION_LOCAL_HOUR
+"""From a publication to the end of the day that it is for."""
+
+
+@dataclass(slots=True)
+class AtPublication:
+    """An optimizer that plans at the begin, and then whenever the next day's prices are published."""
+
+    optimizer: Optimizer
+    _plan: Plan | None = None
+
+    @property
+    def name(self) -> str:
+        return self.optimizer.name
+
+    def plan(self, problem: Problem) -> Plan:
+        """Return the plan that stands, or make the next.
+
+        Raises:
+            PlanError: the optimizer failed.
+        """
+        hour = problem.config.grid.at(problem.tick).astimezone(grain.ZONE).hour
+        if self._plan is None or hour == PUBLICATION_LOCAL_HOUR:
+            self._plan = self.optimizer.plan(problem)
+        return self._plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +110,7 @@ def rolled(history: History, usd_per_mw_month: float, hours: int | None = None) 
     totals, _ = backtest(
         config,
         ReplayFeed(config, history, forecast="day-ahead"),
-        Held(optimizer_of("lp"), ticks=HOURS_PER_DAY),
+        AtPublication(optimizer_of("lp")),
         first_world(config),
         hours or history.step_count,
         horizon_hours=HORIZON_HOURS,
