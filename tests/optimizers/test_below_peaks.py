@@ -47,10 +47,11 @@ def solved_usd(site: LoadsAndBattery, blocks: Blocks, peak_mw: float) -> float:
     count = len(blocks.counts)
     one, none = np.eye(count), np.zeros((count, count))
     weights = LENGTH_H * blocks.weight_share
+    free = 0.0 * weights
     worth = [weights * -usd for usd in site.worth_usd_per_mwh]
     fed_in = weights * (site.fee_usd_per_mwh - blocks.price_usd_per_mwh)
     cost = np.concatenate(
-        [weights * blocks.cost_usd_per_mwh, fed_in, 0.0 * weights, weights * site.wear_usd_per_mwh, 0.0 * weights, *worth]
+        [weights * blocks.cost_usd_per_mwh, fed_in, free, weights * site.wear_usd_per_mwh, free, *worth]
     )
     meets = np.hstack([one, -one, -one, one, none, *[-one] * len(worth)])
     kept = np.hstack(
@@ -98,7 +99,7 @@ def test_loads_alone_run_in_the_order_of_their_worth() -> None:
 
 
 def test_energy_is_kept_from_one_day_for_another() -> None:
-    """At little power a battery is charged for more than a day: 24 MWh in six blocks of a night and a day, sold in one."""
+    """Little power charges a battery for two days: 22 MWh in eleven blocks, sold in the twelfth."""
     site = replace(
         drawn_site(0),
         load_mw=np.zeros(3),

@@ -91,7 +91,7 @@ def earned_usd(site: LoadsAndBattery, blocks: Blocks, peaks_mw: Floats) -> Float
     free_mw = (drawn_mw - site.firm_mw)[:, :, None]
 
     def between(low_mw: Floats, high_mw: Floats) -> Floats:
-        return np.maximum(np.minimum(end_mw, high_mw) - np.maximum(begin_mw, low_mw), 0.0)
+        return np.asarray(np.maximum(np.minimum(end_mw, high_mw) - np.maximum(begin_mw, low_mw), 0.0))
 
     alone = (value * between(np.zeros(1), free_mw)).sum(axis=2) - blocks.cost_usd_per_mwh * drawn_mw
     alone_usd = blocks.length_h * (alone @ blocks.weight_share)
