@@ -18,8 +18,8 @@ from mara.core.contract import PROMISED_TIER_COUNT
 from mara.optimizers.flexibility.demand_charges import DemandCharges
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.power_contract import Batteries, GridProduct, PowerContract
+from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.problem_answer import schedule_of
 from tests.optimizers.power_cases import power_case
 from tests.optimizers.power_rules import broken_rules

@@ -19,7 +19,7 @@ from mara.assembly.imports.draft import ImportDraft
 from mara.assembly.imports.folder import ImportFolder, MarketFile
 from mara.assembly.imports.reports import InspectionOrder
 from mara.assembly.imports.trash import Deleted
-from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
+from mara.core.commands import Cancel, Command, Exclude, Outage, Restore, Retract
 from mara.core.dispatch_document import MODES, UNARMED, Mode
 from mara.core.explanation import Explanation
 from mara.core.live_source import SourceSnapshot
@@ -120,11 +120,14 @@ class Authorized:
         await _require(Permission.EXCLUDE)
         await self._platform.exclude(*asked, only_look=only_look)
 
-    async def order(self, *commands: Command) -> None:
-        """Order commands, all or none; each kind among them needs its right."""
+    async def order(self, *commands: Command, only_look: bool = False) -> None:
+        """Order commands, all or none; each kind among them needs its right.
+
+        `only_look` checks whether the next tick could obey them, without ordering.
+        """
         for permission in sorted({_PERMISSION_OF[type(command)] for command in commands}):
             await _require(permission)
-        await self._platform.order(*commands)
+        await self._platform.order(*commands, only_look=only_look)
 
     async def acknowledge(self, *numbers: int) -> None:
         """Note that some alerts were seen."""
@@ -279,4 +282,5 @@ _PERMISSION_OF: dict[type[Any], Permission] = {
     Restore: Permission.RESTORE,
     Cancel: Permission.CANCEL,
     Exclude: Permission.EXCLUDE,
+    Retract: Permission.EXCLUDE,
 }

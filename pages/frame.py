@@ -11,6 +11,7 @@ from components.alerts.alert_strip import alert_count, alert_strip
 from components.preferences.preference_menu import PreferenceMenu, PreferenceNote
 from components.shared.clock import clock
 from components.shared.controls import (
+    LIVE,
     POWER_LINK,
     Actions,
     mode_chip,
@@ -75,7 +76,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             world_mark(cells)
             state_chip(cells)
             mode_chip(cells)
-            run_controls(cells, actions)
+            run_controls(cells, actions, is_live=platform.publisher.read().world == LIVE)
             theme_switch()
             PreferenceMenu()
             _user()

@@ -19,7 +19,7 @@ from components.shared.theme import FAVICON
 from mara.assembly.imports.desk import ImportDesk
 from mara.errors import EXIT_DONE, MaraError
 from pages.routes import register
-from pages.serving.publisher import LOOK_INTERVAL_S, Courses, PlatformView
+from pages.serving.publisher import LOOK_INTERVAL_S, Courses, PlatformView, Publisher
 from pages.serving.window import WINDOW_SIZE_PX, open_in_a_window
 
 RECONNECT_TIMEOUT_S: Final = 10.0
@@ -78,7 +78,7 @@ def serve(
     async def start() -> None:
         try:
             await platform.start()
-            publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
+            await _remember(publisher, platform)
             _freeze_heap()
         except Exception as refusal:  # noqa: BLE001  also an error of the program: without an engine there is no server
             refusals.append(refusal)
@@ -96,7 +96,7 @@ def serve(
     authorized.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
-    app.timer(look_interval_s, publisher.look)
+    app.timer(look_interval_s, lambda: _look(publisher, platform))
     _end_without_failure_on_signals()
     if native:
         open_in_a_window()
@@ -130,6 +130,18 @@ def _freeze_heap() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+async def _look(publisher: Publisher, platform: PlatformView) -> None:
+    """Update the open pages; their charts get what was stored unseen, if anything."""
+    if publisher.takes_gap():
+        with suppress(MaraError):  # the engine's state, which every page shows, tells the fault
+            await _remember(publisher, platform)
+    publisher.look()
+
+
+async def _remember(publisher: Publisher, platform: PlatformView) -> None:
+    publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
 
 
 async def _courses_of(platform: PlatformView) -> Courses:

@@ -8,6 +8,7 @@ from typing import Final
 
 from nicegui import ui
 
+from components.ahead.announced_list import CHANNEL, announced_channel, announced_panel
 from components.ahead.maintenance_form import FormSite, maintenance_panel
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import address, element
@@ -42,11 +43,11 @@ from components.time_range.range_picker import RangePicker
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.fleet import site_index
-from mara.core.history import Decision, LedgerSum
+from mara.core.history import Decision, ExclusionAhead, LedgerSum
 from mara.core.snapshot import SitePoint, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.published_state import PublishedState
-from pages.actions.maintenance import maintenance_actions
+from pages.actions.maintenance import maintenance_actions, retract_actions
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.serving.cached_query import CachedQuery, first_tick_of_day
@@ -64,10 +65,12 @@ class SiteReading:
 
     Attributes:
         ledger: sums over the ticks ``[ledger_from_tick, ledger_to_tick)``.
+        announced: exclusions to come, of all sites.
     """
 
     ledger: tuple[LedgerSum, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    announced: tuple[ExclusionAhead, ...] = ()
     ledger_from_tick: int = 0
     ledger_to_tick: int = 0
 
@@ -113,6 +116,7 @@ class SiteScreen:
             "ledger": ledger_channel(reading.ledger),
             "decisions": decision_channel((*reading.decisions, *events)),
             "others": other_channel(site, snapshot),
+            CHANNEL: announced_channel(snapshot, reading.announced, site.id),
         }
 
     async def _read(self) -> SiteReading:
@@ -122,6 +126,7 @@ class SiteScreen:
         return SiteReading(
             ledger=await archive.site_ledger(self._site_id, first, end),
             decisions=await archive.decisions(self._site_id, MOST_DECISIONS),
+            announced=await archive.exclusions_ahead(),
             ledger_from_tick=first,
             ledger_to_tick=end,
         )
@@ -164,6 +169,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 )
                 why_not = missing_right(Permission.EXCLUDE)
                 here = FormSite(id=site_id, name=known.name, timezone=known.timezone)
+                announced_panel(picture, retract_actions(platform))
                 maintenance_panel(maintenance_actions(platform), [here], why_not)
 
 

@@ -29,7 +29,7 @@ from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
 MOST_STORED: Final = 500
-QUOTE_HINT: Final = "A price holds for four simulated hours and is looked at again when it is booked."
+QUOTE_HINT: Final = "A price holds for four hours of the fleet's clock and is looked at again when it is booked."
 TIERS_HINT: Final = "Live contracts only. A tick is good when the whole promise was delivered in it, else bad."
 
 

@@ -16,8 +16,8 @@ from mara.core.snapshot import Snapshot
 DAYS: Final = 14
 MOST_ROWS: Final = 200
 HINT: Final = (
-    "Days and times in UTC. Maintenance is announced to contracts, and shown at the site where each runs now; one that "
-    "moves takes it along. Contracts start where the plan puts them, so those that wait stand apart."
+    "Days and times in UTC. Maintenance stands at the site that it is of, and what is announced to one contract where "
+    "that runs now. Contracts start where the plan puts them, so those that wait stand apart."
 )
 NOWHERE: Final = "Not placed"
 EMPTY: Final = "No maintenance is announced, and no contract starts or ends in these days."
@@ -112,7 +112,7 @@ def _announcements(snapshot: Snapshot, announced: Sequence[ExclusionAhead]) -> I
             if contract_id in live:
                 yield CalendarEntry(
                     kind="maintenance",
-                    site_id=live[contract_id].site_id,
+                    site_id=ahead.row.site_id or live[contract_id].site_id,
                     contract_id=contract_id,
                     begins_at=max(ahead.row.starts_at, snapshot.at),
                     ends_at=ahead.row.ends_at,

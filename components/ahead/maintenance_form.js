@@ -22,6 +22,10 @@ export default {
       }
       if (!said.cost) this.propose();
     },
+    isAsking() {
+      // What had the focus is gone: it goes to the harmless button of the question, and back to that of the form.
+      this.$nextTick(() => this.$el.querySelector(this.isAsking ? ".sheet-buttons .button" : "[type=submit]").focus());
+    },
     proposed(proposed) {
       if (!this.isOwn && !this.isAsking) Object.assign(this.entered, proposed);
     },
@@ -34,6 +38,7 @@ export default {
       if (!event.currentTarget.contains(event.relatedTarget)) this.propose();
     },
     send(event) {
+      if (this.isBusy) return;
       this.isBusy = true;
       this.$emit(event, { ...this.entered });
     },
@@ -67,14 +72,14 @@ export default {
           <label for="maintenance-reason">Reason</label>
           <input id="maintenance-reason" v-model="entered.reason" class="field" required maxlength="200" autocomplete="off" />
         </div>
-        <button type="submit" class="button button-strong" :disabled="isBusy">Announce …</button>
+        <button type="submit" class="button button-strong" :aria-disabled="isBusy">Announce …</button>
       </form>
       <div v-else class="sheet-buttons" role="group" aria-label="Announce it">
         <p class="note exclude-note" role="status">
-          {{ said.cost }} It goes out in ten seconds, after that it cannot be taken back.
+          {{ said.cost }} It goes out in ten seconds, and can be taken back until it ends.
         </p>
         <button type="button" class="button" @click="isAsking = false">Back</button>
-        <button type="button" class="button button-strong" :disabled="isBusy" @click="send('order-announce')">Announce it</button>
+        <button type="button" class="button button-strong" :aria-disabled="isBusy" @click="send('order-announce')">Announce it</button>
       </div>
       <p v-if="said.error && !isAsking" class="request-refusal" role="alert">{{ said.error }}</p>
     </div>

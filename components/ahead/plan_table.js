@@ -1,5 +1,6 @@
 // The plan by site and clock hour, one quantity at a time: coloured by its size, sorted by any column.
 import { number, useChannel } from "mara";
+import { preferences, wallOf, zoneName } from "mara/preferences.js";
 
 const CHOSEN = "mara-plan-quantity";
 const FIRST_ROWS = 25;
@@ -23,7 +24,7 @@ function valuesOf(row, key) {
 export default {
   props: { rows: Object, hours: Object },
   setup(props) {
-    return { sites: useChannel("ahead", props.rows), about: useChannel("ahead-hours", props.hours) };
+    return { sites: useChannel("ahead", props.rows), about: useChannel("ahead-hours", props.hours), preferences };
   },
   data() {
     return { chosen: "total", sorted: { key: "mean", falls: true }, most: FIRST_ROWS };
@@ -44,7 +45,11 @@ export default {
       return this.offered.find(({ key }) => key === this.chosen) ?? this.offered[0];
     },
     heads() {
-      return (this.about.at ?? []).map((at) => new Date(at * 1000).toISOString().slice(11, 13));
+      const walls = (this.about.at ?? []).map((at) => wallOf(at).slice(11, 16));
+      return walls.every((wall) => wall.endsWith(":00")) ? walls.map((wall) => wall.slice(0, 2)) : walls;
+    },
+    zone() {
+      return this.preferences.times && zoneName();
     },
     largest() {
       const all = Object.values(this.sites).flatMap((row) => valuesOf(row, this.quantity.key).map(Math.abs));
@@ -103,7 +108,7 @@ export default {
           :aria-pressed="quantity.key === one.key"
           @click="choose(one.key)"
         >{{ one.label }}</button>
-        <span class="note">{{ quantity.unit }}, hours in UTC</span>
+        <span class="note">{{ quantity.unit }}</span><span class="note">hours in {{ zone }}</span>
       </div>
       <div class="plan-scroll" tabindex="0" role="region" aria-label="Plan by site and hour">
         <table class="live-table heat-table">
@@ -113,15 +118,15 @@ export default {
               <th scope="col" :aria-sort="way('name')"><button type="button" class="sort-button" @click="sort('name')">Site</button></th>
               <th scope="col" class="number" :aria-sort="way('mean')"><button type="button" class="sort-button" @click="sort('mean')">Mean</button></th>
               <th v-for="(head, hour) in heads" :key="hour" scope="col" class="number" :aria-sort="way(hour)">
-                <button type="button" class="sort-button" :title="'Sort by the hour from ' + head + ':00 UTC'" @click="sort(hour)">{{ head }}</button>
+                <button type="button" class="sort-button" :title="'Sort by the hour from ' + head + ', ' + zone" @click="sort(hour)">{{ head }}</button>
               </th>
             </tr>
           </thead>
           <tbody>
             <tr v-for="row in shown" :key="row.id">
               <th scope="row"><a :href="urlOf('/sites/' + encodeURIComponent(row.id))">{{ row.name }}</a></th>
-              <td class="number"><b>{{ row.mean }}</b></td>
-              <td v-for="(cell, hour) in row.cells" :key="hour" class="number heat" :data-sign="cell.sign" :style="cell.style">{{ cell.text }}</td>
+              <td class="number" :data-unit="quantity.unit"><b>{{ row.mean }}</b></td>
+              <td v-for="(cell, hour) in row.cells" :key="hour" class="number heat" :data-unit="quantity.unit" :data-sign="cell.sign" :style="cell.style">{{ cell.text }}</td>
             </tr>
           </tbody>
         </table>

@@ -4,7 +4,7 @@ const FIRST_ROWS = 12;
 const NOTHING = { site: "", price: "", usd: "", hashprice: "", tokens: "", off: [], tier: "", mw: "", hours: "" };
 
 export default {
-  props: { sites: Array, tiers: Array, answer: Object },
+  props: { sites: Array, tiers: Array, answer: Object, size: String, isOpen: Boolean },
   emits: ["ask-what-if"],
   data() {
     return { entered: { ...NOTHING, off: [] }, isBusy: false, isWhole: false };
@@ -24,6 +24,7 @@ export default {
   },
   methods: {
     ask() {
+      if (this.isBusy) return;
       this.isBusy = true;
       this.isWhole = false;
       this.$emit("ask-what-if", { ...this.entered });
@@ -37,6 +38,9 @@ export default {
     },
     turnOn(id) {
       this.entered.off = this.entered.off.filter((one) => one !== id);
+    },
+    unitOf(column) {
+      return column.includes("USD") ? "USD" : null;
     },
     rowsOf(table) {
       return this.isWhole ? table.rows : table.rows.slice(0, FIRST_ROWS);
@@ -80,14 +84,16 @@ export default {
         </fieldset>
         <div class="what-if-buttons">
           <button type="button" class="button" @click="clear">Clear</button>
-          <button type="submit" class="button button-strong" :disabled="isBusy">{{ isBusy ? "Two plans are made \u2026" : "Ask" }}</button>
+          <button type="submit" class="button button-strong" :disabled="!isOpen" :aria-disabled="isBusy">{{ isBusy ? "Two plans are made \u2026" : "Ask" }}</button>
         </div>
       </form>
+      <p v-if="size" class="note" role="note">{{ size }}</p>
       <p v-if="answer.error" class="request-refusal" role="alert">{{ answer.error }}</p>
-      <p v-else-if="!answer.gain" class="empty">Enter one change or several, such as power 20 % dearer, and ask: the answer takes about a second.</p>
+      <p v-else-if="!answer.gain" class="empty">Enter one change or several, such as power 20 % dearer, and ask{{ size ? "." : ": the answer takes about a second." }}</p>
       <div v-else class="what-if-answer" :aria-busy="isBusy" role="status">
         <p class="note">{{ answer.span }}</p>
         <p><b class="what-if-gain figure" :data-state="answer.state">{{ answer.gain }}</b> {{ answer.profits }}</p>
+        <p v-if="answer.within" class="note">{{ answer.within }}</p>
         <p class="note">{{ answer.in_force }}</p>
         <div v-for="table in answer.tables" :key="table.label" class="overflow" tabindex="0" role="region" :aria-label="table.label">
           <table class="live-table">
@@ -101,7 +107,7 @@ export default {
             <tbody>
               <tr v-for="row in rowsOf(table)" :key="row[0]">
                 <th scope="row">{{ row[0] }}</th>
-                <td v-for="(cell, place) in row.slice(1)" :key="place" class="number" :data-state="cell.state">{{ cell.text }}</td>
+                <td v-for="(cell, place) in row.slice(1)" :key="place" class="number" :data-unit="unitOf(table.columns[place])" :data-state="cell.state">{{ cell.text }}</td>
               </tr>
             </tbody>
           </table>

@@ -1,6 +1,7 @@
 """Panel of what-if questions: changes are entered, and two plans are compared."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +23,9 @@ Column: TypeAlias = tuple[str, str, int]
 PERCENT: Final = 100.0
 MOST_NAME_CHARACTERS: Final = 200
 MOST_OFFERED_SITES: Final = 2_000
+LEAST_SLACK_USD: Final = 10.0
+LEAST_SLACK_SHARE: Final = 0.002
+"""Uncertainty of a difference that is told, in money and as a share of it. Chosen."""
 HINT: Final = (
     "Two answers of the linear program to the next tick: as it is, and with the changes from then to the end of the "
     "horizon. Nothing of the run is touched. Profit is the program's: penalties for broken promises, moves and "
@@ -45,6 +49,14 @@ TIER_COLUMNS: Final[tuple[Column, ...]] = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeLimits:
+    """Sizes of fleets up to which questions are answered exactly, and at all."""
+
+    exact_sites: int
+    most_sites: int
+
+
 class WhatIfForm(ui.element, component="what_if_panel.js", esm=BROWSER_MODULES):
     """Form for changes, and the comparison that answers it.
 
@@ -52,13 +64,17 @@ class WhatIfForm(ui.element, component="what_if_panel.js", esm=BROWSER_MODULES):
         ask: answers a question; a MaraError is shown.
     """
 
-    def __init__(self, ask: Callable[[WhatIfRequest], Awaitable[WhatIf]], sites: Sequence[SiteSnapshot]) -> None:
+    def __init__(
+        self, ask: Callable[[WhatIfRequest], Awaitable[WhatIf]], sites: Sequence[SiteSnapshot], limits: SizeLimits
+    ) -> None:
         super().__init__()
         self._ask = ask
         self._names = {site.id: site.name for site in sites}
         self.props["sites"] = [{"id": site.id, "name": site.name} for site in sites[:MOST_OFFERED_SITES]]
         self.props["tiers"] = list(TIER_KEYS)
         self.props["answer"] = {}
+        self.props["size"] = size_note(len(sites), limits)
+        self.props["isOpen"] = len(sites) <= limits.most_sites
         self.on("ask-what-if", self._answer)
         self.mark("what-if")
 
@@ -72,10 +88,28 @@ class WhatIfForm(ui.element, component="what_if_panel.js", esm=BROWSER_MODULES):
         self.update()
 
 
-def what_if_panel(ask: Callable[[WhatIfRequest], Awaitable[WhatIf]], sites: Sequence[SiteSnapshot]) -> None:
+def what_if_panel(
+    ask: Callable[[WhatIfRequest], Awaitable[WhatIf]], sites: Sequence[SiteSnapshot], limits: SizeLimits
+) -> None:
     """Draw the form and, once it is asked, the answer."""
     with panel("What if", "", HINT):
-        WhatIfForm(ask, sites)
+        WhatIfForm(ask, sites, limits)
+
+
+def size_note(sites_count: int, limits: SizeLimits) -> str:
+    """Say before anything is asked what the fleet's size does to the answer."""
+    if sites_count > limits.most_sites:
+        return (
+            f"This fleet has {text.number(sites_count)} sites, and questions are answered for up to "
+            f"{text.number(limits.most_sites)}: two plans of more take too long beside the run. Ask about a part of "
+            "the fleet, in a run of its own."
+        )
+    if sites_count > limits.exact_sites:
+        return (
+            f"This fleet has {text.number(sites_count)} sites. Above {text.number(limits.exact_sites)} both plans are "
+            "made in blocks, which takes minutes; the answer then says between which figures the difference lies."
+        )
+    return ""
 
 
 def question_of(given: object) -> WhatIfRequest:
@@ -106,7 +140,7 @@ def question_of(given: object) -> WhatIfRequest:
 
 def answer_of(found: WhatIf, names: Mapping[str, str]) -> Row:
     """Return the texts of an answer, sites that change most first."""
-    gain_usd = found.profit_changed_usd - found.profit_now_usd
+    gain_usd = found.gain_usd
     sites = sorted(found.sites, key=lambda site: -_difference(site))
     has_batteries = any(site.now.battery_mw or site.changed.battery_mw for site in found.sites)
     columns = [column for column in SITE_COLUMNS if has_batteries or column[0] != "battery_mw"]
@@ -116,6 +150,7 @@ def answer_of(found: WhatIf, names: Mapping[str, str]) -> Row:
         "gain": text.usd(gain_usd, signed=True),
         "state": "gain" if gain_usd > 0 else "loss" if gain_usd < 0 else "",
         "profits": f"{text.usd(found.profit_now_usd)} as it is, {text.usd(found.profit_changed_usd)} with the change",
+        "within": _within(found),
         "span": f"Profit of the next {found.horizon_h:g} h from {text.utc_moment(found.at)}",
         "in_force": _in_force(found),
         "moves": [_move(move, names) for move in found.moves],
@@ -124,6 +159,15 @@ def answer_of(found: WhatIf, names: Mapping[str, str]) -> Row:
             _table("By tier, over the horizon", "Tier", TIER_COLUMNS, by_tier),
         ],
     }
+
+
+def _within(found: WhatIf) -> str:
+    """Say between which figures the difference of near-optimal plans lies."""
+    slack_usd = found.most_gain_usd - found.least_gain_usd
+    if slack_usd < max(LEAST_SLACK_USD, LEAST_SLACK_SHARE * abs(found.gain_usd)):
+        return ""
+    least, most = (text.usd(gain, signed=True) for gain in (found.least_gain_usd, found.most_gain_usd))
+    return f"A fleet of this size is planned in blocks: the true difference lies between {least} and {most}."
 
 
 def _in_force(found: WhatIf) -> str:

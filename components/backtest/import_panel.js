@@ -156,6 +156,7 @@ export default {
       }
     },
     inspect() {
+      if (this.isReading) return;
       this.isReading = true;
       this.$emit("ask-reports", { files: [...this.chosen], layouts: this.layouts, own: this.own });
     },
@@ -194,6 +195,7 @@ export default {
     },
     order() {
       const { name, from, to, fill } = this.entered;
+      if (this.isBuilding || this.isOrdering) return;
       this.isOrdering = true;
       this.$emit("order-build", { name, draft: this.draft(), from, to, fill });
     },
@@ -262,7 +264,7 @@ export default {
           </template>
           <p v-else class="note">No files yet. Send some from this computer, or put them into {{ folder }} on the server.</p>
           <div class="import-go">
-            <button type="button" class="button button-strong" :disabled="!chosen.length || isReading" @click="inspect">
+            <button type="button" class="button button-strong" :disabled="!chosen.length" :aria-disabled="isReading" @click="inspect">
               {{ isReading ? "Reading …" : "See what they are" }}
             </button>
             <button v-if="isReading" type="button" class="button" @click="endReading">Cancel reading</button>
@@ -341,7 +343,7 @@ export default {
           <p v-if="entered.sites.length && spec.refusal" class="note" role="status">Still open: {{ spec.refusal }}</p>
           <p v-if="refusal" class="import-refusal" role="alert">{{ refusal }}</p>
           <div class="import-go">
-            <button type="submit" class="button button-strong" :disabled="!entered.sites.length || isBuilding || isOrdering">Build history</button>
+            <button type="submit" class="button button-strong" :disabled="!entered.sites.length" :aria-disabled="isBuilding || isOrdering">Build history</button>
             <button v-if="isBuilding" type="button" class="button" @click="$emit('order-build-end', {})">Cancel build</button>
           </div>
         </form>

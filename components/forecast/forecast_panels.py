@@ -7,7 +7,7 @@ from typing import Final
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import panel, scroll
-from components.shared.view_model import Channel, Row
+from components.shared.view_model import Channel, Row, cell
 from mara.core.live_source import SourceSnapshot
 from mara.core.snapshot import ForecastSnapshot, Snapshot
 
@@ -35,15 +35,16 @@ PRICE_COLUMNS: Final = (
     ),
     TableColumn(key="low", label="Cheapest", look="number desk", unit="USD/MWh"),
     TableColumn(key="high", label="Dearest", look="number desk", unit="USD/MWh"),
-    TableColumn(key="published", label="Published to", look="number"),
+    TableColumn(key="published", label="Published to", look="number", unit="UTC"),
 )
 SOURCE_COLUMNS: Final = (
     TableColumn(key="source", label="Source"),
     TableColumn(key="provider", label="Asked", look="desk"),
     TableColumn(key="newest", label="Newest value", look="number"),
-    TableColumn(key="age", label="Age", look="number"),
+    TableColumn(key="age", label="Age", look="number desk"),
     TableColumn(key="state", label="State", look="grow"),
 )
+EVENTS: Final = "events_count"
 NOBODY_ASKED: Final = "This world is not live: nobody is asked. MARA_FEED=live asks the sources of a SPEC."
 
 
@@ -86,10 +87,8 @@ def _site_row(place: int, snapshot: Snapshot, forecast: ForecastSnapshot) -> Row
     until = forecast.at[known] if 0 < known < len(forecast.at) else None
     rows = [(at, prices[place]) for at, prices in zip(forecast.at, forecast.energy_price_usd_per_mwh, strict=True)]
     ahead = [(at, price) for at, price in rows if at >= snapshot.at]
-    now = text.number(site.energy_price_usd_per_mwh, 1)
     risk = forecast.risk_usd_per_mwh[place] if forecast.risk_usd_per_mwh else 0.0
-    if risk > 0.0:
-        now = f"{now} ± {text.number(risk, 1)}"
+    now = cell(text.number(site.energy_price_usd_per_mwh, 1), note=f"± {text.number(risk, 1)}" if risk > 0.0 else "")
     row: Row = {"rank": -place, "site": site.name, "now": now}
     for begin, end in SPANS_H:
         from_at, to_at = snapshot.at + timedelta(hours=begin), snapshot.at + timedelta(hours=end)
@@ -108,16 +107,25 @@ def _site_row(place: int, snapshot: Snapshot, forecast: ForecastSnapshot) -> Row
 def _source_row(rank: int, source: SourceSnapshot) -> Row:
     name, number = next(iter(source.values.items()), ("", 0.0))
     unit, factor = _UNITS.get(name, ("", 1.0))
-    age = text.NOTHING if source.age_minutes is None else text.duration(source.age_minutes)
-    state = source.reason or ("stale" if source.is_stale else "fresh")
+    shown = text.number(number) if name == EVENTS else text.significant(number / factor)
+    minutes = source.age_minutes
     return {
         "rank": rank + 1_000 * (source.is_stale or bool(source.reason)),
-        "source": source.name,
+        "source": source.name.replace("_", "-"),
         "provider": source.provider,
-        "newest": f"{text.significant(number / factor)} {unit}".strip() if name else text.NOTHING,
-        "age": age if source.age_minutes else "present",
-        "state": f"stale: {source.reason}" if source.is_stale and source.reason else state,
+        "newest": f"{shown} {unit}".strip() if name else text.NOTHING,
+        "age": text.NOTHING if minutes is None else text.duration(minutes) if minutes >= 1.0 else "present",
+        "state": _state_of(source),
     }
+
+
+def _state_of(source: SourceSnapshot) -> str:
+    """Say whether a source is fresh, or since when it told nothing and why."""
+    if not source.is_stale:
+        return source.reason or "fresh"
+    since = f", nothing after {text.utc_moment(source.known_until)}" if source.known_until else ""
+    because = f": {source.reason}" if source.reason else ""
+    return f"stale{since}{because}"
 
 
 _UNITS: Final = {
@@ -128,6 +136,6 @@ _UNITS: Final = {
     "hashprice_usd_per_ph_day": ("USD/PH/day", 1.0),
     "network_hashes_per_s": ("EH/s", 1e18),
     "btc_usd": ("USD", 1.0),
-    "events_count": ("events", 1.0),
+    EVENTS: ("events", 1.0),
 }
 """Unit of each column on the page, and its size in the column's own."""

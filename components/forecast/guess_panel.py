@@ -27,13 +27,16 @@ GUESS_COLUMNS: Final = (
         )
     ),
 )
-NO_GUESSES: Final = "Nothing to compare yet: guesses count when their hour is over, from the second day of a run on."
+NO_GUESSES: Final = (
+    "Nothing to compare yet: guesses count when their hour is over, from the second day of a run on, and are compared "
+    "once an hour; after a start that takes some seconds."
+)
 
 
 def guess_table(first: Channel) -> None:
     """Draw the table that `guess_channel` states."""
-    how = "USD/MWh over the last 7 days: forecasts as they were then, and the day before, against what came."
-    with panel("How good the guesses were", "", how), scroll("Errors of forecast prices by site"):
+    how = "Over the last 7 days: forecasts as they were then, and the day before, against what came."
+    with panel("How good the guesses were, USD/MWh", "", how), scroll("Errors of forecast prices by site"):
         LiveTable("guesses", columns=GUESS_COLUMNS, caption="Errors of forecast prices", empty=NO_GUESSES, first=first)
 
 

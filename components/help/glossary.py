@@ -286,7 +286,7 @@ CHAPTERS: Final = (
     Chapter(title="Power terms", formulas=POWER_TERMS),
 )
 WORDS: Final = (
-    ("Tick", "The step of simulated time, five minutes unless set. Every number belongs to one."),
+    ("Tick", "The step of the fleet's clock, five minutes unless set. Every number belongs to one."),
     ("Site, fleet", "A data centre behind one grid connection; all of them together."),
     ("IT power, site power", "What machines draw; what the grid connection carries: IT power times PUE."),
     ("Racks", "GPU servers and inference ASIC racks. Contracts and merchant inference share them."),

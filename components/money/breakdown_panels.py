@@ -1,6 +1,7 @@
 """Panels of money over a time range by kind and by site, with totals of both."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from components.money.money_kinds import COSTS, KINDS
@@ -17,11 +18,12 @@ from components.shared.charts import NOTHING_STORED, save_buttons
 from components.shared.live import LiveTable, TableColumn, figure_strip, live_text
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Row, Shown, cell
-from components.site.site_tables import cents_that_add_up, line_label
+from components.site.site_tables import cents_that_add_up
 from components.time_range.chart_range import ChartRange
 from components.time_range.range_picker import RangePicker, span_s
 from mara.core.finance import CREDIT_LINES
 from mara.core.history import MoneyBreakdown
+from mara.core.ledger_words import line_label
 from mara.core.snapshot import SiteSnapshot, Snapshot
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 
@@ -31,14 +33,23 @@ MOST_SERIES: Final = len(LOOKS) - 1
 FIGURES: Final = (
     ("revenue", "Revenue", "What contracts, mining, inference, products and power sold back earned in the range."),
     ("cost", "Costs", "Everything that was paid in the range: power, carbon, moves, charges, penalties, wear."),
-    ("profit", "Profit", "Revenue less costs. It is the sum of all lines of the ledger in the range."),
+    (
+        "profit",
+        "Profit of the range",
+        "Revenue less costs: the sum of all lines of the ledger from the begin of the range to its end. Ranges of more "
+        "than a day are read again every hour, so that they end before the newest tick.",
+    ),
     (
         "energy",
         "Power itself",
         "Power bought, with the hedge, positions bought day-ahead, what was sold back, and meters' corrections.",
     ),
     ("credits", "SLA penalties", "Service credits for windows that closed below their target in the range."),
-    ("today", "Profit today", "Since 00:00 UTC, whatever the range."),
+    (
+        "today",
+        "Profit of the UTC day so far",
+        "The same sum from 00:00 UTC to the newest tick, whatever the range; the optimizer page has it too.",
+    ),
 )
 KIND_COLUMNS: Final = (
     TableColumn(key="kind", label="Kind and line", look="grow"),
@@ -133,7 +144,7 @@ def money_cells(parts: MoneyBreakdown) -> Channel:
     figures = {
         "revenue": (revenue, "in the range"),
         "cost": (-cost, _of_revenue(-cost, revenue)),
-        "profit": (profit, _of_revenue(profit, revenue)),
+        "profit": (profit, _joined(_of_revenue(profit, revenue), _until(parts))),
         "energy": (energy, _of_revenue(energy, revenue)),
         "credits": (penalties, _of_revenue(penalties, revenue)),
     }
@@ -148,7 +159,10 @@ def today_cells(snapshot: Snapshot) -> Channel:
     today_usd = snapshot.profit_today_usd
     if today_usd is None:
         return {"money.today": text.NOTHING, "money.today.unit": "", "money.today.note": "no day is known yet"}
-    return _figure("today", today_usd, "since 00:00 UTC", is_bad=today_usd < 0)
+    midnight = snapshot.at.replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = snapshot.at + timedelta(minutes=snapshot.tick_minutes)
+    note = f"{text.utc_moment(midnight)} to {text.utc_moment(ends)}"
+    return _figure("today", today_usd, note, is_bad=today_usd < 0)
 
 
 def _figure(key: str, usd: float, note: str, *, is_bad: bool) -> Channel:
@@ -158,6 +172,14 @@ def _figure(key: str, usd: float, note: str, *, is_bad: bool) -> Channel:
 
 def _of_revenue(micro_usd: int, revenue_micro_usd: int) -> str:
     return f"{text.percent(micro_usd / revenue_micro_usd)} of revenue" if revenue_micro_usd else ""
+
+
+def _until(parts: MoneyBreakdown) -> str:
+    return f"to {text.utc_moment(parts.ends_at)}" if parts.ticks_count else ""
+
+
+def _joined(*notes: str) -> str:
+    return ", ".join(filter(None, notes))
 
 
 def covered(parts: MoneyBreakdown) -> str:

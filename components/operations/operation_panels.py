@@ -32,7 +32,7 @@ SITE_COLUMNS: Final = (
         key="billed",
         label="Billed by",
         look="number",
-        hint="Metered: its bill and promises follow its meter, read when the next tick begins. Simulated: the plan's.",
+        hint="Metered: bill and promises follow its meter, read when the next tick begins. Planned: the plan.",
     ),
     TableColumn(
         key="cost",
@@ -252,7 +252,7 @@ def _metered_cells(metered: MeteredSnapshot | None, none: str) -> dict[str, Show
 
 def _billed_cell(site: SiteSnapshot) -> Shown:
     if site.billed_by == SIMULATED:
-        return SIMULATED
+        return "planned"
     usd = site.meter_correction_usd
     return cell(METERED, note=f"{text.usd(usd, signed=True)} for the tick before" if usd else "")
 
@@ -277,9 +277,14 @@ def log_channel(entries: Sequence[SignalEntry], snapshot: Snapshot) -> Channel:
             "rank": entry.number,
             "when": cell(text.utc_time(entry.at), note=text.utc_date(entry.at)),
             "site": names.get(entry.site_id, entry.site_id),
-            "what": cell(f"{entry.before} → {entry.after}", note=f"{entry.kind} {entry.group}".strip()),
+            "what": cell(_change(entry), note=f"{entry.kind} {entry.group}".strip()),
             "why": entry.reason,
             "who": entry.actor,
         }
         for entry in entries
     }
+
+
+def _change(entry: SignalEntry) -> str:
+    """Tell what was before and after, where a device was read at all."""
+    return f"{entry.before} → {entry.after}" if entry.before or entry.after else "nothing changed"

@@ -16,10 +16,10 @@ FIGURES = (
     (
         "rules",
         "Over the rules today",
-        "Profit today less that of rules, which run a shadow of the fleet.",
+        "Profit of the UTC day so far less that of rules, which run a shadow of the fleet.",
     ),
     ("solve", "Solved in", "Real time the optimizer took. A tick never waits for it."),
-    ("today", "Profit today", "All ledger lines of the fleet since 00:00 UTC; below it since the run began."),
+    ("today", "Profit of the UTC day so far", "All ledger lines since 00:00 UTC; below it since the run began."),
 )
 """Key, label and explanation of each tile."""
 
@@ -107,7 +107,7 @@ def _solved(plan: PlanSnapshot) -> tuple[Shown, str, Shown]:
 
 
 def _today(today_usd: float | None, total_usd: float) -> tuple[Shown, str, Shown]:
-    since = f"{text.usd_in_short(total_usd)} since start"
+    since = f"since 00:00 UTC; {text.usd_in_short(total_usd)} since the run began"
     if today_usd is None:
         return text.NOTHING, "", since
     value, unit = text.scaled(today_usd, "USD")

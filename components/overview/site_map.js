@@ -45,7 +45,7 @@ export default {
     this.scope.run(() => {
       onChange("sites", (all) => this.place(all));
       onChange("map", (all) => this.update(all));
-      onChange("moment", (all) => this.turn(all.at));
+      onChange("moment", (all) => all.at && this.turn(all.at)); // none before the first tick
     });
     this.sized = new ResizeObserver(() => this.fit());
     this.sized.observe(this.$refs.canvas);

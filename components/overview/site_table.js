@@ -97,6 +97,10 @@ export default {
       this.chosen = { ...this.chosen, [this.view]: isShown ? [...others, key] : others };
       window.mara.store(CHOSEN, JSON.stringify(this.chosen));
     },
+    close() {
+      this.$refs.columns.open = false;
+      this.$refs.columns.firstElementChild.focus();
+    },
     isChosen(key) {
       return (this.chosen[this.view] ?? []).includes(key);
     },
@@ -121,7 +125,7 @@ export default {
           >{{ one.label }}</button>
         </div>
         <template v-if="view !== 'map'">
-          <details class="sites-columns">
+          <details ref="columns" class="sites-columns" @keydown.esc="close">
             <summary class="text-button">Columns</summary>
             <fieldset>
               <legend class="sr-only">Columns of the table</legend>

@@ -7,24 +7,25 @@ from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.ledger_words import line_label
 from mara.core.power_snapshot import SitePowerSnapshot
 from mara.core.snapshot import Snapshot
 
-PART_LABELS: Final = {
-    "energy": "Energy at the market's price",
-    "adder": "Adders",
-    "demand_charge": "Demand charges",
-    "coincident_peak": "Transmission, peaks of the month before",
-    "supply": "Contracted supply, against the market",
-    "cfd": "Contracts for difference, collars",
-    "take_or_pay": "Take-or-pay, not taken",
-    "battery_wear": "Battery wear",
-    "export_revenue": "Fed into the grid",
-    "reserve_revenue": "Products, held ready",
-    "deployment_revenue": "Products, called",
-    "reserve_penalty": "Products, fell short",
-}
-"""Labels of a bill's parts, in the order in which they are shown."""
+PARTS: Final = (
+    "energy",
+    "adder",
+    "demand_charge",
+    "coincident_peak",
+    "supply",
+    "cfd",
+    "take_or_pay",
+    "battery_wear",
+    "export_revenue",
+    "reserve_revenue",
+    "deployment_revenue",
+    "reserve_penalty",
+)
+"""Parts of a bill, in the order in which they are shown."""
 GROUPS: Final = {
     "energy": ("energy",),
     "adders": ("adder",),
@@ -101,14 +102,14 @@ def part_channel(snapshot: Snapshot) -> Channel:
         for place, (kind, label, spent, end) in enumerate(parts)
     }
     shown["total"] = {
-        "rank": -len(PART_LABELS),
+        "rank": -len(PARTS),
         "part": cell("Total", "total"),
         "spent": _money(spent_usd(sites), "total"),
         "end": _money(month_end_usd(sites), "total"),
     }
     if any(site.coincident_mw_usd is not None for site in sites):
         shown["accrued"] = {
-            "rank": -len(PART_LABELS) - 1,
+            "rank": -len(PARTS) - 1,
             "part": "Transmission accrued, due next year",
             "spent": _money(-sum(site.accrued_peak_usd for site in sites)),
             "end": "",
@@ -133,14 +134,14 @@ def site_channel(snapshot: Snapshot) -> Channel:
     }
 
 
-def spent_usd(sites: Sequence[SitePowerSnapshot] | SitePowerSnapshot, kinds: Iterable[str] = PART_LABELS) -> float:
+def spent_usd(sites: Sequence[SitePowerSnapshot] | SitePowerSnapshot, kinds: Iterable[str] = PARTS) -> float:
     """Sum some parts of sites' bills so far."""
     of = [sites] if isinstance(sites, SitePowerSnapshot) else sites
     wanted = frozenset(kinds)
     return sum(part.amount_usd for site in of for part in site.bill if part.kind in wanted)
 
 
-def month_end_usd(sites: Sequence[SitePowerSnapshot], kinds: Iterable[str] = PART_LABELS) -> float | None:
+def month_end_usd(sites: Sequence[SitePowerSnapshot], kinds: Iterable[str] = PARTS) -> float | None:
     """Sum some parts of sites' bills at the month's end; None where one is not known."""
     wanted = frozenset(kinds)
     ends = [part.month_end_usd for site in sites for part in site.bill if part.kind in wanted]
@@ -150,7 +151,7 @@ def month_end_usd(sites: Sequence[SitePowerSnapshot], kinds: Iterable[str] = PAR
 def _labelled(sites: Sequence[SitePowerSnapshot]) -> Mapping[str, str]:
     """Labels of the parts that any site's bill has."""
     present = {part.kind for site in sites for part in site.bill}
-    return {kind: label for kind, label in PART_LABELS.items() if kind in present}
+    return {kind: line_label(kind) for kind in PARTS if kind in present}
 
 
 def _money(amount_usd: float | None, state: str = "") -> Shown:

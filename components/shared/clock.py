@@ -1,4 +1,4 @@
-"""Clock of simulated time: in UTC, and in the sites' local times."""
+"""Clock of the fleet: in UTC, and in the sites' local times."""
 
 from nicegui import ui
 
@@ -25,7 +25,7 @@ class LocalTimes(ui.element, component="local_times.js", esm=BROWSER_MODULES):
 def clock(first: Channel) -> None:
     """Draw the UTC clock; on hover and focus the local times of the sites."""
     with element("div", "clock-box explained").props("tabindex=0 aria-describedby=local-times"):
-        live_text("clock", first, "clock figure").props('role=timer aria-label="Simulated time"')
+        live_text("clock", first, "clock figure").props('role=timer aria-label="Time of the fleet"')
         with element("div", "explanation local-times").props("role=tooltip id=local-times"):
             LocalTimes()
 

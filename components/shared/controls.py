@@ -1,7 +1,10 @@
-"""Controls of the simulation: pause, step, speed, a new run, theme, engine state."""
+"""Controls of the run: pause, step, speed, a new run, theme, engine state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
 from nicegui import ui
 
@@ -25,14 +28,19 @@ CHIP_LABELS = {
     "finished": "Finished",
 }
 MODE_LABELS = {"advise": "Advise", "shadow": "Shadow", "dry-run": "Dry run", "act": "Act"}
+LIVE: Final = "live"
+"""Name of the feed of live sources."""
+NOTHING_STALE: Final[Mapping[str, datetime]] = MappingProxyType({})
 WORLD_LABELS = {"synthetic": "simulated", "replay": "replayed"}
 """Kind of world by the name of its feed; another feed is told by its own name."""
+OF_THIS_MACHINE = "local"
+"""Kind of world whose sources this machine serves, perhaps as imitations."""
 POWER_LINK = "power-link"
 """Cell of the link to the power page; empty without power terms."""
 ANEW_TEXT = (
     "Mara stores the tick under way, sets the database aside beside the new one, where `mara export`, `mara db check` "
-    "and `mara replay` can still read it, and begins again at the first tick with the same settings. The same seed "
-    "unfolds the same world."
+    "and `mara replay` can still read it, and begins again at the first tick with the same settings. A simulated world "
+    "unfolds as before if its seed is the same."
 )
 
 
@@ -48,22 +56,31 @@ class Actions:
     step: Callable[[], object] | None
     set_speed: Callable[[float], object] | None
     order_outage: Callable[[Sequence[str], float], object] | None
-    """Takes the ids of sites and minutes of simulated time."""
+    """Takes the ids of sites and minutes of the fleet's clock."""
     restore: Callable[[Sequence[str]], object] | None
     begin_anew: Callable[[], object] | None = None
 
 
-class SpeedMark(ui.element, component="speed_mark.js", esm=BROWSER_MODULES):
-    """Speed in the menu, marked where it is the one in force."""
+class SpeedChoice(ui.element, component="speed_choice.js", esm=BROWSER_MODULES):
+    """Speed of simulated time, and the choice of another.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        first: speed in words, before the first update.
+        set_speed: takes the speed that was chosen.
+    """
+
+    def __init__(self, first: str, set_speed: Callable[[float], object]) -> None:
         super().__init__()
-        self.props["text"] = text
+        self.props["speeds"] = [{"speed": speed, "text": speed_text(speed)} for speed in SPEEDS]
+        self.props["text"] = first
+        self.on("order-speed", lambda event: set_speed(float(event.args)))
+        self.mark("speed")
 
 
 def world_mark(first: Channel) -> None:
-    """Draw which kind of world is played: simulated, replayed or live."""
-    live_text("world", {"world": "", **first}, "world")
+    """Draw which kind of world is played: simulated, replayed, live, or local."""
+    said = "Simulated, replayed or live; local: live sources of this machine itself, perhaps imitations"
+    live_text("world", {"world": "", **first}, "world").props(f'title="{said}"')
 
 
 def state_chip(first: Channel) -> None:
@@ -84,16 +101,20 @@ def mode_cell(snapshot: Snapshot | None) -> Shown:
     return cell(label if count in {0, len(modes)} else f"{label}: {count} of {len(modes)}", strongest)
 
 
-def run_controls(first: Channel, actions: Actions) -> None:
-    """Draw the buttons; the stylesheet shows those that the engine's state allows."""
-    with element("div", "controls").props('role=group aria-label="Simulation"'):
+def run_controls(first: Channel, actions: Actions, *, is_live: bool = False) -> None:
+    """Draw the buttons; the stylesheet shows those that the engine's state allows.
+
+    A live world keeps the wall clock, so that no speed is shown.
+    """
+    with element("div", "controls").props('role=group aria-label="Run"'):
         if actions.pause is not None:
             _icon_button("Pause", "pause", "when-going", key="p").on("click", actions.pause)
         if actions.resume is not None:
             _icon_button("Resume", "resume", "when-standing", key="p").on("click", actions.resume)
         if actions.step is not None:
             _icon_button("Step one tick", "step", key="n").on("click", actions.step)
-        _speed(first, actions.set_speed)
+        if not is_live:
+            _speed(first, actions.set_speed)
         if actions.order_outage is not None:
             outage = _icon_button("Take sites down or back", "outage", key="o")
             outage.on("click", js_handler="() => window.mara.askOutage()")
@@ -102,18 +123,11 @@ def run_controls(first: Channel, actions: Actions) -> None:
 
 
 def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
-    """Draw the speed of simulated time, and a menu of speeds for users who may choose."""
+    """Draw the speed of simulated time, and its choice for users who may choose."""
     if set_speed is None:
         live_text("speed", first, "figure")
-        return
-    with element("button", "icon-button speed").props('type=button title="Speed of simulated time"'):
-        element("span", "sr-only", "Speed")
-        live_text("speed", first, "figure")
-        with ui.menu().props("auto-close"):
-            for speed in SPEEDS:
-                with ui.menu_item(on_click=lambda speed=speed: set_speed(speed)) as item:
-                    SpeedMark(speed_text(speed))
-                item.mark(f"speed-{speed:g}")
+    else:
+        SpeedChoice(str(first.get("speed", "")), set_speed)
 
 
 def theme_switch() -> None:
@@ -134,8 +148,20 @@ def notices(first: Channel, actions: Actions) -> None:
             element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
 
 
-def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapshot | None, world: str = "") -> Channel:
-    """Return the page frame's cells of the engine; a stale feed is a state of its own."""
+def engine_cells(
+    state: str,
+    reason: str,
+    speed_factor: float,
+    snapshot: Snapshot | None,
+    world: str = "",
+    stale_since: Mapping[str, datetime] = NOTHING_STALE,
+) -> Channel:
+    """Return the page frame's cells of the engine; a stale feed is a state of its own.
+
+    Args:
+        world: name of the feed, or other words for it.
+        stale_since: when each stale source was first missed, as far as that is known.
+    """
     stale = snapshot.stale_sources if snapshot else ()
     shown = "stale" if state == "running" and stale else state
     return {
@@ -143,7 +169,7 @@ def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapsho
         "clock": clock_text(snapshot),
         "speed": speed_text(speed_factor),
         "world": WORLD_LABELS.get(world, world),
-        "notice": _notice(shown, reason, stale),
+        "notice": _notice(shown, reason, _dated(stale, stale_since)),
         "mode": mode_cell(snapshot),
         POWER_LINK: "Power" if snapshot is not None and snapshot.power else "",
     }
@@ -156,16 +182,25 @@ def speed_text(speed_factor: float) -> str:
     return f"{text.duration(speed_factor / SECONDS_PER_MINUTE)}/s"
 
 
-def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
+def _dated(stale: Sequence[str], since: Mapping[str, datetime]) -> str:
+    """Name stale sources with when they were first missed."""
+    return ", ".join(f"{name} since {_moment(since[name])}" if name in since else name for name in stale)
+
+
+def _moment(at: datetime) -> str:
+    return f"{text.utc_date(at)} {text.utc_time(at)} UTC"
+
+
+def _notice(shown: str, reason: str, stale: str) -> Shown:
     because = f": {reason}" if reason else ""
     halted = reason[:1].upper() + reason[1:] if reason else "Halted"
     match shown:
         case "stale":
-            return cell(f"No fresh values from {', '.join(stale)}; the last good ones stand until it answers.", "warn")
+            return cell(f"No fresh values from {stale}; the last good ones stand until there are new ones.", "warn")
         case "degraded":
             return cell(f"Degraded{because}. What you see is the last stored tick; Mara goes on trying.", "warn")
         case "halted":
-            return cell(f"{halted}. Simulated time stands still; put this right, then resume.", "bad")
+            return cell(f"{halted}. No tick is made meanwhile; put this right, then resume.", "bad")
         case "finished":
             return cell(f"Finished{because}. Everything that was stored stays here to be looked at.", "info")
         case "starting":

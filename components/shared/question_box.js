@@ -63,12 +63,13 @@ export default {
           enterkeyhint="send"
           :placeholder="examples[0] ?? 'Why was a site curtailed at 14:00?'"
         />
-        <button type="submit" class="button button-strong" :disabled="!canAsk">{{ busy ? "Looking …" : "Ask" }}</button>
+        <button type="submit" class="button button-strong" :disabled="!canAsk && !busy" :aria-disabled="busy">{{ busy ? "Looking …" : "Ask" }}</button>
         <button
           v-if="by_claude"
           type="button"
           class="button"
-          :disabled="!canAsk"
+          :disabled="!canAsk && !busy"
+          :aria-disabled="busy"
           title="Looks up what is stored and puts it into words; every number stays a stored fact. Costs some cents."
           @click="askClaude"
           @blur="isSure = false"

@@ -15,7 +15,7 @@ MOST_CHARACTERS: Final = 300
 """Longest question; the rest is cut."""
 HINT: Final = (
     "Answered from what is stored: sites, contracts, prices, money, carbon, plans, outages, orders. It says first what "
-    "it understood. Times are simulated, in UTC unless you say local time."
+    "it understood. Times are those of the fleet's clock, in UTC unless you say local time."
 )
 
 Ask: TypeAlias = Callable[[str], Awaitable[Explanation]]

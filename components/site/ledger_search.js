@@ -23,6 +23,7 @@ export default {
   },
   methods: {
     search() {
+      if (this.isBusy) return; // the button stays enabled, because a disabled one would lose the focus
       this.isBusy = true;
       this.$emit("ask-ledger", { ...this.asked });
     },
@@ -51,7 +52,7 @@ export default {
           <label for="ledger-to">To, with it</label>
           <input id="ledger-to" v-model="asked.to" class="field" type="date" required />
         </div>
-        <button type="submit" class="button button-strong" :disabled="isBusy">Add up</button>
+        <button type="submit" class="button button-strong" :aria-disabled="isBusy">Add up</button>
         <a v-if="file" class="text-button" :href="file" download title="Each day and line, exact, as CSV">CSV</a>
       </form>
       <p v-if="found.error" class="request-refusal" role="alert">{{ found.error }}</p>
@@ -66,7 +67,7 @@ export default {
             <tbody>
               <tr v-for="row in table.rows" :key="row.label">
                 <th scope="row" class="grow">{{ row.label }}</th>
-                <td class="number"><span :data-state="row.state">{{ row.usd }}</span></td>
+                <td class="number" data-unit="USD"><span :data-state="row.state">{{ row.usd }}</span></td>
               </tr>
             </tbody>
           </table>

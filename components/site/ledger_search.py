@@ -10,9 +10,10 @@ from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
 from components.shared.theme import BROWSER_MODULES, panel
-from components.site.site_tables import cents_that_add_up, line_label
+from components.site.site_tables import cents_that_add_up
 from mara.core.finance import Line
 from mara.core.history import Ledger
+from mara.core.ledger_words import line_label
 from mara.errors import CommandError, MaraError
 
 MOST_CHARACTERS: Final = 100

@@ -11,8 +11,8 @@ from components.shared.optimizer_labels import maker_of
 from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel, Row, cell
 from components.sla.sla_panel import CONTRACT_COLUMNS, contract_channel
-from mara.core.contract import TIER_KEYS
 from mara.core.history import Decision, LedgerSum
+from mara.core.ledger_words import line_label
 from mara.core.snapshot import EventSnapshot, InventorySnapshot, SiteSnapshot, Snapshot
 
 MOST_DECISIONS = 100
@@ -27,24 +27,6 @@ MACHINE_LABELS = {
     "gpu": "GPU servers",
     "asic": "ASIC racks",
 }
-LINE_LABELS = {
-    "mining": "Mining",
-    "inference": "Merchant inference",
-    "contract": "Contracts",
-    "sellback": "Power sold back",
-    "energy": "Power bought",
-    "hedge": "Power bought ahead",
-    "day": "Saved by buying day-ahead",
-    "carbon": "Carbon",
-    "migration": "Moves",
-    "restart": "Miner restarts",
-    "credit": "Service credits",
-    "adder": "Charge on energy",
-    "supply": "Gain of contracted supply",
-    "cfd": "Contracts for difference",
-    "meter": "Corrected by the meter",
-}
-"""Labels of ledger lines by their first word; a tier may follow it."""
 MACHINE_COLUMNS = (
     TableColumn(key="machine", label="Machine"),
     TableColumn(key="units", label="Units", look="number"),
@@ -150,7 +132,7 @@ def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
 
 def ledger_cells(since: datetime, until: datetime) -> Channel:
     """Return the period that the ledger covers."""
-    return {"ledger.since": f"{since.day} {since:%b %H:%M} to {until:%H:%M} UTC"}
+    return {"ledger.since": f"{since.day} {since:%b %H:%M} UTC to {until.day} {until:%b %H:%M} UTC"}
 
 
 def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
@@ -217,13 +199,6 @@ def _other_row(other: SiteSnapshot, distance_km: float) -> Row:
 def _teller(one: Decision | EventSnapshot) -> str:
     optimizer = one.optimizer if isinstance(one, Decision) else ""
     return maker_of(optimizer) if optimizer else "Event"
-
-
-def line_label(kind: str) -> str:
-    """Label a ledger line: `contract_premium` becomes `Contracts, Premium`."""
-    first, _, tier = kind.partition("_")
-    label = LINE_LABELS.get(first, kind.replace("_", " ").capitalize())
-    return f"{label}, {tier.capitalize()}" if tier in TIER_KEYS and first in LINE_LABELS else label
 
 
 def cents_that_add_up(amounts_micro_usd: list[int]) -> list[int]:

@@ -115,7 +115,7 @@ export default {
     notice() {
       const { kind, begins, hours } = this.values;
       const when = `${kind[0].toUpperCase()}${kind.slice(1)} from ${begins} UTC for ${hours} h`;
-      return `${when}: these ticks will not count. It goes out in ten seconds, after that it cannot be taken back.`;
+      return `${when}: these ticks will not count. It goes out in ten seconds, and can be taken back on the calendar until it ends.`;
     },
   },
   methods: {
@@ -129,6 +129,7 @@ export default {
       this.$refs.sheet.scrollTop = 0;
     },
     send(event, detail) {
+      if (this.busy === event) return;
       this.busy = event;
       this.$emit(event, detail);
     },
@@ -200,8 +201,8 @@ export default {
             <button type="submit" class="button button-strong">Announce …</button>
             <button type="button" class="button" @click="asks = ''">Not now</button>
             <p class="note exclude-note">
-              Maintenance is announced 72 hours ahead and takes at most 4 hours a calendar month. What is announced cannot be
-              taken back.
+              Maintenance is announced 72 hours ahead and takes at most 4 hours a calendar month. What is announced can be
+              taken back on the calendar until it ends.
             </p>
           </form>
           <div v-else-if="asks === 'announce'" class="sheet-buttons" role="group" aria-label="Announce it">
@@ -210,7 +211,7 @@ export default {
             <button
               type="button"
               class="button button-strong"
-              :disabled="busy === 'order-exclude'"
+              :aria-disabled="busy === 'order-exclude'"
               @click="send('order-exclude', { ...values })"
             >Announce it</button>
           </div>
@@ -223,13 +224,13 @@ export default {
             <button
               type="button"
               class="button button-strong"
-              :disabled="busy === 'order-cancel'"
+              :aria-disabled="busy === 'order-cancel'"
               @click="send('order-cancel')"
             >Cancel the contract</button>
           </div>
           <div v-else class="sheet-buttons">
             <p v-if="forbidden" class="note cancel-note">No orders here: {{ forbidden }}.</p>
-            <button type="button" class="button" :disabled="busy === 'show-evidence'" @click="send('show-evidence')">
+            <button type="button" class="button" :aria-disabled="busy === 'show-evidence'" @click="send('show-evidence')">
               Download evidence (CSV)
             </button>
             <template v-if="!forbidden && life.is_live">

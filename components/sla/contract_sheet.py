@@ -231,5 +231,11 @@ def _exclusion(row: ExclusionRow) -> dict[str, str]:
     return {
         "when": f"{text.utc_moment(row.starts_at)}, {text.duration(minutes)}{whom}",
         "reason": row.reason,
-        "author": f"{row.author}, announced {text.utc_moment(row.announced_at)}",
+        "author": f"{row.author}, announced {text.utc_moment(row.announced_at)}{_retraction(row)}",
     }
+
+
+def _retraction(row: ExclusionRow) -> str:
+    if row.retracted_at is None:
+        return ""
+    return f"; taken back by {row.retracted_by}, its ticks count from {text.utc_moment(row.retracted_at)} on"

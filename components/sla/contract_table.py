@@ -248,7 +248,7 @@ def _waiting_row(row: ContractRow) -> Row:
         rank=ABOVE_ALL,
         state=" ".join(standings_of(row)),
         by={"life": row.ends_at.timestamp(), "now": ""},
-        life=f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)}",
+        life=f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)} UTC",
         now=cell("waiting", "warn"),
     )
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from mara.core.live_source import GridWarning, SourceSnapshot
+from mara.core.live_source import GridLimit, GridWarning, SourceSnapshot
 from mara.core.snapshot import Snapshot
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.live.journal import JournalWriter, is_journal
@@ -74,7 +74,8 @@ class Listening:
         self._memory: Memory | None = None
         self._ends = ExitStack()
         self._statuses: Callable[[], tuple[SourceSnapshot, ...]] = tuple
-        self._warnings: Callable[[], tuple[GridWarning, ...]] = tuple
+        self._warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple
+        self._limits: Callable[[], tuple[GridLimit, ...]] = tuple
         self._take: Callable[[Snapshot], None] | None = None
 
     @property
@@ -121,7 +122,7 @@ class Listening:
                 ven.await_first(MOST_FIRST_ANSWERS_S)
                 ven.refuse_silent()
                 self._statuses = lambda: (*poller.statuses(), *ven.statuses())
-                self._warnings, self._take = ven.warnings, ven.take
+                self._warnings, self._limits, self._take = ven.warnings, ven.limits, ven.take
         except BaseException:
             self.close()
             raise
@@ -130,9 +131,13 @@ class Listening:
         """Tell how asking each source goes; empty before the run is open."""
         return self._statuses()
 
-    def warnings(self) -> tuple[GridWarning, ...]:
-        """List the warnings of the grid's operator that stand."""
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the grid operator's standing warnings; None before it has answered."""
         return self._warnings()
+
+    def limits(self) -> tuple[GridLimit, ...]:
+        """List the limits of sites by the grid's operator that hold now."""
+        return self._limits()
 
     def take(self, snapshot: Snapshot) -> None:
         """Take in a stored tick, for reports to a VTN."""
@@ -142,7 +147,7 @@ class Listening:
     def close(self) -> None:
         """Stop asking and close the journal; harmless when repeated."""
         self._ends.close()
-        self._statuses, self._warnings, self._take = tuple, tuple, None
+        self._statuses, self._warnings, self._limits, self._take = tuple, tuple, tuple, None
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()

@@ -1,7 +1,6 @@
 """The commands `dispatch` and `executor`: a plan's targets, and real devices."""
 
 from contextlib import ExitStack
-from threading import Event
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +17,7 @@ from mara.runtime.signals.executor_desk import ExecutorSetup
 from mara.settings import Settings, read_settings
 from mara.signals.document_json import plain_document, schema_of_documents
 from mara.signals.executors.base import Executor, state_text
-from mara.signals.executors.hold import HoldFile
+from mara.signals.executors.hold import Hold, HoldFile
 from mara.signals.executors.ownership import released
 from mara.signals.executors.registry import executor_of, specs_in
 from mara.signals.imitations.serving import FAULTS
@@ -98,7 +97,12 @@ def check(
 
 
 @executor.command()
-def release(site: SiteId, *, group: Group = "") -> None:
+def release(
+    site: SiteId,
+    *,
+    group: Group = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
     """Bring the devices of a site back to the state that their owner had set.
 
     A Mara that runs is asked to disarm the site instead; a device that somebody else has set is left alone.
@@ -107,17 +111,11 @@ def release(site: SiteId, *, group: Group = "") -> None:
     setup, spec = found_executor(settings, site, group)
     hold = HoldFile(setup.holds, setup.locks, site, group)
     held = hold.read()
-    if held is None:
-        typer.echo(f"{site}: nothing is held")
-        return
-    reached = _reached(spec, setup)
-    hold.lock(reached.capabilities().device)
-    try:
-        said = released(reached, held, lambda _: None)
-        hold.forget_as(said)
-    finally:
-        hold.unlock()
-    typer.echo(f"{site}: {said}")
+    said = "nothing is held" if held is None else _given_back(_reached(spec, setup), hold, held)
+    if as_json:
+        show({"site": site, "group": group, "was_held": held is not None, "said": said}, as_json=True)
+    else:
+        typer.echo(f"{site}: {said}")
 
 
 @executor.command()
@@ -132,7 +130,7 @@ def imitate(
     They listen where the executors file says, which must be addresses of this machine, refuse what real ones refuse,
     and print each change. Ctrl-C ends them.
     """
-    from mara.cli.imitations import served
+    from mara.cli.imitations import served, wait_for_the_end
 
     if fault and fault not in FAULTS:
         raise CommandError(f"a fault should be one of {', '.join(FAULTS)}, {fault[:60]!r} came: name one of them")
@@ -143,9 +141,14 @@ def imitate(
         wait_for_the_end()
 
 
-def wait_for_the_end() -> None:
-    """Wait until somebody ends the command."""
-    Event().wait()
+def _given_back(reached: Executor, hold: HoldFile, held: Hold) -> str:
+    hold.lock(reached.capabilities().device)
+    try:
+        said = released(reached, held, lambda _: None)
+        hold.forget_as(said)
+    finally:
+        hold.unlock()
+    return said
 
 
 def _reached(spec: Any, setup: ExecutorSetup) -> Executor:

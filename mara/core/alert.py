@@ -115,6 +115,13 @@ KINDS: Final = {
             advice="Somebody set a device after Mara. Ask the site who did and why; arm it again when that is over.",
         ),
         AlertKind(
+            key="unreached",
+            label="Devices not reached",
+            about="site",
+            advice="Its devices cannot be told the plan, and keep what they were told last. See the reason, their link and "
+            "their account; `mara executor check SITE` tries it again.",
+        ),
+        AlertKind(
             key="slow",
             label="Slow response",
             about="site",

@@ -3,13 +3,14 @@
 Everything takes effect from the next tick on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import sealed
-from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
+from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore, Retract, is_taken_back
 from mara.core.contract import RATE_FACTOR, ContractRequest, Exclusion, SlaContract, Tier
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import RunConfig, World
@@ -84,7 +85,6 @@ def ordered(world: World, commands: tuple[Command, ...], config: RunConfig) -> t
     if not commands:
         return world, frozenset()
     until = world.outage_until_tick.copy()
-    exclusions = list(world.exclusions)
     cancelled: set[str] = set()
     for command in commands:
         match command:
@@ -94,20 +94,36 @@ def ordered(world: World, commands: tuple[Command, ...], config: RunConfig) -> t
                 until[config.fleet.site_ids.index(command.site_id)] = 0
             case Cancel():
                 cancelled.add(command.contract_id)
-            case Exclude():
-                exclusions.append(
-                    Exclusion(
-                        contract_id=command.contract_id,
-                        from_tick=command.from_tick,
-                        to_tick=command.to_tick,
-                        reason=command.reason,
-                        author=command.author,
-                    )
-                )
+            case Exclude() | Retract():
+                pass  # see `exclusions_after`
             case Book() | GridNotice():
                 pass  # the one joins the arrivals in `requests_of`, the other is noted alone
-    changed = replace(world, outage_until_tick=sealed(until), exclusions=tuple(exclusions))
-    return changed, frozenset(cancelled)
+    exclusions = exclusions_after(commands, world.exclusions)
+    return replace(world, outage_until_tick=sealed(until), exclusions=exclusions), frozenset(cancelled)
+
+
+def exclusions_after(commands: Iterable[Command], exclusions: tuple[Exclusion, ...]) -> tuple[Exclusion, ...]:
+    """Return the exclusions that stand after some commands.
+
+    What is taken back stands no more, so that its ticks count from then on; those judged before keep their state.
+    """
+    for command in commands:
+        if isinstance(command, Exclude):
+            exclusions = (*exclusions, _exclusion_of(command))
+        elif isinstance(command, Retract):
+            exclusions = tuple(told for told in exclusions if not is_taken_back(told, command))
+    return exclusions
+
+
+def _exclusion_of(command: Exclude) -> Exclusion:
+    return Exclusion(
+        contract_id=command.contract_id,
+        from_tick=command.from_tick,
+        to_tick=command.to_tick,
+        reason=command.reason,
+        author=command.author,
+        site_id=command.site_id,
+    )
 
 
 def with_ordered_outages(availability_share: np.ndarray, world: World) -> np.ndarray:

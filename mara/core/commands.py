@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mara.core.arrays import LATER
-from mara.core.contract import ContractRequest
+from mara.core.contract import ContractRequest, Exclusion
 
 MAINTENANCE: Final = "maintenance"
 EXCLUSION_KINDS: Final = (MAINTENANCE, "grid order", "customer order")
@@ -65,6 +65,9 @@ class Exclude:
     """Announce ticks that will not count for a contract.
 
     Allowed for a customer's or grid operator's order, or maintenance (72 h ahead, 4 h a month).
+
+    Attributes:
+        site_id: site whose maintenance it is a part of; empty for an announcement about this contract alone.
     """
 
     contract_id: str
@@ -72,6 +75,24 @@ class Exclude:
     to_tick: int
     reason: str
     author: str
+    by: str = "operator"
+    address: str = ""
+    site_id: str = field(default="", metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retract:
+    """Take back an announcement: from the tick that obeys it, its ticks count again.
+
+    Attributes:
+        site_id: site whose maintenance is taken back, for all its contracts; empty for an announcement about one.
+        contract_id: contract that the announcement is about; empty for a site's maintenance.
+        from_tick: first tick that was announced.
+    """
+
+    site_id: str
+    contract_id: str
+    from_tick: int
     by: str = "operator"
     address: str = ""
 
@@ -92,7 +113,7 @@ class GridNotice:
     address: str = ""
 
 
-Command = Book | Cancel | Outage | Restore | Exclude | GridNotice
+Command = Book | Cancel | Outage | Restore | Exclude | Retract | GridNotice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +122,9 @@ class Receipt:
 
     numbers: tuple[int, ...]
     tick: int
+
+
+def is_taken_back(told: Exclude | Exclusion, by: Retract) -> bool:
+    """Return whether an announcement is among those that an order takes back."""
+    is_meant = told.site_id == by.site_id if by.site_id or told.site_id else told.contract_id == by.contract_id
+    return is_meant and told.from_tick == by.from_tick

@@ -5,13 +5,13 @@ Model: docs/model.md#4-promises
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import compress
 from typing import Final, Literal, get_args
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.arrays import LATER, Bools, Floats, Ints, sealed
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
 
@@ -165,6 +165,11 @@ class ContractBook:
         return min((self.powers_mw[i] for i in self.columns[Tier.SPOT].tolist()), default=float("inf"))
 
     @cached_property
+    def most_spot_rate_usd_per_mwh(self) -> float:
+        """Rate of the dearest Spot contract; minus infinity without one."""
+        return max((self.rates_usd_per_mwh[i] for i in self.columns[Tier.SPOT].tolist()), default=float("-inf"))
+
+    @cached_property
     def rates_usd_per_mwh(self) -> tuple[float, ...]:
         """Rate of each contract (C,)."""
         return tuple(contract.rate_usd_per_mwh for contract in self.contracts)
@@ -216,7 +221,7 @@ class SlaAccounts:
 class Exclusion:
     """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
 
-    An empty `contract_id` means all contracts.
+    An empty `contract_id` means all contracts; a `site_id` is that of the maintenance that it is a part of.
     """
 
     contract_id: str
@@ -224,6 +229,7 @@ class Exclusion:
     to_tick: int
     reason: str
     author: str
+    site_id: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,11 +301,15 @@ def budget_ticks(counted_ticks: int, tier: Tier) -> int:
     return counted_ticks * (PPM - TARGET_PPM[tier]) // PPM
 
 
+# Planner, placement and events of a tick ask for the same accounts: what follows from them is cached.
+
+
+@lru_cache(maxsize=4)
 def budgets_of(book: ContractBook, accounts: SlaAccounts) -> Ints:
     """Compute the bad ticks that each window tolerates (C,); for Spot every tick."""
     counted = accounts.window_end_tick - accounts.window_start_tick - accounts.excluded_ticks
     spare_ppm = _SPARE_PPM[book.tier]
-    return np.asarray(counted * spare_ppm // PPM)
+    return sealed(np.asarray(counted * spare_ppm // PPM))
 
 
 def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
@@ -310,6 +320,7 @@ def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
     return good_ticks * PPM >= TARGET_PPM[tier] * (good_ticks + bad_ticks)
 
 
+@lru_cache(maxsize=4)
 def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Ints:
     """Compute the ticks for which each contract may still be scheduled off now (C,).
 
@@ -320,7 +331,7 @@ def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Int
     age_share = (tick + 1 - accounts.window_start_tick) / length
     share = _CHOSEN_SHARE[book.tier] + (CHOSEN_SHARE_AT_END - CHOSEN_SHARE) * age_share
     may_be_gone = (budgets_of(book, accounts) * share).astype(np.int64)
-    return np.asarray(may_be_gone - accounts.bad_ticks)
+    return sealed(np.asarray(may_be_gone - accounts.bad_ticks))
 
 
 def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_usd: int) -> int:

@@ -14,11 +14,11 @@ from typing import Final, Literal
 import numpy as np
 
 from mara.core.contract import UNPLACED
-from mara.core.fleet import MINER_COUNT, MINERS, WORKLOAD_KEYS
+from mara.core.fleet import MINER_COUNT, MINERS, WORKLOAD_KEYS, Fleet
 from mara.core.plan import Plan, known_gap_share
 from mara.core.step import Step
 from mara.core.units import SECONDS_PER_MINUTE, TOLERANCE_MW
-from mara.core.world import RunConfig
+from mara.core.world import Observation, RunConfig
 
 SCHEMA: Final = "mara.dispatch/1"
 VALID_TICKS: Final = 2
@@ -66,8 +66,8 @@ class SiteTarget:
         site_limit_mw: most site power that the plan leaves to the site. None is no limit, 0 is nothing at all.
         reserve_mw: rack power that is held free for the Premium of a failing site.
         reasons: sentences that say why the site does not run all it could.
-        is_urgent: the limit is to be reached at once, whatever the pace of writes: a call, or an order that overtook
-            the tick.
+        is_urgent: the limit is to be reached at once, whatever the pace of writes: a call, a limit by the grid's
+            operator, or an order that overtook the tick.
     """
 
     site_id: str
@@ -155,26 +155,43 @@ def _sites(step: Step, config: RunConfig, modes: Mapping[str, Mode]) -> tuple[Si
             site_id=site_id,
             mode=modes.get(site_id, MODES[0]),
             site_power_mw=float(allocation.site_power_mw[s]),
-            site_limit_mw=_limit_mw(step, off_mw, s),
+            site_limit_mw=_limit_mw(step, fleet, off_mw, s),
             groups=_groups(step, config, running, orders, s),
             contracts=tuple(held.get(s, ())),
             reserve_mw=float(allocation.reserve_mw[s]),
             reasons=_reasons(step, off_mw, s),
-            is_urgent=allocation.power is not None and bool((allocation.power.called_mw[:, s] > 0.0).any()),
+            is_urgent=_is_called(step, s) or is_limited_by_grid(step.observation, fleet, s),
         )
         for s, site_id in enumerate(fleet.site_ids)
     )
+
+
+def is_limited_by_grid(observation: Observation, fleet: Fleet, s: int) -> bool:
+    """Tell whether a limit by the grid's operator is less than a site's connection."""
+    limits = observation.import_limit_mw
+    return limits is not None and bool(limits[s] < fleet.grid_limit_mw[s])
+
+
+def _is_called(step: Step, s: int) -> bool:
+    power = step.allocation.power
+    return power is not None and bool((power.called_mw[:, s] > 0.0).any())
 
 
 def _is_ordered_down(step: Step, s: int) -> bool:
     return bool(step.world.outage_until_tick[s] > step.tick)
 
 
-def _limit_mw(step: Step, off_mw: np.ndarray, s: int) -> float | None:
+def _limit_mw(step: Step, fleet: Fleet, off_mw: np.ndarray, s: int) -> float | None:
     """Limit a site to what the plan leaves it; one that was taken down stays off."""
     if _is_ordered_down(step, s):
         return 0.0
-    return float(step.allocation.site_power_mw[s]) if (off_mw[s] > TOLERANCE_MW).any() else None
+    planned_mw = float(step.allocation.site_power_mw[s])
+    if (off_mw[s] > TOLERANCE_MW).any():
+        return planned_mw
+    if is_limited_by_grid(step.observation, fleet, s):
+        assert step.observation.import_limit_mw is not None
+        return max(planned_mw, float(step.observation.import_limit_mw[s]))  # batteries may carry load beyond it
+    return None
 
 
 def _orders(config: RunConfig) -> list[int]:

@@ -253,7 +253,12 @@ class TickRun:
 class ExclusionRow:
     """Announcement that ticks will not count.
 
-    `is_fleet_wide` is true when it applies to all contracts.
+    Attributes:
+        ends_at: end as it was announced.
+        is_fleet_wide: true when it applies to all contracts.
+        site_id: site whose maintenance it is a part of; empty for an announcement about one contract alone.
+        retracted_at: time from which its ticks count again, because it was taken back; None where it was not.
+        retracted_by: user who took it back.
     """
 
     announced_at: datetime
@@ -262,6 +267,9 @@ class ExclusionRow:
     is_fleet_wide: bool
     reason: str
     author: str
+    site_id: str = ""
+    retracted_at: datetime | None = None
+    retracted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,7 +306,7 @@ class OrderRow:
     """Command of an operator, and its outcome.
 
     Attributes:
-        kind: book | cancel | outage | restore | exclude.
+        kind: book | cancel | outage | restore | exclude | retract | gridnotice.
         about: id of the contract or site that it concerns.
         ordered_tick: the next tick at the time of the order.
         tick: tick in which it was obeyed, refused or withdrawn; None while it waits.

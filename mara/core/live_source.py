@@ -1,4 +1,4 @@
-"""States of live sources, for the outside: newest values, ages, grid warnings."""
+"""States of live sources, for the outside: values, ages, grid warnings and limits."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ class SourceSnapshot:
         known_at: when the newest value became known.
         asked_at, told_at, next_at: of the last request, the last answer with values, and the next request.
         reason: why the last request gave no values; empty where it did.
+        is_of_this_machine: it is asked at an address of the machine that Mara runs on, perhaps an imitation.
     """
 
     name: str
@@ -32,6 +33,7 @@ class SourceSnapshot:
     told_at: datetime | None
     next_at: datetime | None
     reason: str
+    is_of_this_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,5 +67,27 @@ class GridWarning:
         """The warning as a sentence for people."""
         until = "until it is withdrawn" if self.until is None else f"until {self.until:%Y-%m-%d %H:%M} UTC"
         name = self.kind.removeprefix("ALERT_").replace("_", " ").lower()
-        said = f", {self.text}" if self.text else ""
+        said = f": {self.text}" if self.text else ""
         return f"{self.author} warns of {name} at {', '.join(self.site_ids)} {until}{said}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridLimit:
+    """Most power that a site may draw now, by order of the grid's operator.
+
+    Attributes:
+        asked_at: when it was heard, or began if that was later.
+        response_s: time in which the site has to obey.
+        author: who orders it.
+    """
+
+    site_id: str
+    limit_mw: float
+    asked_at: datetime
+    response_s: float
+    author: str
+
+    @property
+    def sentence(self) -> str:
+        """The limit as a sentence for people."""
+        return f"{self.author} limits it to {self.limit_mw:g} MW"

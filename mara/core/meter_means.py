@@ -104,15 +104,16 @@ class _SiteMeters:
             groups_ths=tuple(mean_over(group, span, _hashrate_ths) for group in groups),
         )
 
-    def stands_still(self, k: int, group_mw: float, site_mw: float) -> bool | None:
+    def stands_still(self, k: int, group_mw: float, site_mw: float, *, site_says: bool) -> bool | None:
         """Say whether machines of a kind stand still; None where no meter tells.
 
         Args:
             group_mw, site_mw: power of all machines of the kind, and of the site.
+            site_says: the site was set to run so much that its own meter shows whether it does.
         """
         if self.groups_mw[k] is not None and self.groups_mw[k] <= STILL_SHARE * group_mw:  # type: ignore[operator]
             return True
-        if self.power_mw is not None and self.power_mw <= STILL_SHARE * site_mw:
+        if site_says and self.power_mw is not None and self.power_mw <= STILL_SHARE * site_mw:
             return True
         hashrate_ths = self.hashrate_ths if self.groups_ths[k] is None else self.groups_ths[k]
         if k < MINER_COUNT and hashrate_ths == 0.0:
@@ -131,8 +132,11 @@ def _standing_still(site: _SiteMeters, s: int, world: World, config: RunConfig) 
         return np.zeros(WORKLOAD_COUNT, dtype=np.bool_)
     was_down, set_mw = unread.observation.metering.is_down[s], unread.set_mw[s]
     down = np.zeros(WORKLOAD_COUNT, dtype=np.bool_)
+    site_mw = float(nameplate_mw.sum())
+    # A few racks at work draw as little as a site at rest: what is known to be down stays so, nothing falls by that.
+    is_busy = float(set_mw.sum()) >= SET_SHARE * site_mw
     for k in np.flatnonzero(nameplate_mw > 0.0).tolist():
-        still = site.stands_still(k, float(nameplate_mw[k]), float(nameplate_mw.sum()))
+        still = site.stands_still(k, float(nameplate_mw[k]), site_mw, site_says=is_busy or bool(was_down[k]))
         was_set = bool(was_down[k]) or set_mw[k] >= SET_SHARE * nameplate_mw[k]
         down[k] = was_down[k] if still is None else still and was_set
     is_whole = bool(down[nameplate_mw > 0.0].all())

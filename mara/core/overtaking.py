@@ -53,9 +53,16 @@ def overtaken(
     document: DispatchDocument, orders: Iterable[Overtaking], issued_at: datetime, revision_number: int
 ) -> DispatchDocument:
     """Lower a document's targets to what orders allow; lower ones stay as they are."""
-    by_site = {order.site_id: order for order in orders}
-    sites = tuple(lowered(site, by_site[site.site_id]) if site.site_id in by_site else site for site in document.sites)
+    strictest_last = sorted(orders, key=lambda order: -order.limit_mw)
+    sites = tuple(_under(site, strictest_last) for site in document.sites)
     return replace(document, sites=sites, issued_at=max(issued_at, document.issued_at), revision_number=revision_number)
+
+
+def _under(site: SiteTarget, orders: Iterable[Overtaking]) -> SiteTarget:
+    for order in orders:
+        if order.site_id == site.site_id:
+            site = lowered(site, order)
+    return site
 
 
 def lowered(site: SiteTarget, order: Overtaking) -> SiteTarget:

@@ -6,6 +6,7 @@ again, from the next tick on. Model: docs/model.md#9-from-megawatts-to-whole-con
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, lea
         served=accounts.served,
         scheduled=sealed(scheduled),
         contracts_mw=sealed(ran_mw),
-        moved_mw=sealed(_no_load(len(room))[:, :PROMISED_TIER_COUNT]),
+        moved_mw=_no_moves(len(room)),
         stranded_mw=None,
     )
 
@@ -85,16 +86,15 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     placing by megawatts then decides which contract gives way.
     """
     book, accounts = world.book, world.accounts
-    delivered = placed_by_cell(step.contract_site, book.tier, book.power_mw, len(capacity_mw))
-    room = capacity_mw - row_sums(delivered)
-    differs = np.abs(delivered - step.contracts_mw) > TOLERANCE_MW
+    named = _named_sites(book, step.contract_site.tobytes(), len(capacity_mw))
+    room = capacity_mw - named.site_mw
+    differs = np.abs(named.contracts_mw - step.contracts_mw) > TOLERANCE_MW
     if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
         return None
-    served = step.contract_site != UNPLACED
-    shed = book.is_promised > served
+    shed = named.shed
     scheduled, stranded, stranded_mw = shed, [], None
-    if np.count_nonzero(shed):
-        if np.count_nonzero(shed & (book.tier == Tier.PREMIUM)):
+    if named.sheds:
+        if named.sheds_premium:
             return None
         fits = book.power_mw <= room.max() + TOLERANCE_MW
         has_budget = may_be_off(step, world)
@@ -102,19 +102,58 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
         stranded = np.flatnonzero(shed & ~scheduled).tolist()
         if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
             return None
-    site = np.where(served, step.contract_site, accounts.site)
+    site = np.where(named.served, step.contract_site, accounts.site)
     if stranded:
         stranded_mw = _stranded_mw(site, shed & ~scheduled, book, len(room))
-    changed, moved = site != accounts.site, _no_load(len(room))
+    changed, moved = site != accounts.site, _no_moves(len(room))
     if np.count_nonzero(changed):
-        moved = _by_cell(site, book.tier, book.power_mw * (changed & (accounts.site != UNPLACED)), len(room))
+        moves_mw = book.power_mw * (changed & (accounts.site != UNPLACED))
+        moved = sealed(_by_cell(site, book.tier, moves_mw, len(room))[:, :PROMISED_TIER_COUNT])
     return Placement(
         site=sealed(site),
-        served=sealed(served),
+        served=named.served,
         scheduled=sealed(scheduled),
-        contracts_mw=sealed(delivered),
-        moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
+        contracts_mw=named.contracts_mw,
+        moved_mw=moved,
         stranded_mw=stranded_mw,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _NamedSites:
+    """Sites that a plan names for all contracts, and what follows from them alone.
+
+    Attributes:
+        served, shed: contracts that run, and promised ones that do not (C,).
+        contracts_mw, site_mw: load by site and tier (S, G), and by site (S,).
+        sheds, sheds_premium: some promised contract, some Premium does not run.
+    """
+
+    served: Bools
+    shed: Bools
+    contracts_mw: Floats
+    site_mw: Floats
+    sheds: bool
+    sheds_premium: bool
+
+
+@lru_cache(maxsize=8)
+def _named_sites(book: ContractBook, contract_site: bytes, sites: int) -> _NamedSites:
+    """Add up the load at sites, which mostly are those of the last tick.
+
+    The site of each contract (C,) comes as bytes, a key of the cache.
+    """
+    site = np.frombuffer(contract_site, dtype=np.int64)
+    served = site != UNPLACED
+    shed = book.is_promised > served
+    contracts_mw = placed_by_cell(site, book.tier, book.power_mw, sites)
+    return _NamedSites(
+        served=sealed(served),
+        shed=sealed(shed),
+        contracts_mw=sealed(contracts_mw),
+        site_mw=sealed(row_sums(contracts_mw)),
+        sheds=bool(shed.any()),
+        sheds_premium=bool(shed[book.columns[Tier.PREMIUM]].any()),
     )
 
 
@@ -206,5 +245,6 @@ def placed_by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floa
     return sums[TIER_COUNT:].reshape(sites, TIER_COUNT)
 
 
-def _no_load(sites: int) -> Floats:
-    return np.zeros((sites, TIER_COUNT))
+@lru_cache(maxsize=8)
+def _no_moves(sites: int) -> Floats:
+    return sealed(np.zeros((sites, PROMISED_TIER_COUNT)))

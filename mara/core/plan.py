@@ -36,9 +36,9 @@ class Problem:
     def tick(self) -> int:
         return self.world.tick
 
-    @cached_property
+    @property
     def conditions(self) -> Conditions:
-        """Conditions of the present tick, computed once."""
+        """Conditions of the present tick."""
         return conditions_of(self.observation, self.config) if self.outlook is None else self.outlook.known_conditions
 
     @cached_property

@@ -5,6 +5,7 @@ Model: docs/model.md#4-promises
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -65,7 +66,7 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
         counted_good, counted_bad = good & ~excluded, ~good & ~excluded
         excluded_ticks = sealed(accounts.excluded_ticks + excluded)
     else:
-        excluded = sealed(np.zeros(len(good), dtype=np.bool_))
+        excluded = _none_of(len(good))
         counted_good, counted_bad = good, ~good
         excluded_ticks = accounts.excluded_ticks
     after = SlaAccounts(
@@ -87,6 +88,11 @@ def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
     if np.count_nonzero(scheduled) or np.count_nonzero(before):
         return sealed((before + 1) * scheduled)
     return before
+
+
+@lru_cache(maxsize=8)
+def _none_of(contracts: int) -> Bools:
+    return sealed(np.zeros(contracts, dtype=np.bool_))
 
 
 def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:

@@ -34,18 +34,30 @@ def newest_of(readings: Readings, more: Iterable[Reading]) -> dict[tuple[str, st
 
 
 def metered(
-    snapshot: Snapshot, document: DispatchDocument, readings: Readings, modes: Mapping[str, Mode], now: datetime
+    snapshot: Snapshot,
+    document: DispatchDocument,
+    readings: Readings,
+    modes: Mapping[str, Mode],
+    now: datetime,
+    before: DispatchDocument | None = None,
 ) -> Snapshot:
-    """Set mode and metered power of each site of a snapshot, beside the plan."""
+    """Set mode and metered power of each site of a snapshot, beside the plan.
+
+    Args:
+        before: the document that held until this one; power between the two is on its way, and no deviation.
+    """
     if not readings and not modes:
         return snapshot
     oldest = now - timedelta(minutes=STALE_TICKS * snapshot.tick_minutes)
     targets = {target.site_id: target for target in document.sites}
+    earlier = targets if before is None else {target.site_id: target for target in before.sites}
     sites = tuple(
         replace(
             site,
             mode=modes.get(site.id, site.mode),
-            metered=_metered_site(site, targets[site.id], snapshot, readings, oldest, now),
+            metered=_metered_site(
+                site, (targets[site.id], earlier.get(site.id, targets[site.id])), snapshot, readings, oldest, now
+            ),
         )
         for site in snapshot.sites
     )
@@ -53,9 +65,19 @@ def metered(
 
 
 def _metered_site(
-    site: SiteSnapshot, target: SiteTarget, snapshot: Snapshot, readings: Readings, oldest: datetime, now: datetime
+    site: SiteSnapshot,
+    held: tuple[SiteTarget, SiteTarget],
+    snapshot: Snapshot,
+    readings: Readings,
+    oldest: datetime,
+    now: datetime,
 ) -> MeteredSnapshot | None:
-    """Compare a site's newest readings with its targets; None without any."""
+    """Compare a site's newest readings with its targets; None without any.
+
+    Args:
+        held: the site's target, and the one before it.
+    """
+    target, before = held
     own = readings.get((site.id, ""))
     parts = [readings.get((site.id, group.group)) for group in target.groups]
     covering = [own] if own is not None else [part for part in parts if part is not None]
@@ -65,14 +87,15 @@ def _metered_site(
     is_whole = own is not None or all(part is not None for part in parts)
     is_known = is_whole and measured_at >= oldest and all(reading.quality != "bad" for reading in covering)
     power_mw = sum(reading.power_mw for reading in covering) if is_known else None
-    deviation_mw = None if power_mw is None else power_mw - target.site_power_mw
+    planned_mw = sorted((target.site_power_mw, before.site_power_mw))
+    deviation_mw = None if power_mw is None else power_mw - min(max(power_mw, planned_mw[0]), planned_mw[1])
     return MeteredSnapshot(
         site_power_mw=power_mw,
         age_s=max(0.0, (now - measured_at).total_seconds()),
         deviation_mw=deviation_mw,
         is_deviating=deviation_mw is not None and abs(deviation_mw) > tolerance_mw(target.site_power_mw),
         cost_usd_per_h=None if deviation_mw is None else _cost_usd_per_h(site, deviation_mw),
-        endangered=_endangered(site, snapshot, power_mw),
+        endangered=_endangered(site, snapshot, power_mw, _needed_mw(site, target, before)),
     )
 
 
@@ -90,12 +113,19 @@ def _cost_usd_per_h(site: SiteSnapshot, deviation_mw: float) -> float:
     return -deviation_mw * max(0.0, revenue_usd_per_mwh - site.energy_price_usd_per_mwh)
 
 
-def _endangered(site: SiteSnapshot, snapshot: Snapshot, power_mw: float | None) -> tuple[str, ...]:
+def _needed_mw(site: SiteSnapshot, target: SiteTarget, before: SiteTarget) -> float:
+    """Power at the meter that the site's contracts need, those that are new left out."""
+    there = {contract.contract_id for contract in before.contracts}
+    new_mw = sum(contract.power_mw for contract in target.contracts if contract.contract_id not in there)
+    return (site.contracts_mw - new_mw) * site.pue
+
+
+def _endangered(site: SiteSnapshot, snapshot: Snapshot, power_mw: float | None, needed_mw: float) -> tuple[str, ...]:
     """Contracts whose promise two more bad ticks would break.
 
     None are in danger while the metered power suffices for them; unknown power does not.
     """
-    if power_mw is not None and covers(power_mw, site.contracts_mw * site.pue):
+    if power_mw is not None and covers(power_mw, needed_mw):
         return ()
     return tuple(
         contract.id

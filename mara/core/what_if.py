@@ -109,6 +109,9 @@ class WhatIf:
         tick, at: the tick that both plans begin with.
         horizon_h: span of both plans.
         profit_now_usd, profit_changed_usd: of the best plan without and with the change.
+        bound_now_usd, bound_changed_usd: profit that no plan can exceed. Plans of large fleets are made in blocks and
+            may lie below it by a thousandth, so that the true difference lies between ``changed - bound_now`` and
+            ``bound_changed - now``.
         in_force_optimizer, in_force_tick, in_force_usd: maker of the plan in force, its tick, and the profit that it
             expected from then on; no profit where its maker gives none.
         moves: contracts whose site differs between the two plans in their first step.
@@ -119,9 +122,26 @@ class WhatIf:
     horizon_h: float
     profit_now_usd: float
     profit_changed_usd: float
+    bound_now_usd: float
+    bound_changed_usd: float
     in_force_optimizer: str
     in_force_tick: int | None
     in_force_usd: float | None
     sites: tuple[SiteWhatIf, ...]
     tiers: tuple[TierWhatIf, ...]
     moves: tuple[MovedContract, ...]
+
+    @property
+    def gain_usd(self) -> float:
+        """Profit that the change adds between the two plans."""
+        return self.profit_changed_usd - self.profit_now_usd
+
+    @property
+    def least_gain_usd(self) -> float:
+        """Least that the change adds, whatever better plans there are."""
+        return self.profit_changed_usd - self.bound_now_usd
+
+    @property
+    def most_gain_usd(self) -> float:
+        """Most that the change adds, whatever better plans there are."""
+        return self.bound_changed_usd - self.profit_now_usd

@@ -71,11 +71,13 @@ def rows_from_now(hours: int, *, tick_minutes: int, step_minutes: int, into_step
     )
 
 
-@lru_cache(maxsize=1_024)
-def standing_steps(rows: ForecastRows, known_steps: int, day_steps: int) -> Ints:
-    """Return the step that stands for the begin of each row, from the present on (H,).
+def standing_steps(rows: ForecastRows, known_steps: Ints, day_steps: int) -> Ints:
+    """Return the steps, from the present on, that stand for rows (B, H, ...).
 
-    Rows that end within the first `known_steps` steps stand for themselves; later ones repeat the last known day.
+    They are the steps in which the rows begin: rows that end within the first `known_steps` (B, ...) stand for
+    themselves, later ones repeat the last known day.
     """
-    unknown = rows.begin_step + rows.width_steps - known_steps
-    return sealed(rows.begin_step - day_steps * np.maximum(0, -(-unknown // day_steps)))
+    known = known_steps[:, None]
+    by_row = (-1, *[1] * (known.ndim - 2))
+    begins, ends = rows.begin_step.reshape(by_row), (rows.begin_step + rows.width_steps).reshape(by_row)
+    return np.asarray(begins - day_steps * np.maximum(0, -((known - ends) // day_steps)))

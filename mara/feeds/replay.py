@@ -147,8 +147,8 @@ class ReplayFeed:
         series, prices = self._series, self._prices
         count = STEPS_AT_ONCE - (first + series.day_offset) % STEPS_AT_ONCE
         steps = np.arange(first, min(first + count, series.count))
-        known = (series.count - steps).tolist() if self._is_perfect else [1] * len(steps)
-        ahead = np.stack([standing_steps(rows, steps_known, series.day_steps) for steps_known in known])
+        known = series.count - steps if self._is_perfect else np.ones_like(steps)
+        ahead = standing_steps(rows, known, series.day_steps)
         standing = series.at(steps, ahead, rows, newest=steps)
         hashprice = series.hashprice_usd_per_ph_day
         multiplier, demand = series.calendar(steps, rows)
@@ -247,12 +247,7 @@ class _ExpectedPrices:
         """Expect the prices of forecasts from successive steps (B, H, S)."""
         series = self._series
         known = self._until[steps] - steps[:, None]
-        ahead = np.stack(
-            [
-                np.stack([standing_steps(rows, k, series.day_steps) for k in by_column], axis=1)
-                for by_column in known.tolist()
-            ]
-        )
+        ahead = standing_steps(rows, known, series.day_steps)
         newest = np.maximum(steps - self.expects_present, 0)
         found = series.at(steps, ahead, rows, newest)[:, :, self._column_of_site]
         price: Floats = self._later.take(found * len(self._sites) + self._sites)

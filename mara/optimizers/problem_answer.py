@@ -17,9 +17,9 @@ from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optim
 from mara.optimizers.lp.duals import ContractPrices
 from mara.optimizers.lp.instruments.reading import power_schedule
 from mara.optimizers.lp.model import model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.power_contract import PowerContract
 from mara.optimizers.lp.schedule import PowerSchedule, Schedule, awards_mw, exported_mw, net_site_mw, peaks_mw
+from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.rules.greedy import greedy
 
 

@@ -1,17 +1,19 @@
 """Answer what-if questions: the best plan of a tick as it is and as changed.
 
 Both are solved by the linear program, the second from the basis of the first, so that a question without a change has
-no difference. Only records are made: the run, its world and its optimizer stay as they are (decision 0208).
+no difference. Large fleets are solved in blocks, each plan with a bound on its profit. Only records are made: the
+run, its world and its optimizer stay as they are (decision 0208).
 """
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, TIER_KEYS, UNPLACED, Tier
 from mara.core.fleet import Fleet, site_index
-from mara.core.plan import DualPrices, Plan, PlanStep, Problem
+from mara.core.plan import DualPrices, PlanStep, Problem
 from mara.core.what_if import (
     MovedContract,
     SiteCase,
@@ -23,13 +25,13 @@ from mara.core.what_if import (
 )
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.columns import columns_of
-from mara.optimizers.lp.duals import shadow_of
+from mara.optimizers.lp.decomposition.master import Optimum, optimum_from, solve_split
 from mara.optimizers.lp.horizon import case_of, plan_steps, step_lengths
 from mara.optimizers.lp.instruments.reading import with_power
 from mara.optimizers.lp.model import model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis
-from mara.optimizers.quoting.pricing import ContractDemand, fitting, with_demand
+from mara.optimizers.lp.staged.one_way import solve_one_way
+from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, fitting, with_demand
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 
@@ -40,19 +42,21 @@ class SolvedCase:
     Attributes:
         dt_h: length of each step (H,).
         steps: their targets; the first in whole contracts.
+        bound_usd: profit that no plan of the case can exceed.
         rested_mwh, unserved_mwh: by promised tier (3,).
-        basis: from which a similar case is solved.
+        basis: from which a similar case is solved; None where it was solved in blocks.
     """
 
     problem: Problem
     dt_h: Floats
     rate_usd_per_mwh: Floats
     profit_usd: float
+    bound_usd: float
     steps: tuple[PlanStep, ...]
     shadow: DualPrices
     rested_mwh: Floats
     unserved_mwh: Floats
-    basis: Basis
+    basis: Basis | None
 
 
 def solved_now(
@@ -121,7 +125,18 @@ def changed_problem(problem: Problem, asked: WhatIfRequest) -> Problem:
     )
 
 
-def compared(now: SolvedCase, changed: SolvedCase, in_force: Plan | None) -> WhatIf:
+class MadePlan(Protocol):
+    """A plan as it is remembered: its maker, its tick, and the profit it expected."""
+
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def made_tick(self) -> int: ...
+    @property
+    def objective_usd(self) -> float | None: ...
+
+
+def compared(now: SolvedCase, changed: SolvedCase, in_force: MadePlan | None) -> WhatIf:
     """Put two plans of a tick beside each other, and tell of the one in force."""
     problem = now.problem
     fleet, grid = problem.config.fleet, problem.config.grid
@@ -133,6 +148,8 @@ def compared(now: SolvedCase, changed: SolvedCase, in_force: Plan | None) -> Wha
         horizon_h=float(now.dt_h.sum()),
         profit_now_usd=now.profit_usd,
         profit_changed_usd=changed.profit_usd,
+        bound_now_usd=now.bound_usd,
+        bound_changed_usd=changed.bound_usd,
         in_force_optimizer=in_force.optimizer if in_force is not None else "",
         in_force_tick=in_force.made_tick if in_force is not None else None,
         in_force_usd=in_force.objective_usd if in_force is not None else None,
@@ -170,9 +187,8 @@ def _solved(
     problem: Problem, case: LpCase, basis: Basis | None, deadline_s: float, *, by_dual: bool = True
 ) -> SolvedCase:
     check(case)
-    model = model_of(case)
-    solution = solve_one_way(model, case, basis=fitting(basis, model), by_dual=by_dual, deadline_s=deadline_s)
-    primal_mw = solution.primal_mw
+    optimum, basis = _optimum(case, basis, deadline_s, by_dual=by_dual)
+    primal_mw = optimum.primal_mw
     columns = columns_of(case)
     table = primal_mw[: case.steps * columns.width].reshape(case.steps, columns.width)
     first, *later = with_power(plan_steps(primal_mw, columns, case.steps), primal_mw, columns, case)
@@ -180,13 +196,23 @@ def _solved(
         problem=problem,
         dt_h=case.dt_h,
         rate_usd_per_mwh=case.rate_usd_per_mwh,
-        profit_usd=solution.certificate.objective_usd,
+        profit_usd=optimum.certificate.objective_usd,
+        bound_usd=optimum.certificate.bound_usd,
         steps=(ContractScheduler(problem).from_megawatts(first), *later),
-        shadow=shadow_of(solution.row_duals_usd_per_unit, model, case),
+        shadow=optimum.shadow,
         rested_mwh=case.dt_h @ table[:, columns.shed],
         unserved_mwh=case.dt_h @ (table[:, columns.breached] + _broken_mw(table, columns.broken)),
-        basis=solution.basis,
+        basis=basis,
     )
+
+
+def _optimum(case: LpCase, basis: Basis | None, deadline_s: float, *, by_dual: bool) -> tuple[Optimum, Basis | None]:
+    """Solve a case exactly, or in blocks where the fleet is too large for that."""
+    if case.sites > EXACT_SITES:
+        return solve_split(case, deadline_s=deadline_s), None
+    model = model_of(case)
+    solution = solve_one_way(model, case, basis=fitting(basis, model), by_dual=by_dual, deadline_s=deadline_s)
+    return optimum_from(solution, model, case), solution.basis
 
 
 def _broken_mw(table_mw: Floats, broken: Ints) -> Floats:

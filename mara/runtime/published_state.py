@@ -60,6 +60,8 @@ class PublishedState:
     """Alerts that stand, the worst first."""
     world: str = ""
     """Name of the feed, such as synthetic or replay; empty until the run is open."""
+    is_of_this_machine: bool = False
+    """True where an address of this machine serves a source, perhaps an imitation."""
 
 
 class StatePublisher:
@@ -132,8 +134,9 @@ class StatePublisher:
         if alerts != self._current.alerts:
             self._set(alerts=alerts)
 
-    def set_world(self, world: str) -> None:
-        self._set(world=world)
+    def set_world(self, world: str, *, is_of_this_machine: bool = False) -> None:
+        """Show which world is played, and whether this machine itself tells of it."""
+        self._set(world=world, is_of_this_machine=is_of_this_machine)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
         """Publish the advisor's state."""

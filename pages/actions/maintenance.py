@@ -1,16 +1,20 @@
-"""Maintenance as users announce it, on a site's page and on the calendar."""
+"""Maintenance as users announce it and take it back, on a site's page or calendar."""
 
 from datetime import datetime, timedelta
 
+from components.ahead.announced_list import Announcement, RetractActions
+from components.ahead.announced_list import name_of as announced_name_of
 from components.ahead.maintenance_form import MaintenanceActions, SiteNotice, proposed_begin
 from components.shared import format as text
+from mara.api.security.permissions import Permission
 from mara.core.commands import NOTICE_HOURS
 from mara.core.snapshot import Snapshot
 from mara.core.timegrid import zone
 from mara.errors import CommandError
 from mara.runtime.published_state import EngineState
-from mara.runtime.tick.site_maintenance import SiteMaintenance, maintenance_at
+from mara.runtime.tick.site_maintenance import SiteMaintenance, grid_of, maintenance_at, retraction_of
 from pages.authorization import Authorized
+from pages.serving.current_user import missing_right
 
 
 def maintenance_actions(platform: Authorized) -> MaintenanceActions:
@@ -47,6 +51,25 @@ def maintenance_actions(platform: Authorized) -> MaintenanceActions:
         return proposed_begin(current.snapshot.at, current.speed_factor)
 
     return MaintenanceActions(look=look, announce=announce, propose=propose)
+
+
+def retract_actions(platform: Authorized) -> RetractActions:
+    """Make the action that takes an announcement back.
+
+    Announcing it anew needs notice, so it has no inverse and is held for a few seconds in which it can be undone.
+    """
+
+    async def retract(told: Announcement) -> None:
+        snapshot = platform.publisher.read().snapshot
+        if snapshot is None:
+            raise CommandError("nothing has been settled yet: take it back after the first tick")
+        order = retraction_of(told.site_id, told.contract_id, told.begins_at, grid_of(snapshot))
+        await platform.order(order, only_look=True)
+        name = announced_name_of(told, snapshot)
+        said = f"Taken back: the ticks of {name} count again from the next tick on."
+        platform.undo.hold(f"Taking back what is announced for {name}", lambda: platform.order(order), said)
+
+    return RetractActions(retract=retract, why_not=missing_right(Permission.EXCLUDE))
 
 
 def refuse_short_notice(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
+from components.ahead.announced_list import CHANNEL, announced_channel, announced_panel
 from components.ahead.calendar_table import calendar_channels, calendar_panel
 from components.ahead.maintenance_form import FormSite, maintenance_panel
 from components.shared.key_figure_history import KeyFigureHistory
@@ -14,7 +15,7 @@ from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.history import ContractRow, ExclusionAhead
 from mara.runtime.published_state import PublishedState
-from pages.actions.maintenance import maintenance_actions
+from pages.actions.maintenance import maintenance_actions, retract_actions
 from pages.ahead.forecast import TABS
 from pages.authorization import Authorized
 from pages.frame import frame
@@ -49,7 +50,10 @@ class CalendarScreen:
         if current.snapshot is None:
             return {}
         reading = self._query.newest((current.snapshot.tick, current.waiting_count))
-        return calendar_channels(current.snapshot, reading.announced, reading.waiting)
+        return {
+            **calendar_channels(current.snapshot, reading.announced, reading.waiting),
+            CHANNEL: announced_channel(current.snapshot, reading.announced),
+        }
 
     async def _read(self) -> CalendarReading:
         archive = self._platform.archive
@@ -72,6 +76,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 element("p", "place", "What is announced, what starts and what ends in the coming days")
                 page_tabs(TABS, paths.CALENDAR)
             calendar_panel(picture)
+            announced_panel(picture, retract_actions(platform))
             if snapshot is not None:
                 sites = [FormSite(id=site.id, name=site.name, timezone=site.timezone) for site in snapshot.sites]
                 why_not = missing_right(Permission.EXCLUDE)

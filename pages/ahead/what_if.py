@@ -1,17 +1,22 @@
 """Page of what-if questions: the plan of the next day under other conditions."""
 
+from typing import Final
+
 from nicegui import ui
 
-from components.ahead.what_if_panel import what_if_panel
+from components.ahead.what_if_panel import SizeLimits, what_if_panel
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element, page_tabs
 from components.shared.view_model import ViewModel
 from mara.api import paths
+from mara.runtime.live.what_if_desk import MOST_EXACT_SITES, MOST_SITES
 from mara.runtime.published_state import PublishedState
 from pages.ahead.forecast import TABS
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.serving.publisher import Publisher
+
+LIMITS: Final = SizeLimits(exact_sites=MOST_EXACT_SITES, most_sites=MOST_SITES)
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
@@ -26,7 +31,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 element("h1", "", "What if")
                 element("p", "place", "What the linear program would plan, and earn, under other conditions")
                 page_tabs(TABS, paths.WHAT_IF)
-            what_if_panel(platform.what_if, snapshot.sites if snapshot is not None else ())
+            what_if_panel(platform.what_if, snapshot.sites if snapshot is not None else (), LIMITS)
 
 
 def no_channels(_: PublishedState, __: KeyFigureHistory) -> ViewModel:

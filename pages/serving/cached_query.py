@@ -147,7 +147,8 @@ class CachedQuery(Generic[Read]):
             async with asyncio.timeout(self._timeout_s):
                 self._newest = await self._read()
         except (MaraError, TimeoutError) as error:
-            log.warning("the archive did not answer", extra={"what": self._name, "reason": str(error)})
+            reason = str(error) or f"nothing came within {self._timeout_s:g} s"
+            log.warning("the archive did not answer", extra={"what": self._name, "reason": reason})
         else:
             self._version = version
         finally:

@@ -11,12 +11,13 @@ from typing import Protocol, TypeAlias
 
 from nicegui import Client
 
-from components.alerts.alert_strip import alert_cells
+from components.alerts.alert_strip import NOTICED, alert_cells
 from components.shared.clock import moment_channel, place_channel
-from components.shared.controls import engine_cells
+from components.shared.controls import LIVE, OF_THIS_MACHINE, engine_cells
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.view_model import ViewModel, difference
 from mara.api.routes.platform_api import LiveRun
+from mara.core.commands import Command
 from mara.core.dispatch_document import Mode
 from mara.core.snapshot import SeriesPoint
 from mara.runtime.advisor.scheduler import AdvisorScheduler
@@ -45,6 +46,7 @@ class PlatformView(LiveRun, Protocol):
     def advisor(self) -> AdvisorScheduler | None: ...
     async def ask_claude(self) -> object: ...
     async def set_mode(self, site_name: str, mode: Mode, reason: str) -> object: ...
+    async def order(self, *commands: Command, only_look: bool = ...) -> object: ...
     async def exclude(self, *asked: ExclusionRequest, only_look: bool = ...) -> object: ...
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]: ...
     async def start(self) -> None: ...
@@ -61,6 +63,7 @@ class Publisher:
         self._publisher = publisher
         self._past = KeyFigureHistory()
         self._remembered_tick = -1
+        self._has_gap = False
         self._pictures: dict[Draw, ViewModel] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
         self._follow(publisher.read())
@@ -76,6 +79,14 @@ class Publisher:
     def remember(self, series: tuple[SeriesPoint, ...], courses: Courses | None = None) -> None:
         """Begin the charts' lines with points stored before the newest snapshot."""
         self._past = self._past.before(series, courses)
+
+    def takes_gap(self) -> bool:
+        """Tell once whether a live world has stored ticks that no page has seen.
+
+        So it is after a standstill, when ticks follow one another at once.
+        """
+        has_gap, self._has_gap = self._has_gap, False
+        return has_gap
 
     def tell_of_new_run(self) -> None:
         """Tell every open page that this run ends as ordered, so that none shows a fault."""
@@ -96,6 +107,8 @@ class Publisher:
         """Record each tick, also between two calls of `look`, so that lines have no gaps."""
         snapshot = current.snapshot
         if snapshot is not None and snapshot.tick != self._remembered_tick:
+            is_next = snapshot.tick == self._remembered_tick + 1
+            self._has_gap |= current.world == LIVE and not is_next and self._remembered_tick >= 0
             self._remembered_tick = snapshot.tick
             self._past = self._past.after(snapshot)
 
@@ -119,7 +132,9 @@ class Publisher:
 def _framed(current: PublishedState, own: ViewModel) -> ViewModel:
     """Add the frame's channels to a page's view model: state, clock, speed and sites."""
     snapshot = current.snapshot
-    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot, current.world)
+    stale_since = {alert.subject: alert.began_at for alert in current.alerts if alert.kind == NOTICED["stale"]}
+    world = OF_THIS_MACHINE if current.is_of_this_machine else current.world
+    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot, world, stale_since)
     alerts = alert_cells(current.alerts, "stale" if _is_stale(current) else str(current.state))
     framed: ViewModel = {**own, "cells": {**engine, **alerts, **own.get("cells", {})}}
     if snapshot is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -16,6 +17,7 @@ from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.site_maintenance import maintenance_at, span_of
 from tests.api.conftest import wait_for_ticks
+from tests.cli.console import ran
 from tests.ui.snapshots import snapshot_at
 
 
@@ -125,3 +127,34 @@ def test_maintenance_that_is_stored_and_still_ahead_counts_towards_the_month_and
     assert {one["row"]["reason"] for one in ahead} == {"maintenance: pump"}
     life = client.get(f"/api/commitments/{ahead[0]['contract_id']}").json()
     assert life["exclusions"] == [ahead[0]["row"]]
+
+
+def test_maintenance_is_taken_back_over_the_api_for_all_contracts_of_its_site(client: TestClient) -> None:
+    snapshot = client.get("/api/snapshot").json()
+    site_id = next(one["site_id"] for one in snapshot["contracts"] if one["site_id"])
+    day = datetime.fromisoformat(snapshot["at"]) + timedelta(days=9)
+    times = {"from": f"{day:%Y-%m-%dT10:00:00Z}", "to": f"{day:%Y-%m-%dT11:00:00Z}"}
+    client.post("/api/control", json={"action": "maintenance", "site_id": site_id, "reason": "fan", **times})
+    retract = {"action": "retract", "site_id": site_id, "from": times["from"]}
+    done = client.post("/api/control", json=retract)
+    assert (done.status_code, len(done.json()["orders"])) == (200, 1), done.text
+    assert client.get("/api/orders?limit=1").json()[0]["kind"] == "retract"
+    client.post("/api/control", json={"action": "step"})
+    wait_for_ticks(client, snapshot["tick"] + 1)
+    assert "maintenance: fan" not in {one["row"]["reason"] for one in client.get("/api/exclusions").json()}
+    again = client.post("/api/control", json=retract)
+    assert again.status_code == 409
+    assert f"no maintenance of {site_id} stands" in again.json()["detail"]
+    both = client.post("/api/control", json={**retract, "contract_id": "c1"})
+    assert "a site or a contract was expected, both came" in both.json()["detail"]
+
+
+def test_a_command_takes_maintenance_back_over_the_api_of_a_server_that_runs(address: str) -> None:
+    snapshot = httpx.get(f"{address}/api/snapshot").json()
+    site_id = next(one["site_id"] for one in snapshot["contracts"] if one["site_id"])
+    day = datetime.fromisoformat(snapshot["at"]) + timedelta(days=9)
+    times = {"from": f"{day:%Y-%m-%dT10:00:00Z}", "to": f"{day:%Y-%m-%dT11:00:00Z}"}
+    httpx.post(f"{address}/api/control", json={"action": "maintenance", "site_id": site_id, **times}).raise_for_status()
+    asked = ("notices", "retract", "--site", site_id, "--begins", times["from"], "--server", address)
+    assert len(ran(*asked, "--json").report["orders"]) == 1
+    assert "is being taken back" in ran(*asked).complaint

@@ -41,6 +41,7 @@ ORDERS: list[tuple[tuple[str, str], str, dict[str, Any] | None, str]] = [
         {"action": "maintenance", "site_id": SITE, "from": "2025-07-05T14:00:00Z", "to": "2025-07-05T15:00:00Z"},
         "exclude",
     ),
+    (CONTROL, "", {"action": "retract", "site_id": SITE, "from": "2025-07-05T14:00:00Z"}, "order"),
     (("POST", "/api/alerts/acknowledge"), "", {"alerts": [1]}, "acknowledge"),
     (("POST", "/api/alerts/reopen"), "", {"alerts": [1]}, "reopen"),
     (("POST", "/api/alerts/silence"), "", {"alerts": [1], "until": "2025-07-02T15:00:00Z"}, "silence"),

@@ -141,6 +141,9 @@ def test_a_halted_engine_offers_to_resume_where_it_says_why(desk: Visit) -> None
     )
     expect(banner).to_contain_text("Halted at tick 7: disk full")
     expect(banner.get_by_role("button", name="Resume")).to_be_visible()
+    page.evaluate("window.told.apply({cells: {engine: {text: 'Stale feed', state: 'stale'}}})")
+    expect(banner.get_by_role("button", name="Resume")).to_be_hidden()
+    page.evaluate("window.told.apply({cells: {engine: {text: 'Halted', state: 'halted'}}})")
     assert page.evaluate(HEIGHTS) == pytest.approx(stood, abs=4)
     expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Halted")
 
@@ -167,7 +170,7 @@ def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_ba
         expect(page.locator("html[data-link=up]")).to_be_attached()
         expect(lost).to_be_hidden()
         expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
-        clock = page.get_by_label("Simulated time")
+        clock = page.get_by_label("Time of the fleet")
         expect(clock).not_to_have_text(clock.inner_text())
         expect(form.get_by_label("Power")).to_have_value("7")
         expect(form.get_by_label("Tier").locator("option:checked")).to_have_text("Flexible")

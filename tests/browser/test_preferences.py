@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import Visit, arrive, settle
 
@@ -86,3 +86,33 @@ def opened_menu(page: Page) -> Locator:
 
 def number_in(text: str) -> float:
     return float(text.replace("\u202f", "").replace("\u2212", "-"))
+
+
+LOCALIZED = """async (cases) => {
+    const { choose, localized } = await import("mara/preferences.js");
+    choose({ times: "local", currency: "EUR", rate: 1.25 });
+    const shown = cases.map(([raw, unit]) => localized(raw, unit));
+    choose({ times: "utc", currency: "USD", rate: 1 });
+    return shown;
+}"""
+
+
+def test_pairs_of_numbers_and_times_without_a_date_are_converted_too(browser: Browser, address: str) -> None:
+    cases = {
+        ("107.5 \u2192 110.0", "USD"): "86.0 \u2192 88.0",
+        ("45.0 \u00b1 2.5", "USD/MWh"): "36.0 \u00b1 2.0",
+        ("30.0 at 18:00", "USD/MWh"): "24.0 at 03:00",
+        ("30.0 MW called until 05:25 UTC", ""): "30.0 MW called until 14:25 UTC+9",
+        ("from 14:00 to 15:30 UTC", ""): "from 23:00 to 00:30 UTC+9",
+        ("1\u202f250 USD since 00:00 UTC", ""): "1\u202f000 EUR since 09:00 UTC+9",
+        ("Oslo: 43.0 USD per megawatt hour", ""): "Oslo: 34.4 EUR per megawatt hour",
+    }
+    context = browser.new_context(timezone_id="Asia/Tokyo")
+    try:
+        page = context.new_page()
+        page.goto(f"{address}/help")
+        page.wait_for_selector("html[data-engine]")
+        shown = page.evaluate(LOCALIZED, [list(case) for case in cases])
+        assert dict(zip(cases, shown, strict=True)) == cases
+    finally:
+        context.close()

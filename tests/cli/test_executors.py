@@ -77,7 +77,7 @@ def test_imitated_devices_take_limits_where_the_executors_file_says(
         executor.apply(executor.state_for(0.0, executor.read()))
         told.extend(str(state) for _, state in executor.read())
 
-    monkeypatch.setattr("mara.cli.signals.wait_for_the_end", tried)
+    monkeypatch.setattr("mara.cli.imitations.wait_for_the_end", tried)
     said = ran("executor", "imitate", "oslo")
     assert (said.exit_code, told) == (0, ["sleep"])
     assert said.out == f"oslo: 1 of luxos imitated; Ctrl-C ends\n{host}: curtail sleep\n"

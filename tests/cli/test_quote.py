@@ -87,3 +87,17 @@ def test_a_run_of_another_seed_is_not_priced(database: Path) -> None:
 def test_a_damaged_database_is_refused(here: Path) -> None:
     (here / "mara.db").write_bytes(b"")
     assert ran(*ASKED).exit_code == 4
+
+
+def test_changed_conditions_are_asked_about_as_on_the_page(database: Path) -> None:
+    asked = ("what-if", "--price-change-share", 0.2, "--off", "texas", "--tier", "flexible")
+    assert "--power-mw, --hours is missing" in ran(*asked).complaint
+    whole = (*asked, "--power-mw", 2, "--hours", 24)
+    report = ran(*whole, "--json").report
+    assert report["tick"] == STORED_TICKS
+    assert report["profit_changed_usd"] < report["profit_now_usd"]
+    assert report["in_force_tick"] < STORED_TICKS
+    texas = next(site for site in report["sites"] if site["site_id"] == "texas")
+    assert texas["changed"]["mining_mw"] + texas["changed"]["contracts_mw"] == 0.0
+    assert "gain_usd" in ran(*whole).out
+    assert "nothing would change" in ran("what-if").complaint

@@ -87,6 +87,17 @@ def test_a_site_whose_miners_are_off_is_limited_to_the_rest(running: Step, confi
     assert site.reasons[0].startswith("hydro_miner: 5.36 MW off, power is 900.00 USD/MWh, mining pays up to ")
 
 
+def test_a_limit_by_the_grid_s_operator_is_that_of_its_site_and_is_urgent(running: Step, config: RunConfig) -> None:
+    seen = builders.observation(config, running.world.tick, price=20.0)
+    limits = np.array([np.inf, 40.0, 1_000.0])
+    limited = advance(running.world, replace(seen, import_limit_mw=limits), running.plan, config)
+    west, north, east = told(limited, config).sites
+    assert north.site_power_mw < 40.0, "it draws less already"
+    assert (north.site_limit_mw, north.is_urgent) == (40.0, True)
+    assert (west.site_limit_mw, west.is_urgent) == (None, False)
+    assert (east.site_limit_mw, east.is_urgent) == (None, False), "more than its connection is no limit"
+
+
 def test_miners_that_went_off_may_not_start_before_their_time(running: Step, config: RunConfig) -> None:
     off = step_of(config, running.world, price=900.0, miners_mw=0.0)
     starts = {group.not_before for group in told(off, config).sites[NORTH].groups if group.kind == "miner"}

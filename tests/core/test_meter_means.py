@@ -9,7 +9,7 @@ import pytest
 
 from mara.core.arrays import sealed
 from mara.core.fleet import WORKLOAD_KEYS, Workload
-from mara.core.meter_means import mean_over, metering_of, span_of
+from mara.core.meter_means import SET_SHARE, STILL_SHARE, mean_over, metering_of, span_of
 from mara.core.metering import Metering, Quality, Reading
 from mara.core.step import advance
 from mara.core.world import World
@@ -123,6 +123,19 @@ def test_machines_that_were_just_started_are_given_a_tick() -> None:
     assert state.unread is not None
     started = replace(state.unread, set_mw=sealed(np.zeros((3, 5))))
     assert standing(told_of(replace(state, unread=started), reading(0, 0.0))) == set()
+
+
+def test_a_few_machines_that_draw_what_was_planned_do_not_stand_still() -> None:
+    state = running()
+    assert state.unread is not None
+    few_mw = 0.205
+    set_mw = np.zeros((3, 5))
+    set_mw[WEST, Workload.ASIC] = few_mw
+    quiet = replace(state, unread=replace(state.unread, set_mw=sealed(set_mw)))
+    assert few_mw >= SET_SHARE * OF.fleet.nameplate_mw[WEST, Workload.ASIC]
+    assert few_mw <= STILL_SHARE * OF.fleet.nameplate_mw[WEST].sum()
+    assert standing(told_of(quiet, reading(0, few_mw))) == set()
+    assert standing(told_of(quiet, reading(0, 0.0, group="asic"))) == {"asic"}
 
 
 def test_they_stay_down_while_the_meter_is_silent_and_come_back_when_it_does() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from mara.core.commands import Cancel, Command, Exclude
+from mara.core.commands import Cancel, Command, Exclude, Retract
 from mara.core.contract import Tier
 from mara.core.finance import Line
 from mara.core.sla import burn_rates
@@ -132,6 +132,38 @@ def test_an_exclusion_that_comes_too_late_changes_nothing() -> None:
     steps = serve(world(OF, (contract("c"),), at=[WEST]), 6, frozenset({1}), {4: (order,)})
     assert steps[-1].world.accounts.bad_ticks.tolist() == [1]
     assert steps[-1].world.accounts.excluded_ticks.tolist() == [0]
+
+
+def excluded_until(from_tick: int, told: dict[int, tuple[Command, ...]], site_id: str = "") -> list[list[int]]:
+    """Excluded and bad ticks of two contracts after twelve ticks of which four are bad."""
+    own = (contract("c", Tier.STANDARD, 1.0, ticks=20), contract("d", Tier.STANDARD, 1.0, ticks=20))
+    orders: tuple[Command, ...] = tuple(
+        Exclude(
+            contract_id=name, from_tick=from_tick, to_tick=9, reason="maintenance: x", author="Ada", site_id=site_id
+        )
+        for name in ("c", "d")
+    )
+    steps = serve(world(OF, own, at=[WEST, WEST]), 12, frozenset({3, 4, 5, 6}), {1: orders, **told})
+    accounts = steps[-1].world.accounts
+    return [accounts.excluded_ticks.tolist(), accounts.bad_ticks.tolist()]
+
+
+def test_maintenance_that_is_taken_back_before_it_begins_excludes_nothing_at_any_contract() -> None:
+    assert excluded_until(4, {}, "west") == [[5, 5], [1, 1]]
+    back = Retract(site_id="west", contract_id="", from_tick=4)
+    assert excluded_until(4, {2: (back,)}, "west") == [[0, 0], [4, 4]]
+
+
+def test_ticks_judged_before_maintenance_is_ended_early_stay_excluded_and_the_rest_count() -> None:
+    back = Retract(site_id="west", contract_id="", from_tick=4)
+    assert excluded_until(4, {6: (back,)}, "west") == [[2, 2], [2, 2]]
+
+
+def test_an_announcement_to_one_contract_is_taken_back_alone_and_only_by_its_own_begin() -> None:
+    back = Retract(site_id="", contract_id="d", from_tick=4)
+    assert excluded_until(4, {2: (back,)}) == [[5, 0], [1, 4]]
+    assert excluded_until(5, {2: (back,)}) == [[4, 4], [2, 2]]
+    assert excluded_until(4, {2: (back,)}, "west") == [[5, 5], [1, 1]]
 
 
 def test_burn_rate_is_the_bad_share_over_the_share_allowed() -> None:

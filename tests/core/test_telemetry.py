@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mara.core.dispatch_document import DispatchDocument, GroupTarget, PlanOrigin, SiteTarget
+from mara.core.dispatch_document import ContractTarget, DispatchDocument, GroupTarget, PlanOrigin, SiteTarget
 from mara.core.metering import MeteredSnapshot, Reading
 from mara.core.snapshot import Snapshot
 from mara.core.telemetry import metered, newest_of
@@ -80,6 +80,32 @@ def test_a_site_that_draws_less_loses_the_profit_of_what_does_not_run() -> None:
 
 def test_what_meters_and_ramps_explain_is_no_deviation() -> None:
     assert not seen(reading(SITE.site_power_mw * 1.04)).is_deviating
+
+
+def beside_new_plan(power_mw: float, before_mw: float, *, contracts_mw: float = 0.0) -> MeteredSnapshot:
+    """A site shown beside a plan that is new, with a contract that came with it."""
+    new = ContractTarget(contract_id=CONTRACT.id, power_mw=contracts_mw)
+    site = replace(target_of(SITE.id, SITE.site_power_mw), contracts=(new,) if contracts_mw else ())
+    document = replace(DOCUMENT, sites=(site, *(one for one in DOCUMENT.sites if one.site_id != SITE.id)))
+    before = replace(DOCUMENT, tick=287, sites=(target_of(SITE.id, before_mw),))
+    snapshot = with_budget(9)
+    sites = tuple(replace(one, contracts_mw=contracts_mw) if one.id == SITE.id else one for one in snapshot.sites)
+    shown = metered(replace(snapshot, sites=sites), document, newest_of({}, [reading(power_mw)]), {}, NOW, before)
+    (found,) = [one.metered for one in shown.sites if one.id == SITE.id]
+    assert found is not None
+    return found
+
+
+def test_a_site_on_its_way_from_one_plan_to_the_next_does_not_deviate() -> None:
+    for power_mw in (1.0, 0.5 * SITE.site_power_mw, SITE.site_power_mw):
+        assert not beside_new_plan(power_mw, before_mw=1.0).is_deviating
+    assert beside_new_plan(SITE.site_power_mw + 4.0, before_mw=1.0).deviation_mw == pytest.approx(4.0)
+    assert beside_new_plan(0.0, before_mw=1.0).deviation_mw == -1.0
+
+
+def test_a_contract_that_has_just_come_to_a_site_is_not_in_danger_before_its_machines_can_run() -> None:
+    assert beside_new_plan(1.0, before_mw=1.0, contracts_mw=2.0).endangered == ()
+    assert seen(reading(1.0), snapshot=with_budget(9)).endangered == (CONTRACT.id,)
 
 
 def test_the_newest_reading_counts_whatever_order_they_come_in() -> None:

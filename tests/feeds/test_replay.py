@@ -355,7 +355,7 @@ def test_the_perfect_forecast_is_caught_looking() -> None:
 
 def test_no_row_after_the_present_is_ever_expected_without_publication() -> None:
     for hours in (1, 24, 25, 100):
-        ahead = standing_steps(clock_hours(hours), 1, 24)
+        ahead = standing_steps(clock_hours(hours), np.ones(1, dtype=np.int64), 24)[0]
         assert ahead.max() <= 0
         assert ahead.min() >= -23
         assert ahead[0] == 0

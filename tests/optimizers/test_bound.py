@@ -19,7 +19,6 @@ from mara.core.world import Forecast, Observation, RunConfig, first_world
 from mara.errors import ConfigError
 from mara.optimizers.base import Optimizer
 from mara.optimizers.lp.bound import (
-    RESERVE_ROWS,
     alike_merged,
     bound_of,
     bounds_of,
@@ -27,7 +26,7 @@ from mara.optimizers.lp.bound import (
     with_free_start,
 )
 from mara.optimizers.lp.certificate import bound_usd
-from mara.optimizers.lp.model import model_of, without_rows
+from mara.optimizers.lp.model import RESERVE_ROWS, model_of, without_rows
 from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.lp.solve import interior_point, solve

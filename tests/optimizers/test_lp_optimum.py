@@ -13,7 +13,8 @@ from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel, merged, model_of
 from mara.optimizers.lp.schedule import Schedule
-from mara.optimizers.lp.solve import solve
+from mara.optimizers.lp.solve import BASIC, solve
+from mara.optimizers.lp.staged.loose_rows import solve_swiftly
 from mara.optimizers.problem_answer import schedule_of
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
 from tests.optimizers.lp_oracle import optimum_usd, point_of, program_of
@@ -46,12 +47,14 @@ def test_the_plan_keeps_every_formula_and_earns_what_is_claimed(seed: int) -> No
 def test_a_swift_solve_finds_the_same_optimum_cold_and_from_a_basis(seed: int) -> None:
     first, second = model_of(random_case(seed)), model_of(power_case(seed))
     for model in (first, second):
-        plain, swift = solve(model), solve(model, swift=True)
+        plain, swift = solve(model), solve_swiftly(model)
         dearer = replace(model, cost_usd_per_mw=1.1 * model.cost_usd_per_mw)
-        again = solve(dearer, basis=swift.basis, by_dual=True, swift=True)
+        again = solve_swiftly(dearer, basis=swift.basis, by_dual=True)
         assert same(swift.certificate.objective_usd, plain.certificate.objective_usd)
         assert same(again.certificate.objective_usd, solve(dearer).certificate.objective_usd)
         assert (swift.status, again.status) == ("optimal", "optimal")
+        basic = np.concatenate([swift.basis.columns, swift.basis.rows]) == BASIC
+        assert basic.sum() == len(model.row_lower)
 
 
 def test_merged_periods_keep_what_a_plan_earns_that_does_the_same_in_each() -> None:

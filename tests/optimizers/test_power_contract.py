@@ -16,11 +16,11 @@ from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.decomposition.master import solve_split
 from mara.optimizers.lp.duals import contract_prices_of, shadow_of
 from mara.optimizers.lp.model import model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.optimizer import shifted
 from mara.optimizers.lp.power_contract import Batteries
 from mara.optimizers.lp.schedule import Schedule, net_site_mw, peaks_mw
 from mara.optimizers.lp.solve import Solution, solve
+from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.problem_answer import schedule_of
 from tests.optimizers.lp_cases import random_case
 from tests.optimizers.power_cases import power_case

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mara.core.arrays import sealed
 from mara.core.contract import Tier
 from mara.core.plan import Plan, Problem
 from mara.core.step import advance
@@ -95,6 +96,8 @@ def test_a_resumed_optimizer_goes_on_as_if_it_had_never_stopped() -> None:
     resumed.recall(record_of(ResumeState, bytes_of(memory)))
     for tick in (3, 4, 11, 12, 13):
         assert list(differences(kept.plan(at(tick, demand=1e9)), resumed.plan(at(tick, demand=1e9)))) == []
+    limited = replace(memory, import_limit_mw=sealed(np.array([np.inf, 1.5, np.inf])))
+    assert list(differences(limited, record_of(ResumeState, bytes_of(limited)))) == []
 
 
 @pytest.mark.parametrize("error", [PlanTimeout("no optimum within 5 s"), PlanInfeasible("off by 3 MW")])

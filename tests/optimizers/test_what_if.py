@@ -81,3 +81,15 @@ def test_prices_of_power_are_means_over_the_horizon() -> None:
     found = answered(WhatIfRequest(price_change_usd_per_mwh=10.0, price_site_id="east"))
     gained = [site.changed.power_usd_per_mwh - site.now.power_usd_per_mwh for site in found.sites]
     assert np.allclose(gained, [0.0, 0.0, 10.0])
+
+
+def test_a_large_fleet_is_answered_in_blocks_with_bounds_round_the_exact_difference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = WhatIfRequest(price_change_share=0.3, off_site_ids=("east",))
+    exact = answered(asked)
+    monkeypatch.setattr("mara.optimizers.what_if.EXACT_SITES", 2)
+    found = answered(asked)
+    assert found.least_gain_usd - 1e-3 <= exact.gain_usd <= found.most_gain_usd + 1e-3
+    assert found.profit_now_usd <= exact.bound_now_usd + 1e-3
+    assert found.sites[0].now.mining_mw == pytest.approx(exact.sites[0].now.mining_mw)

@@ -22,13 +22,13 @@ import pytest
 import socketio
 
 from mara.api.security.authenticator import COOKIE
-from mara.api.security.credentials import digest_of, new_session
+from mara.api.security.credentials import TOKEN_PREFIX, digest_of, new_session
 from mara.assembly.people import people_of
 from mara.settings import Settings
-from mara.store.access.users import AccessEvent, Session, User
+from mara.store.access.users import AccessEvent, Session, Token, User
 from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port
 
-ROLES = {"ada": "operator", "bob": "operator", "vic": "viewer"}
+ROLES = {"ada": "operator", "bob": "operator", "vic": "viewer", "eve": "admin"}
 BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
 ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
@@ -51,6 +51,19 @@ class Server:
         people.issue(Session, digest_of(secret), User(name=name, role=ROLES[name]), until=until, by=BY)
         people.close()
         return secret
+
+    def token_of(self, role: str) -> str:
+        """Make a token of the API with a role."""
+        people, secret = people_of(Settings(database_url=f"sqlite:///{self.database}")), TOKEN_PREFIX + new_session()
+        until = int(datetime.now(UTC).timestamp()) + 3_600
+        people.issue(Token, digest_of(secret), User(name="ada", role=role), until=until, by=BY)
+        people.close()
+        return secret
+
+    def logged(self) -> list[tuple[str, str, str, str]]:
+        """Lines of the log of signals: site, state before and after, and author."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute("SELECT site_id, before_state, after_state, actor FROM signal_log").fetchall()
 
     def change(self, statement: str) -> None:
         with closing(sqlite3.connect(self.database)) as connection, connection:
@@ -129,6 +142,20 @@ class LoggedInUser:
                     "args": ["{}"],
                 }
         raise AssertionError(f"no {label} on the page of {page.name}")
+
+    def submission(self, label: str, **entered: str) -> dict[str, Any] | None:
+        """Make the message of a form's submission; None where this page has no such form to submit."""
+        for number, element in self.elements.items():
+            if element.get("props", {}).get("aria-label") == label:
+                for listener in element.get("events", []):
+                    if listener["type"] == "submit":
+                        return {
+                            "id": int(number),
+                            "client_id": self.client_id,
+                            "listener_id": listener["listener_id"],
+                            "args": [json.dumps(list(entered.items()))],
+                        }
+        return None
 
 
 @pytest.fixture
@@ -213,3 +240,68 @@ async def test_a_socket_without_a_session_is_not_opened(server: Server, web: Web
     ada.cookie = ""
     with pytest.raises(socketio.exceptions.ConnectionError):
         await ada.connected(ada.client_id, "tab-ada")
+
+
+ARM = "Let the plan reach the devices of a site"
+DISARM = "Take a site back to shadow or advise"
+SHADOW = {"site": "oslo", "mode": "shadow", "reason": "meters first"}
+
+
+async def test_no_message_arms_a_site_without_right_reason_and_executor(server: Server, web: Web) -> None:
+    vic, ada, eve = [await LoggedInUser(server, name, web).arrive("/operations") for name in ("vic", "ada", "eve")]
+    assert (vic.submission(ARM), ada.submission(ARM), vic.submission(DISARM)) == (None, None, None)
+    act = {"site": "oslo", "mode": "act", "reason": "because"}
+    for sent in (
+        eve.submission(ARM, **act),
+        eve.submission(ARM, **act | {"reason": ""}),
+        eve.submission(DISARM, **act),
+    ):
+        assert sent is not None
+        await eve.socket.emit("event", sent)
+    assert await modes_of(eve) == {"advise"}
+    disarm = ada.submission(DISARM, **SHADOW)
+    assert disarm is not None
+    await vic.socket.emit("event", disarm)
+    assert await modes_of(eve) == {"advise"}, "a page of somebody else"
+    server.change("UPDATE users SET role = 'viewer' WHERE name = 'ada'")
+    await ada.socket.emit("event", disarm)
+    assert await modes_of(eve) == {"advise"}, "a role that was taken"
+    server.change("UPDATE users SET role = 'operator' WHERE name = 'ada'")
+    await eve.socket.emit("event", eve.submission(DISARM, **SHADOW))
+    assert await modes_of(eve) == {"advise", "shadow"}, "who may is heard"
+    assert server.logged() == [("oslo", "advise", "shadow", "eve")]
+
+
+async def test_a_token_tells_telemetry_only_with_that_scope_which_arms_nothing_and_no_token_is_logged(
+    server: Server,
+) -> None:
+    reading = {"site_id": "oslo", "at": datetime.now(UTC).isoformat(), "power_mw": 5.0, "quality": "good"}
+    telemetry, act = {"readings": [reading]}, {"site_id": "oslo", "mode": "act", "reason": "because"}
+    tokens = {role: server.token_of(role) for role in ("viewer", "operator", "meter")}
+    statuses = {}
+    async with httpx.AsyncClient(base_url=server.address) as program:
+        for role, token in {**tokens, "nobody": "", "guess": TOKEN_PREFIX + "guessed"}.items():
+            headers = {"authorization": f"Bearer {token}"} if token else {}
+            answers = [
+                await program.post(f"/api/{call}", json=body, headers=headers)
+                for call, body in (("telemetry", telemetry), ("modes", act), ("sites/oslo/emergency", STOP))
+            ]
+            statuses[role] = [answer.status_code for answer in answers]
+    assert statuses == {
+        "viewer": [403] * 3,
+        "operator": [403] * 3,
+        "meter": [200, 403, 403],
+        "nobody": [401] * 3,
+        "guess": [401] * 3,
+    }
+    written = b"".join(path.read_bytes() for path in server.database.parent.iterdir() if path.is_file())
+    assert [role for role, token in tokens.items() if token.encode() in written] == []
+
+
+STOP = {"action": "stop", "reason": "smoke"}
+
+
+async def modes_of(somebody: LoggedInUser) -> set[str]:
+    await asyncio.sleep(HEARD_S)
+    async with httpx.AsyncClient(base_url=somebody.server.address) as browser:
+        return {row["mode"] for row in (await browser.get("/api/modes", headers={"cookie": somebody.cookie})).json()}

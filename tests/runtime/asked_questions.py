@@ -245,8 +245,8 @@ QUESTIONS = (
     Asked(
         text="what was the biggest cost yesterday?",
         kind="money",
-        fact=("Energy", ledger("energy", YESTERDAY)),
-        says=("Largest costs: energy",),
+        fact=("Power bought", ledger("energy", YESTERDAY)),
+        says=("Largest costs: Power bought",),
     ),
     Asked(
         text="Which site was the most profitable yesterday?",

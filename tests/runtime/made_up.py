@@ -9,12 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event as ThreadEvent
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 from sqlalchemy import create_engine, insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
@@ -151,13 +152,16 @@ class CalmFeed:
     missing: range = range(0)
     name: str = "calm"
     price_usd_per_mwh: float = 50.0
+    limit_mw: tuple[float, ...] = ()
+    """Limits of the sites by the grid's operator; empty for none."""
     seen_at_s: dict[int, float] = field(default_factory=dict)
 
     def observe(self, tick: int) -> Observation:
         self.seen_at_s.setdefault(tick, time.monotonic())
         if tick in self.missing:
             raise FeedUnavailable(f"nothing came for tick {tick}: mend the line")
-        return builders.observation(self.config, tick, price=self.price_usd_per_mwh)
+        seen = builders.observation(self.config, tick, price=self.price_usd_per_mwh)
+        return replace(seen, import_limit_mw=np.array(self.limit_mw)) if self.limit_mw else seen
 
     def forecast(self, tick: int, hours: int) -> Forecast:
         return builders.forecast(self.observe(tick), hours)

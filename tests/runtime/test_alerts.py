@@ -7,7 +7,7 @@ import pytest
 
 from mara.core.alert import Alert, AlertChange, ChangeKind
 from mara.core.live_source import GridWarning
-from mara.core.metering import MeteredSnapshot
+from mara.core.metering import ExecutorStatus, MeteredSnapshot
 from mara.core.snapshot import ContractSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.observe.alert_inbox import AlertInbox
@@ -43,6 +43,14 @@ class Told:
     severity: str
     subject: str
     text: str
+
+
+def failed_at(mode: str) -> PublishedState:
+    """The state of a run in which the first site's devices are not reached."""
+    first, *others = UP
+    shown = replace(snapshot_at(0), sites=(replace(first, mode=mode), *others), contracts=())
+    failed = ExecutorStatus(site_id=first.id, kind="luxos", state="failed", message="10.2.0.11 does not answer")
+    return PublishedState(state=EngineState.RUNNING, snapshot=shown, executors=(failed,))
 
 
 class Watch:
@@ -350,6 +358,20 @@ def test_a_warning_of_the_grid_s_operator_is_an_alert_until_it_ends() -> None:
         ("grid_alert", "warning", "e8"),
     ]
     assert begun[0].text == (
-        "OpenADR VTN vtn.example warns of grid emergency at dallas until it is withdrawn, Frequency is low"
+        "OpenADR VTN vtn.example warns of grid emergency at dallas until it is withdrawn: Frequency is low"
     )
+    unanswered = replace(FINE, grid_alerts=None)
+    watch.rules = AlertRules()
+    watch.rules.carry_on(watch.inbox.shown(AT))
+    assert not watch.alerts(current, unanswered), "after a restart they stand until the operator has answered"
     assert [one.severity for one in watch.alerts(current, FINE)] == ["resolved", "resolved"]
+    assert not watch.alerts(current, unanswered)
+
+
+@pytest.mark.parametrize(("mode", "severity"), [("act", "critical"), ("dry-run", "warning")])
+def test_devices_that_are_not_reached_are_told_while_their_site_is_to_follow_the_plan(mode: str, severity: str) -> None:
+    watch = Watch()
+    told = [one for one in watch.alerts(failed_at(mode)) if one.kind == "unreached"]
+    text = f"{UP[0].id}: 10.2.0.11 does not answer"
+    assert told == [Told(kind="unreached", severity=severity, subject=UP[0].id, text=text)]
+    assert [one.kind for one in Watch().alerts(failed_at("shadow")) if one.kind == "unreached"] == []

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from mara.core.commands import Exclude
+from mara.core.commands import Exclude, Retract
 from mara.core.history import ExclusionRow
 from mara.errors import CommandError
 from mara.runtime.actor import ACTOR, Actor
+from mara.runtime.tick.command_validation import refuse_impossible
 from mara.runtime.tick.exclusions import ExclusionRequest, exclusion_of, exclusions_of
 from tests.builders import START, config, contract, world
 
@@ -101,3 +102,45 @@ def test_each_calendar_month_of_the_contracts_own_time_zone_has_its_own_four_hou
     assert exclusion_of(across, WORLD, OF).to_tick == across.to_tick
     with pytest.raises(CommandError, match=r"4 h are left, 4\.08 h"):
         exclusion_of(replace(across, from_tick=across.from_tick - 1), WORLD, OF)
+
+
+def test_maintenance_that_is_taken_back_gives_its_hours_of_the_month_back() -> None:
+    of_west = replace(row(5 * DAY, 5 * DAY + 4 * HOUR), site_id="west")
+    asked = replace(GOOD, site_id="west", from_tick=6 * DAY, to_tick=6 * DAY + 4 * HOUR)
+    with pytest.raises(CommandError, match="0 h are left"):
+        exclusion_of(asked, WORLD, OF, stored=(of_west,))
+    back = Retract(site_id="west", contract_id="", from_tick=5 * DAY)
+    assert exclusion_of(asked, WORLD, OF, stored=(of_west,), waiting=(back,)).site_id == "west"
+    gone = replace(of_west, retracted_at=START)
+    assert exclusion_of(asked, WORLD, OF, stored=(gone,)).to_tick == asked.to_tick
+    half = replace(of_west, retracted_at=of_west.starts_at + timedelta(hours=1))
+    with pytest.raises(CommandError, match="3 h are left, 4 h were asked for"):
+        exclusion_of(asked, WORLD, OF, stored=(half,))
+
+
+TOLD = Exclude(contract_id="a", from_tick=900, to_tick=912, reason="maintenance: x", author="Ada", site_id="west")
+
+
+@pytest.mark.parametrize(
+    ("retract", "said"),
+    [
+        (Retract(site_id="nowhere", contract_id="", from_tick=900), "no site 'nowhere'"),
+        (Retract(site_id="west", contract_id="", from_tick=901), "no maintenance of west stands that begins at"),
+        (Retract(site_id="", contract_id="a", from_tick=900), "part of the maintenance of west: take that back"),
+        (Retract(site_id="", contract_id="b", from_tick=900), "no announcement about b stands that begins at"),
+    ],
+)
+def test_what_does_not_stand_cannot_be_taken_back(retract: Retract, said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        refuse_impossible(retract, (TOLD,), WORLD, OF)
+
+
+def test_an_announcement_is_taken_back_once_and_until_its_last_tick() -> None:
+    back = Retract(site_id="west", contract_id="", from_tick=900)
+    refuse_impossible(back, (TOLD,), WORLD, OF)
+    for tick in (900, 911):
+        refuse_impossible(back, (TOLD,), replace(WORLD, tick=tick), OF)
+    with pytest.raises(CommandError, match="is over, is being taken back"):
+        refuse_impossible(back, (TOLD,), replace(WORLD, tick=912), OF)
+    with pytest.raises(CommandError, match="is over, is being taken back"):
+        refuse_impossible(back, (TOLD, back), WORLD, OF)

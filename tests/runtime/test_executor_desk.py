@@ -14,7 +14,7 @@ from mara.runtime.live.platform import Platform
 from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
 from mara.settings import Settings
-from mara.signals.executors.hold import HOLD
+from mara.signals.executors.hold import HOLD, Hold, HoldFile
 from mara.signals.imitations.luxos_miner import ImitatedMiner
 from tests.signals.devices import a_miner, serving
 
@@ -188,7 +188,20 @@ async def test_a_lost_watchdog_disarms_and_nothing_more_is_written(site: RealSit
     await site.platform.executors.look_at_lease()
     await site.until(lambda: site.platform.signals.mode_of(SITE) == "shadow" and site.state() == "released")
     (newest, *_) = await site.platform.archive.signals(SITE, "mode")
-    assert newest.reason == "the lease was lost: the watchdog does not answer"
+    assert newest.reason == "the lease was lost: Mara or its watchdog stood still for longer than it lasts"
+
+
+async def test_what_the_watchdog_gave_back_while_mara_hung_is_in_the_log_of_the_same_run(
+    site: RealSite, tmp_path: Path
+) -> None:
+    hold = HoldFile(tmp_path / "m.db.holds", tmp_path / "locks", SITE)
+    hold.write(Hold(site_id=SITE, spec={}, owners=(("a", "wakeup"),), ours=((("a", "sleep"),),)))
+    hold.forget_as("a=wakeup restored")
+    await site.platform.executors.look_at_lease()
+    (newest, *_) = await site.platform.archive.signals(SITE)
+    assert (newest.kind, newest.reason) == ("release", "by the watchdog: a=wakeup restored")
+    await site.platform.executors.look_at_lease()
+    assert await site.kinds() == ["release"]
 
 
 async def test_a_miner_that_somebody_wakes_is_left_alone(site: RealSite) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from mara.signals.executors import http_call, luxos, modbus
+from mara.signals.executors import asic, http_call, luxos, modbus
 from tests.clocks import HandClock
 from tests.runtime.desks import PATIENCE_S, Desks, desks_in
 from tests.signals.devices import CLOCK
@@ -21,6 +22,7 @@ LOW_MW, LOWER_MW = 1.0, 0.5
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(luxos, "TIMEOUT_S", 1.0)
     monkeypatch.setattr(modbus, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(asic, "TIMEOUT_S", 1.0)
     monkeypatch.setattr(http_call, "DEADLINE_S", 2.0)
 
 
@@ -89,12 +91,12 @@ async def test_a_wall_clock_that_jumps_disarms_nobody_and_is_told_where_it_matte
 
 def told(desks: Desks, rig: Rig) -> str:
     """Say 0.5 once the second document has been followed, however the kind of device puts it."""
-    reached = {"webhook": "right time", "modbus": "setpoint=1", "luxos": "read back"}[rig.kind]
+    reached = {"webhook": "right time", "modbus": "setpoint=1", "kueue": "quota=1"}.get(rig.kind, "read back")
     return "0.5" if reached in desks.status().message else ""
 
 
 def zero(rig: Rig) -> bool:
-    return {str(value) for value in rig.values} <= {"0", "0.0", "Sleep"}
+    return {str(value) for value in rig.values} <= {"0", "0.0", "Sleep", "Hold 60", "paused"}
 
 
 async def test_a_mara_that_hung_for_longer_than_its_lease_has_lost_its_site(rig: Rig, tmp_path: Path) -> None:
@@ -106,6 +108,29 @@ async def test_a_mara_that_hung_for_longer_than_its_lease_has_lost_its_site(rig:
         await given_back(desks, rig, "shadow")
         await desks.arm()
         await desks.until(lambda: desks.status().state == "written")
+
+
+async def test_a_second_mara_is_refused_and_a_hand_on_a_device_ends_writing_there(rig: Rig, tmp_path: Path) -> None:
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        await armed(desks, rig)
+        limited = rig.values
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "locks").symlink_to(tmp_path / "locks")
+        write_executors(tmp_path / "other", rig)
+        async with desks_in(tmp_path / "other", clock) as other:
+            other.publish(0, LOWER_MW)
+            await other.arm()
+            await other.until(lambda: other.status().state == "failed")
+            assert other.status().message == f"another Mara writes the devices of {SITE}: disarm it there first"
+        assert rig.values == limited, "its end gives back nothing of ours"
+        rig.set_by_hand()
+        desks.publish(1, LOWER_MW)
+        await desks.until(lambda: desks.status().state == "override")
+        assert desks.status().message.startswith("somebody set ")
+        assert desks.status().message.endswith("not written until a person arms the site again")
+    assert rig.values == [rig.by_hand, *[rig.owners] * (len(rig.devices) - 1)]
+    assert rig.outside == []
 
 
 async def test_a_site_whose_link_is_lost_while_it_is_disarmed_is_given_back_when_it_answers(
@@ -138,6 +163,27 @@ async def test_a_lost_link_is_tried_again_before_the_next_document(rig: Rig, tmp
         await desks.until(lambda: desks.status().state == "written")
         assert not rig.is_owners
     assert rig.is_owners
+
+
+async def test_machines_start_no_earlier_than_their_document_says(tmp_path: Path) -> None:
+    clock = a_clock()
+    with rig_of("luxos") as rig:
+        write_executors(tmp_path, rig)
+        async with desks_in(tmp_path, clock) as desks:
+            await armed(desks, rig)
+            earliest = desks.document.valid_from + timedelta(minutes=10)
+            resting = tuple(
+                replace(site, groups=tuple(replace(group, not_before=earliest) for group in site.groups))
+                for site in desks.document.sites
+            )
+            desks.document = replace(desks.document, sites=resting)
+            told, limited = desks.status(), rig.values
+            desks.publish(1, None)
+            await desks.until(lambda: desks.status() is not told)
+            assert rig.values == limited
+            pass_time(clock, 601.0)
+            desks.executors._try_again()
+            await desks.until(lambda: rig.is_owners)
 
 
 async def test_a_thread_pool_that_hangs_holds_up_neither_a_site_nor_the_lease(tmp_path: Path) -> None:

@@ -7,19 +7,23 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mara.bootstrap import platform_of
+from mara.errors import CommandError
 from mara.runtime.live.platform import Platform
 from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
+from mara.runtime.replay_check import replayed
+from mara.runtime.tick.site_maintenance import grid_of, maintenance_at, retraction_of
 from mara.settings import read_settings
 from mara.store import maintenance
 from mara.store.backends.sqlite_connection import pragma
 from tests.runtime.made_up import quiet, until
-from tests.store.databases import connected, url_of
+from tests.store.databases import KINDS, connected, url_of
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +132,32 @@ async def test_a_run_taken_over_by_another_writer_halts_and_says_so(tmp_path: Pa
         assert "another writer" in run.publisher.read().reason
         await quiet()
         assert shown_tick(run) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_maintenance_that_is_taken_back_stays_so_after_a_restart_and_its_ticks_replay(
+    tmp_path: Path, kind: str
+) -> None:
+    async with stepped(tmp_path, 2, kind=kind) as run:
+        snapshot = run.publisher.read().snapshot
+        assert snapshot is not None
+        site_id = next(contract.site_id for contract in snapshot.contracts if contract.site_id)
+        begins_at = (snapshot.at + timedelta(days=4)).replace(minute=0)
+        told = maintenance_at(site_id, begins_at, begins_at + timedelta(hours=2), "pump", snapshot)
+        await run.exclude(*told.asked)
+        run.step(1)
+        await until(lambda: shown_tick(run) == 2)
+        assert len(await run.archive.exclusions_ahead()) == len(told.asked)
+        back = retraction_of(site_id, "", begins_at, grid_of(snapshot))
+        assert (await run.order(back, only_look=True)).numbers == ()
+        assert len((await run.order(back)).numbers) == 1
+    async with stepped(tmp_path, 1, kind=kind) as again:
+        await until(lambda: shown_tick(again) == 3)
+        assert await again.archive.exclusions_ahead() == ()
+        (row,) = (await again.archive.contract(told.asked[0].contract_id)).exclusions
+        assert (row.retracted_by, row.site_id, row.starts_at) == ("operator", site_id, begins_at)
+        assert row.retracted_at == snapshot.at + timedelta(minutes=2 * snapshot.tick_minutes)
+        reading = again._opened.store.read_model
+        assert replayed(reading, reading.run().run_id, 3).differs == ()
+        with pytest.raises(CommandError, match="is over, is being taken back"):
+            await again.order(back)

@@ -89,3 +89,10 @@ async def test_what_cannot_be_answered_is_refused_in_one_line(asked: WhatIfReque
             await around.platform.what_if(asked)
         assert said in str(refusal.value)
         assert "\n" not in str(refusal.value)
+
+
+async def test_a_fleet_that_is_too_large_is_refused_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(what_if_desk, "MOST_SITES", 2)
+    async with running(stage()) as around:
+        with pytest.raises(CommandError, match="for up to 2 sites, this fleet has 3"):
+            await around.platform.what_if(DEARER)

@@ -1,10 +1,14 @@
-"""A process that writes to devices as fast as it can, takes telemetry, and waits to be killed."""
+"""A process that writes to devices of every kind as fast as it can, takes telemetry, and waits to be killed."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count, cycle
 from multiprocessing.connection import Connection
+from operator import is_not
 from pathlib import Path
 
 import httpx  # noqa: F401  imported once, before processes are forked
@@ -17,28 +21,53 @@ from tests.signals.rigs import SITE
 LIMITS_MW = (1.0, 0.0, 1_000.0, 0.7, None, 0.5)
 """Limits in turn: within what devices take, beyond it, nothing, and none."""
 ARMED = "armed"
+LIBRARY = "library"
+"""Folder of the stand-in for pyasic-rs."""
 
 
 def acted(folder: Path, parent: Connection) -> None:
     """Act until somebody kills this process; tell the parent each reading that was acknowledged."""
+    reach_library(folder)
     asyncio.run(_acted(folder, parent))
+
+
+def reach_library(folder: Path) -> None:
+    """Have this process and its watchdog find the stand-in for pyasic-rs first."""
+    library, root = str(folder / LIBRARY), str(Path(__file__).parents[2])
+    sys.path.insert(0, library)
+    os.environ["PYTHONPATH"] = os.pathsep.join((library, root))
+
+
+def publish(desks: Desks, tick: int, limit_mw: float | None) -> None:
+    """Show a tick whose document leaves so much to every site, and to each group of its machines."""
+    sites = tuple(
+        replace(
+            site,
+            site_limit_mw=limit_mw,
+            groups=tuple(replace(group, power_mw=limit_mw or 0.0) for group in site.groups),
+        )
+        for site in desks.document.sites
+    )
+    document = replace(desks.document, tick=tick, sites=sites)
+    desks.publisher.publish(replace(desks.snapshot, tick=tick), dispatch=document)
 
 
 async def _acted(folder: Path, parent: Connection) -> None:
     clock = SystemClock()
     async with desks_in(folder, clock) as desks:
         ticks, limits = count(), cycle(LIMITS_MW)
-        desks.publish(next(ticks), next(limits))
-        await desks.arm()
+        publish(desks, next(ticks), next(limits))
+        for site in desks.document.sites:
+            await desks.signals.set_mode(site.site_id, "act", "a test")
         parent.send(ARMED)
         await asyncio.gather(_written(desks, ticks, limits), _metered(desks, clock, parent))
 
 
 async def _written(desks: Desks, ticks: Iterator[int], limits: Iterator[float | None]) -> None:
     while True:
-        told = desks.status()
-        desks.publish(next(ticks), next(limits))
-        await desks.until(lambda told=told: desks.status() is not told)  # type: ignore[misc]
+        told = desks.publisher.read().executors
+        publish(desks, next(ticks), next(limits))
+        await desks.until(lambda told=told: all(map(is_not, told, desks.publisher.read().executors)))  # type: ignore[misc]
 
 
 async def _metered(desks: Desks, clock: SystemClock, parent: Connection) -> None:

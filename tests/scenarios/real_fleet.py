@@ -69,6 +69,18 @@ class RealFleet:
         return next(site for site in self.shown.sites if site.id == site_id)
 
     @property
+    def shown_key(self) -> tuple[int, int]:
+        """Tick and revision of the document that is shown."""
+        document = self.platform.publisher.read().dispatch
+        assert document is not None
+        return document.key
+
+    def shown_limit_mw(self, site_id: str) -> float | None:
+        document = self.platform.publisher.read().dispatch
+        assert document is not None
+        return next(site.site_limit_mw for site in document.sites if site.site_id == site_id)
+
+    @property
     def alerts(self) -> Mapping[tuple[str, str], str]:
         """Sentences of the alerts that stand, by kind and subject."""
         return {(alert.kind, alert.subject): alert.text for alert in self.platform.publisher.read().alerts}

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mara.core.contract import Tier
+from mara.core.live_source import GridLimit
 from mara.core.overtaking import Overtaking, ResponseStatus
 from mara.errors import CommandError, StoreError
 from mara.runtime.published_state import EngineState
@@ -140,6 +143,66 @@ async def test_a_site_is_stopped_though_the_order_cannot_be_stored(
         fleet.clock.at_s += PACE_S
         await fleet.platform.release_site("west", "over")
         await until(lambda: modes_of(miners) == AWAKE)
+
+
+def limit_of(fleet: RealFleet, limit_mw: float, waited_s: float = 0.0) -> GridLimit:
+    """A limit of West that was heard some seconds ago."""
+    asked_at = fleet.clock.now() - timedelta(seconds=waited_s)
+    return GridLimit(site_id="west", limit_mw=limit_mw, asked_at=asked_at, response_s=5.0, author="OpenADR VTN grid")
+
+
+async def test_a_limit_by_the_grid_s_operator_is_kept_between_ticks_and_freed_when_it_ends(tmp_path: Path) -> None:
+    miners = [a_miner(), a_miner()]
+    async with acting(tmp_path, miners) as fleet:
+        tick, keep = fleet.shown.tick, fleet.platform.emergency.keep
+        await keep([limit_of(fleet, 1.0, waited_s=0.5)])
+        await until(lambda: response_of(fleet).state == "read back")
+        assert modes_of(miners) == ["Sleep", "None"]
+        assert (fleet.shown.tick, fleet.shown_limit_mw("west")) == (tick, 1.0), "no tick was waited for"
+        response = response_of(fleet)
+        assert (response.cause, response.told_s, response.read_back_s) == ("limit of the grid", 0.5, 0.5)
+        assert (response.allowed_s, response.is_late) == (5.0, False)
+        await keep([limit_of(fleet, 1.0)])
+        assert fleet.shown_key == (tick, 1), "what is known is not told again"
+        await fleet.tick()
+        assert fleet.shown_limit_mw("west") == 1.0, "it stands over a tick that was settled without it"
+        fleet.feed.limit_mw = (1.0, np.inf, np.inf)
+        await fleet.tick()
+        assert fleet.shown_key == (tick + 2, 0), "the plan itself keeps it"
+        assert fleet.shown_limit_mw("west") == pytest.approx(1.0)
+        fleet.feed.limit_mw = ()
+        await fleet.tick()
+        await keep([])
+        await fleet.tick(2)  # miners stay off for their least time first
+        fleet.clock.at_s += PACE_S
+        await fleet.tick()
+        await until(lambda: modes_of(miners) == AWAKE)
+        assert fleet.platform.publisher.read().responses == ()
+        ended, begun = await fleet.platform.archive.signals("west", "emergency")
+        assert (begun.actor, begun.after, begun.reason) == (
+            "OpenADR VTN grid",
+            "1 MW",
+            f"{begun.actor} limits it to 1 MW",
+        )
+        assert ended.reason == (
+            "the limit by the grid's operator has ended; it was read back after 0.5 s, 5 s are allowed"
+        )
+    fleet.refuse_differences()
+
+
+async def test_a_stop_counts_more_than_a_limit_which_stands_when_the_site_is_released(tmp_path: Path) -> None:
+    miners = [a_miner(), a_miner()]
+    async with acting(tmp_path, miners) as fleet:
+        await fleet.platform.stop_site("west", "smoke")
+        await fleet.platform.emergency.keep([limit_of(fleet, 1.0)])
+        await until(lambda: modes_of(miners) == ASLEEP)
+        assert response_of(fleet).cause == "stop"
+        fleet.clock.at_s += PACE_S
+        await fleet.platform.release_site("west", "a false alarm")
+        assert fleet.shown_limit_mw("west") == 1.0
+        await until(lambda: modes_of(miners) == ["Sleep", "None"])
+        await fleet.platform.emergency.keep([limit_of(fleet, 1_000.0)])
+        assert fleet.shown_limit_mw("west") is None, "more than its connection is no limit"
 
 
 async def test_a_response_that_is_not_read_back_in_time_is_an_alert(tmp_path: Path) -> None:

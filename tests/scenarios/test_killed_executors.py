@@ -7,9 +7,10 @@ KILLS=50 in the environment makes a soak test of it, in which some processes are
 import os
 import signal
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,7 +23,8 @@ from mara.signals.executors.hold import HOLD
 from mara.store import maintenance
 from tests.forks import FORKS
 from tests.runtime.desks import desks_in
-from tests.scenarios.killed_executors import ARMED, acted
+from tests.scenarios.killed_executors import ARMED, LIBRARY, acted
+from tests.signals.asics import forget_library, write_library
 from tests.signals.devices import CLOCK
 from tests.signals.rigs import KINDS, Rig, rig_of, write_executors
 from tests.store.databases import url_of
@@ -35,12 +37,31 @@ SLOWEST_START_S = 60.0
 LONGEST_LIFE_S = 0.2
 
 
-@pytest.fixture(params=KINDS)
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+PLACES = {
+    "webhook": ("site0", ""),
+    "modbus": ("site2", ""),
+    "luxos": ("site1", "air_miner"),
+    "asic": ("site1", "hydro_miner"),
+    "kueue": ("site1", "gpu"),
+}
+"""Sites and groups of machines of each kind of device, of which each process has all."""
+
+
+@pytest.fixture
+def rigs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Rig]]:
     pytest.importorskip("pymodbus", reason="the extra `modbus` is not installed")
-    with rig_of(request.param) as made:
-        write_executors(tmp_path, made)
+    write_library(tmp_path / LIBRARY)
+    for module in ("pyasic_rs", "pyasic_rs.factory"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path / LIBRARY))
+    with ExitStack() as links:
+        made = [links.enter_context(rig_of(kind, is_linked=True)) for kind in KINDS]
+        for rig in made:
+            site_id, group = PLACES[rig.kind]
+            rig.spec.update(site=site_id, **({"group": group} if group else {}))
+        write_executors(tmp_path, *made)
         yield made
+    forget_library()
 
 
 class Life:
@@ -57,6 +78,10 @@ class Life:
         assert self._here.poll(SLOWEST_START_S)
         assert self._here.recv() == ARMED
 
+    @property
+    def holds(self) -> list[Path]:
+        return list((self.folder / "holds").glob(f"*{HOLD}"))
+
     def send(self, number: int) -> None:
         assert self._child.pid is not None
         os.kill(self._child.pid, number)
@@ -67,11 +92,11 @@ class Life:
             if self._here.poll(left_s):
                 self.acknowledged.add(self._here.recv())
 
-    def live_until_written(self, rig: Rig) -> None:
-        """Live until a device has been told something."""
+    def live_until_written(self, rigs: list[Rig]) -> None:
+        """Live until a device of each kind has been told something."""
         end_s = CLOCK.monotonic_s() + SLOWEST_START_S
-        count = len(rig.devices[0].history)
-        while len(rig.devices[0].history) == count:
+        counts = [len(rig.devices[0].history) for rig in rigs]
+        while any(len(rig.devices[0].history) == count for rig, count in zip(rigs, counts, strict=True)):
             assert CLOCK.monotonic_s() < end_s, "nothing was written"
             self.live(0.01)
 
@@ -85,11 +110,12 @@ class Life:
             pass  # the process died between two messages, or within one
         self._here.close()
 
-    def wait_until_given_back(self, rig: Rig) -> None:
-        """Another process gives back: its end is seen by the files of what is held."""
+    def wait_until_given_back(self, rigs: list[Rig], *, is_alive: bool = False) -> None:
+        """Another process gives back: its end is seen by the files of what is held, unless Mara lives."""
         end_s = CLOCK.monotonic_s() + LEASE_S
-        while list((self.folder / "holds").glob(f"*{HOLD}")) or not rig.is_owners:
-            assert CLOCK.monotonic_s() < end_s, (rig.values, list((self.folder / "holds").iterdir()))
+        while not all(rig.is_owners for rig in rigs) or (self.holds and not is_alive):
+            left = [rig.values for rig in rigs if not rig.is_owners]
+            assert CLOCK.monotonic_s() < end_s, (left, self.holds)
             Event().wait(0.02)
 
 
@@ -98,47 +124,55 @@ def stored(folder: Path, question: str) -> list[tuple[object, ...]]:
         return database.execute(question).fetchall()
 
 
-def assert_all_is_logged(folder: Path, rig: Rig) -> None:
+def assert_all_is_logged(folder: Path, rigs: list[Rig]) -> None:
     """Check that devices took no value more often than the log has it."""
     told = [
         str(text)
         for row in stored(folder, "SELECT after_state, reason FROM signal_log WHERE kind IN ('write', 'release')")
         for text in row
     ]
-    for device, port in zip(rig.devices, rig.ports, strict=True):
-        for value, times in Counter(device.history).items():
-            words = _words(rig.kind, value, port)
-            assert sum(words in text for text in told) >= times, (value, times)
+    for rig in rigs:
+        for device, port in zip(rig.devices, rig.ports, strict=True):
+            for value, times in Counter(device.history).items():
+                words = _words(rig.kind, value, port)
+                assert sum(any(one in text for one in words) for text in told) >= times, (rig.kind, value, times)
 
 
-def _words(kind: str, value: object, port: int) -> str:
-    """A setting as the log has it."""
+def _words(kind: str, value: object, port: int) -> tuple[str, ...]:
+    """Forms that a setting has in the log."""
     if kind == "webhook":
-        return f"limit_mw={'none' if value is None else value}"
-    return f"setpoint={value}" if kind == "modbus" else f":{port}={'sleep' if value == 'Sleep' else 'wakeup'}"
+        return (f"limit_mw={'none' if value is None else value}",)
+    if kind == "modbus":
+        return (f"setpoint={value}",)
+    if kind == "kueue":
+        policy, count = str(value).split()
+        return (f"stopPolicy={policy}",) if policy == "Hold" else (f"quota={count}", "stopPolicy=None restored")
+    return (f":{port}={'sleep' if value in {'Sleep', 'paused'} else 'wakeup'}",)
 
 
-async def test_a_mara_killed_while_it_writes_leaves_devices_as_their_owner_had_them(rig: Rig, tmp_path: Path) -> None:
+async def test_a_mara_killed_while_it_writes_leaves_devices_as_their_owner_had_them(
+    rigs: list[Rig], tmp_path: Path
+) -> None:
     rng = np.random.default_rng(KILL_COUNT)
     acknowledged: set[int] = set()
     for number in range(1, KILL_COUNT + 1):
         life = Life(tmp_path)
         if number % 3:  # the others die at their start
-            life.live_until_written(rig)
+            life.live_until_written(rigs)
         life.live(float(rng.uniform(0.0, LONGEST_LIFE_S)))
         if number % STOPPED_EVERY == 0:
             life.send(signal.SIGSTOP)
             Event().wait(LEASE_S)  # nothing tells that a process is silent but its silence
-            life.wait_until_given_back(rig)
+            life.wait_until_given_back(rigs, is_alive=True)
             life.send(signal.SIGCONT)
             life.live(LONGEST_LIFE_S)
         life.kill()
-        life.wait_until_given_back(rig)
+        life.wait_until_given_back(rigs)
         acknowledged |= life.acknowledged
     async with desks_in(tmp_path, CLOCK):
-        assert rig.is_owners
-    assert rig.devices[0].history, "something was written"
-    assert rig.outside == []
+        assert all(rig.is_owners for rig in rigs)
+    assert all(rig.devices[0].history for rig in rigs), "something was written to each"
+    assert [rig.outside for rig in rigs] == [[]] * len(rigs)
     assert acknowledged <= {row[0] for row in stored(tmp_path, "SELECT at_epoch_ms FROM telemetry")}
     assert maintenance.check(url_of(tmp_path / "mara.db")).findings == ()
-    assert_all_is_logged(tmp_path, rig)
+    assert_all_is_logged(tmp_path, rigs)

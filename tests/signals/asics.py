@@ -1,10 +1,14 @@
 """The library pyasic-rs with imitated miners: no firmware of theirs runs without a machine."""
 
 import asyncio
+import json
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 class FakeAsic:
@@ -73,3 +77,58 @@ def forget_library() -> None:
     """Take the library away again."""
     for name in ("pyasic_rs", "pyasic_rs.factory"):
         sys.modules.pop(name, None)
+
+
+class LinkedAsic(FakeAsic):
+    """A miner that processes reach by a port of this machine, through the library of `write_library`."""
+
+    def answer(self, link: socket.socket) -> None:
+        """Obey a connection's one command."""
+        with link.makefile("r") as heard:
+            command = json.loads(heard.readline() or "null")
+        if command in {"get_is_mining", "pause", "resume"}:
+            link.sendall(json.dumps(asyncio.run(getattr(self, command)())).encode() + b"\n")
+
+
+class AsicByPort:
+    """A miner as the written library gives it, which passes on what it is told."""
+
+    make, model, firmware = FakeAsic.make, FakeAsic.model, FakeAsic.firmware
+    supports_pause = supports_resume = True
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    async def get_is_mining(self) -> bool:
+        return await self._told("get_is_mining")
+
+    async def pause(self) -> bool:
+        return await self._told("pause")
+
+    async def resume(self) -> bool:
+        return await self._told("resume")
+
+    async def _told(self, command: str) -> bool:
+        name, _, port = self.host.partition(":")
+        reader, writer = await asyncio.open_connection(name, int(port))
+        writer.write(json.dumps(command).encode() + b"\n")
+        said: Any = json.loads(await reader.readline())
+        writer.close()
+        return bool(said)
+
+
+LIBRARY = """
+from tests.signals.asics import AsicByPort
+
+class MinerFactory:
+    async def get_miner(self, host):
+        return AsicByPort(host)
+"""
+
+
+def write_library(folder: Path) -> None:
+    """Write a library that stands in for pyasic-rs in other processes, which have the folder in their path."""
+    package = folder / "pyasic_rs"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "factory.py").write_text(LIBRARY, encoding="utf-8")

@@ -11,12 +11,10 @@ from typing import Any
 from mara.signals.executors.base import Executor
 from mara.signals.executors.registry import executor_of, spec_of
 from mara.signals.imitations.kube_api import TOKEN, ImitatedCluster
-from tests.signals.asics import FakeAsic, forget_library, reached_by_library
+from tests.signals.asics import FakeAsic, LinkedAsic, forget_library, reached_by_library
 from tests.signals.devices import CLOCK, SECRET, a_controller, a_miner, a_service, serving
 
-KINDS = ("webhook", "modbus", "luxos")
-"""Kinds that are killed and run at a desk; faults of devices are run against all of them."""
-ALL_KINDS = (*KINDS, "kueue", "asic")
+KINDS = ("webhook", "modbus", "luxos", "kueue", "asic")
 SITE = "site1"
 MOST_MW = 30.0
 
@@ -70,7 +68,7 @@ class Rig:
     def link(self) -> None:
         """Serve the devices, after a cut at the ports that they had."""
         known = self.ports or [0] * len(self.devices)
-        if self.kind == "asic":
+        if self.kind == "asic" and not isinstance(self.devices[0], LinkedAsic):
             self.links.enter_context(reached_by_library(self.devices))
         elif self.kind in {"webhook", "kueue"}:
             url = self.links.enter_context(self.devices[0].serving(port=known[0]))
@@ -83,15 +81,18 @@ class Rig:
 
 
 @contextmanager
-def rig_of(kind: str) -> Iterator[Rig]:
+def rig_of(kind: str, *, is_linked: bool = False) -> Iterator[Rig]:
+    """Serve devices of a kind; `is_linked` where other processes are to reach ASIC miners too."""
     with ExitStack() as links:
         rig = _unlinked(kind, links)
+        if kind == "asic" and is_linked:
+            rig.devices = [LinkedAsic("") for _ in rig.devices]
         rig.link()
         if kind == "webhook":
             rig.spec["url"] = f"http://127.0.0.1:{rig.ports[0]}/limit"
         elif kind == "kueue":
             rig.spec["url"] = f"http://127.0.0.1:{rig.ports[0]}"
-        elif kind == "asic":
+        elif kind == "asic" and not is_linked:
             rig.spec["hosts"] = [miner.ip for miner in rig.devices]
         elif kind == "modbus":
             rig.spec["port"] = rig.ports[0]
@@ -132,10 +133,11 @@ def token_file() -> Path:
     return path
 
 
-def write_executors(folder: Path, rig: Rig) -> None:
-    """Write `executors.toml` in a folder, for the devices of a rig."""
-    rows = "\n".join(f"{name} = {_toml(value)}" for name, value in rig.spec.items())
-    (folder / "executors.toml").write_text(f"[[executor]]\n{rows}\n", encoding="utf-8")
+def write_executors(folder: Path, *rigs: Rig) -> None:
+    """Write `executors.toml` in a folder, for the devices of rigs."""
+    tables = ("\n".join(f"{name} = {_toml(value)}" for name, value in rig.spec.items()) for rig in rigs)
+    text = "".join(f"[[executor]]\n{rows}\n" for rows in tables)
+    (folder / "executors.toml").write_text(text, encoding="utf-8")
 
 
 def _toml(value: object) -> str:

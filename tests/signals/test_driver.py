@@ -177,6 +177,14 @@ def test_a_limit_moves_no_faster_than_its_ramp(tmp_path: Path) -> None:
     assert site.register.history == [38.0, 26.0, 20.0], "from 50 MW, 12 a minute"
 
 
+def test_a_limit_does_not_rise_before_the_time_that_a_document_names(site: Site) -> None:
+    site.follow(20.0)
+    for limit_mw, now_s in ((None, 1_100.0), (30.0, 1_200.0), (10.0, 1_300.0), (30.0, 1_400.0)):
+        site.now_s = now_s
+        site.driver.follow(limit_mw, "a test", is_dry=False, not_before_s=1_350.0)
+    assert site.register.history == [20.0, 10.0, 30.0]
+
+
 def test_a_second_writer_is_refused(site: Site) -> None:
     site.follow(20.0)
     other = Site(site.holds / "other")

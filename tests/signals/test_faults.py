@@ -1,8 +1,11 @@
 """Every fault against every executor: the devices end as their owner had them, and plain words say why not yet."""
 
+import logging
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +13,10 @@ from mara.core.metering import ExecutorStatus
 from mara.signals.executors import asic, http_call, luxos, modbus
 from mara.signals.executors.driver import Driver, WritePace
 from mara.signals.executors.hold import HoldFile
+from mara.signals.executors.watchdog import release_all
 from mara.signals.imitations.kube_api import TOKEN
 from tests.signals.devices import CLOCK, SECRET
-from tests.signals.rigs import ALL_KINDS, SITE, Rig, rig_of
+from tests.signals.rigs import KINDS, SITE, Rig, rig_of
 
 PATIENCE_S = 0.5
 LOW_MW, LOWER_MW = 1.0, 0.5
@@ -72,7 +76,7 @@ class Driven:
         assert not self.driver.is_holding
 
 
-@pytest.fixture(params=ALL_KINDS)
+@pytest.fixture(params=KINDS)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driven]:
     with rig_of(request.param) as rig:
         yield Driven(rig, tmp_path)
@@ -186,11 +190,80 @@ def test_no_write_reaches_a_device_without_a_line_in_the_log(site: Driven) -> No
     site.assert_given_back()
 
 
-def test_what_is_kept_of_a_device_holds_no_secret_and_is_read_by_its_owner_alone(site: Driven) -> None:
+def test_what_is_kept_of_a_device_holds_no_secret_and_is_read_by_its_owner_alone(
+    site: Driven, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     site.written()
+    site.rig.break_down("refuse")
+    said = site.follow(LOWER_MW).message
+    site.rig.break_down("")
     kept = [path for path in site.folder.rglob("*") if path.is_file()]
     assert [path.stat().st_mode & 0o077 for path in kept] == [0] * len(kept)
-    text = b"".join(path.read_bytes() for path in kept).decode() + str(site.logged)
+    text = b"".join(path.read_bytes() for path in kept).decode() + str(site.logged) + said + caplog.text
     assert SECRET not in text
     assert TOKEN not in text
     site.assert_given_back()
+
+
+class Killed(BaseException):
+    """Exception that stands for the end of the process at this point."""
+
+
+class Death:
+    """Ends a driver at one of the calls by which it reaches disk, log and devices, before or after its effect."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def before_and_after(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any) -> Any:
+            self.pass_by()
+            answer = call(*given)
+            self.pass_by()
+            return answer
+
+        return called
+
+    def pass_by(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+
+
+MOMENTS = 50
+"""Moments at which drivers are ended while they follow four limits.
+
+Each kind has a fifth of them; with KILLS in the environment it has all.
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_driver_that_ends_at_any_of_its_moments_leaves_what_a_watchdog_can_give_back(
+    kind: str, tmp_path: Path
+) -> None:
+    moments = range(MOMENTS) if "KILLS" in os.environ else range(KINDS.index(kind), MOMENTS, len(KINDS))
+    deaths = 0
+    with rig_of(kind) as rig:
+        for moment in moments:
+            folder = tmp_path / str(moment)
+            site, death = Driven(rig, folder), Death(moment)
+            driver = site.driver
+            driver._executor.apply = death.before_and_after(driver._executor.apply)  # type: ignore[method-assign]
+            driver._executor.read = death.before_and_after(driver._executor.read)  # type: ignore[method-assign]
+            driver._hold.write = death.before_and_after(driver._hold.write)  # type: ignore[method-assign]
+            driver._log = death.before_and_after(driver._log)
+            try:
+                for limit_mw in (LOW_MW, LOWER_MW, 0.0, None):
+                    driver.follow(limit_mw, "a test", is_dry=False)
+            except Killed:
+                deaths += 1
+            driver._hold.unlock()  # as the end of a process does
+            release_all(folder, SECRET, CLOCK.now, CLOCK.monotonic_s, lambda _: None, tries=1)
+            assert rig.is_owners, (moment, rig.values)
+            assert not driver.is_holding
+            for device in rig.devices:
+                logged_count = sum(kind == "write" for kind, _, _ in site.logged)
+                assert len(device.history) <= logged_count + 1, "a line for each write, and one of the release"
+                device.history.clear()
+    assert (deaths > len(moments) / 2, rig.outside) == (True, [])

@@ -39,9 +39,9 @@ class Units:
         self.states[host] = wanted or self.states[host]
         return self.states[host]
 
-    def follow(self, limit_mw: float | None, *, is_urgent: bool = False) -> str:
+    def follow(self, limit_mw: float | None, *, is_urgent: bool = False, not_before_s: float = float("-inf")) -> str:
         self.now_s += 100.0
-        self.driver.follow(limit_mw, "a test", is_dry=False, is_urgent=is_urgent)
+        self.driver.follow(limit_mw, "a test", is_dry=False, is_urgent=is_urgent, not_before_s=not_before_s)
         return "".join(state[0] for state in self.states.values())
 
     @property
@@ -62,6 +62,14 @@ def test_a_unit_that_was_switched_a_short_time_ago_stays_and_others_take_its_pla
     assert units.follow(3.0) == "ssww"
     assert (units.follow(3.0), units.driver.is_due) == ("swww", False)
     assert units.follow(2.0) == "swsw", "b has just begun to run"
+
+
+def test_no_unit_is_woken_before_the_time_that_a_document_names(units: Units) -> None:
+    assert units.follow(0.0) == "ssss"
+    earliest_s = units.now_s + 250.0
+    assert (units.follow(None, not_before_s=earliest_s), units.driver.is_due) == ("ssss", True)
+    assert units.follow(2.0, is_urgent=True, not_before_s=earliest_s) == "ssss"
+    assert (units.follow(None, not_before_s=earliest_s), units.driver.is_due) == ("wwww", False)
 
 
 def test_an_urgent_limit_is_kept_whatever_pace_ramp_and_least_times_say(tmp_path: Path) -> None:

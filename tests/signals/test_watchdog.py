@@ -12,7 +12,7 @@ import pytest
 from mara.signals.executors import watchdog
 from mara.signals.executors.hold import Hold, HoldFile, releases_in
 from mara.signals.executors.luxos import luxos_miners
-from mara.signals.executors.watchdog import BEAT, DONE, release_all, watch
+from mara.signals.executors.watchdog import BEAT, DONE, Ending, release_all, watch
 from tests.signals.devices import CLOCK, a_miner, serving
 
 PATIENCE_S = 30.0
@@ -33,15 +33,15 @@ def test_the_end_of_the_beats_is_a_death_and_the_word_done_is_none(pipe: tuple[i
     heard, beats = pipe
     os.write(beats, BEAT * 3)
     os.write(beats, DONE)
-    assert watch(heard, PATIENCE_S) is False
+    assert watch(heard, PATIENCE_S) is Ending.DONE
     os.write(beats, BEAT)
     os.close(beats)
-    assert watch(heard, PATIENCE_S) is True
+    assert watch(heard, PATIENCE_S) is Ending.DEATH
 
 
 def test_silence_for_a_lease_is_a_hang(pipe: tuple[int, int]) -> None:
     os.write(pipe[1], BEAT)
-    assert watch(pipe[0], 0.02) is True
+    assert watch(pipe[0], 0.02) is Ending.HANG
 
 
 def test_what_a_release_needs_is_ready_before_it_is_needed(
@@ -50,7 +50,7 @@ def test_what_a_release_needs_is_ready_before_it_is_needed(
     monkeypatch.setattr(watchdog, "QUIET_S", 0.01)
     prepared: list[str] = []
     os.write(pipe[1], BEAT)
-    assert watch(pipe[0], 0.05, lambda: prepared.append("ready")) is True
+    assert watch(pipe[0], 0.05, lambda: prepared.append("ready")) is Ending.HANG
     assert prepared == ["ready"]
 
 
@@ -121,3 +121,24 @@ def test_a_watchdog_leaves_alone_what_a_later_mara_holds(tmp_path: Path) -> None
         assert (release(lease="an earlier one"), fake.mode) == ([], "Sleep")
         release(lease="this")
     assert fake.mode == "None"
+
+
+def test_a_mara_that_hung_in_the_middle_of_a_write_is_undone_once_more_when_it_dies(tmp_path: Path) -> None:
+    """What was held when it hung is still known when its late write arrives."""
+    fake = a_miner()
+    with serving(fake.answer) as port:
+        held(tmp_path, f"127.0.0.1:{port}")
+        words = [sys.executable, "-m", "mara.runtime.signals.watchdog_process", str(tmp_path), "0.2", "this"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            process.stdin.write(b"a secret\n" + BEAT)
+            assert b"restored" in process.stderr.readline()
+            assert fake.mode == "None"
+            fake.mode = "Sleep"  # the write that was under way
+            process.stdin.close()
+            assert b"restored" in process.stderr.readline()
+            process.wait(PATIENCE_S)
+    assert fake.mode == "None"
+    (note,) = releases_in(tmp_path)
+    assert note.said.count("restored") == 2

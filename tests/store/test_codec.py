@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mara.core.arrays import sealed
-from mara.core.commands import Book, Cancel, Exclude, GridNotice, Outage, Restore
+from mara.core.arrays import LATER, Floats, sealed
+from mara.core.commands import Book, Cancel, Exclude, GridNotice, Outage, Restore, Retract
 from mara.core.contract import ClosedWindow, ContractRequest, Exclusion, SlaAccounts, SlaContract, Tier, book_of
 from mara.core.day import NOT_BEGUN, Day
 from mara.core.fleet import Fleet
@@ -132,6 +132,21 @@ def test_a_charter_returns_so_that_a_database_is_enough_to_replay() -> None:
     assert isinstance(again.fleet, Fleet)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """As memories of planners and ticks whose meters are read later hold them."""
+
+    price_usd_per_mwh: Floats
+    day_ahead_usd_per_mwh: Floats | None = None
+    limit_mw: Floats | None = dataclasses.field(default=None, metadata=LATER)
+
+
+@pytest.mark.parametrize("limit_mw", [None, sealed(np.array([np.inf, 1.5])), sealed(np.array([7.0]))])
+def test_an_array_that_may_be_missing_returns_bit_for_bit(limit_mw: Floats | None) -> None:
+    seen = Seen(price_usd_per_mwh=sealed(np.array([1.0, 2.0])), day_ahead_usd_per_mwh=limit_mw, limit_mw=limit_mw)
+    assert same(seen, record_of(Seen, bytes_of(seen)))
+
+
 def test_a_plan_step_returns_bit_for_bit() -> None:
     config = small_charter()
     *_, (step, _, _) = steps(config, first_world(config), 30)
@@ -149,6 +164,8 @@ def test_orders_return_in_their_order_and_none_costs_nothing() -> None:
         Outage(site_id="a", duration_ticks=2),
         Restore(site_id="a"),
         Exclude(contract_id="", from_tick=1, to_tick=2, reason="grid", author="ann"),
+        Exclude(contract_id="c0", from_tick=1, to_tick=2, reason="maintenance: x", author="ann", site_id="a"),
+        Retract(site_id="a", contract_id="", from_tick=1),
         GridNotice(event_id="e1", kind="ALERT_FIRE", text="Smoke", by="OpenADR VTN vtn.example"),
     )
 

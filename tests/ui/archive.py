@@ -54,7 +54,7 @@ def maintenance_ahead() -> tuple[ExclusionAhead, ...]:
     there = [contract.id for contract in snapshot_at().contracts if contract.site_id == "oslo"]
     begins = START + timedelta(days=4, hours=14)
 
-    def row(reason: str, begins: datetime, hours: int) -> ExclusionRow:
+    def row(reason: str, begins: datetime, hours: int, site_id: str = "") -> ExclusionRow:
         return ExclusionRow(
             announced_at=START,
             starts_at=begins,
@@ -62,9 +62,10 @@ def maintenance_ahead() -> tuple[ExclusionAhead, ...]:
             is_fleet_wide=False,
             reason=reason,
             author="ada",
+            site_id=site_id,
         )
 
-    pump = row("maintenance: pump", begins, 3)
+    pump = row("maintenance: pump", begins, 3, "oslo")
     order = row("customer order: test", begins - timedelta(days=1), 1)
     return (
         ExclusionAhead(contract_id=there[0], row=order),

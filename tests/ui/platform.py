@@ -97,11 +97,12 @@ class FakePlatform:
         self.pause()
         self.advance(ticks)
 
-    async def order(self, *commands: Command) -> None:
+    async def order(self, *commands: Command, only_look: bool = False) -> None:
         for command in commands:
             if isinstance(command, Outage | Restore) and command.site_id not in SITE_IDS:
                 raise CommandError(f"there is no site {command.site_id!r}: name one that is")
-        self.ordered.extend(commands)
+        if not only_look:
+            self.ordered.extend(commands)
 
     def optimize_now(self) -> None:
         if self.publisher.read().state is EngineState.HALTED:

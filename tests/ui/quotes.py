@@ -47,6 +47,8 @@ def what_if_at(tick: int) -> WhatIf:
         horizon_h=24.0,
         profit_now_usd=1_207_155.0,
         profit_changed_usd=1_092_906.0,
+        bound_now_usd=1_207_155.2,
+        bound_changed_usd=1_092_906.1,
         in_force_optimizer="lp",
         in_force_tick=tick - tick % 12,
         in_force_usd=1_206_622.0,
@@ -101,7 +103,8 @@ def quote_for(ask: QuoteRequest, tick: int, number: int = 1) -> Quote:
             moved_mw=0.4,
             why=(
                 "273 USD/MWh, the least of 5 sites that can hold it whole: power worth 58 USD/MWh at a PUE of 1.25, "
-                "racks that would earn 199 otherwise, 0.4 MW of contracts moved elsewhere; next Norway Oslo at 323"
+                "racks that would earn 199 USD/MWh otherwise, 0.4 MW of contracts moved elsewhere; next Norway Oslo "
+                "at 323"
             ),
         ),
         risk=_risk(ask.tier),

@@ -98,3 +98,11 @@ async def test_the_head_says_which_world_is_played_and_how_fast(screen: Screen) 
     await screen.open("/alerts")
     assert screen.text_of("world") == "simulated"
     assert screen.text_of("speed") == "5 min/s"
+
+
+async def test_a_live_world_keeps_the_wall_clock_and_offers_no_speed(screen: Screen) -> None:
+    screen.platform.publisher.set_world("live")
+    await screen.open("/alerts")
+    assert screen.text_of("world") == "live"
+    await screen.user.should_see("Pause")
+    await screen.user.should_not_see("Speed")

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from components.ahead.announced_list import announced_channel
 from components.ahead.calendar_table import DAYS, EMPTY, calendar_channels
+from mara.core.commands import Retract
 from mara.core.history import ExclusionAhead
 from tests.ui.archive import maintenance_ahead
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.quotes import contract_row
-from tests.ui.snapshots import snapshot_at
+from tests.ui.snapshots import START, TICK_MINUTES, snapshot_at
 
 SNAPSHOT = replace(snapshot_at(288), power=())
 PUMP = "14:00 to 17:00 maintenance: pump, by ada"
@@ -74,3 +76,31 @@ async def test_a_whole_site_is_chosen_and_told_after_a_moment_to_undo_it(screen:
     there = {contract.id for contract in snapshot.contracts if contract.site_id == "texas"}
     assert {one.contract_id for one in screen.platform.excluded} == there
     assert element_of(screen.user, "calendar-table").props["empty"] == EMPTY
+
+
+async def test_maintenance_is_taken_back_for_its_whole_site_after_a_moment_to_undo_it(screen: Screen) -> None:
+    for path in ("/calendar", "/sites/oslo"):
+        await screen.user.open(path)
+        shown = element_of(screen.user, "announced-list").props["first"]
+        entry = next(row for row in shown.values() if row["site"] == "oslo")
+        count = len({one.contract_id for one in maintenance_ahead() if one.row.site_id == "oslo"})
+        assert entry["when"] == "5 Jul 2025 14:00 UTC to 5 Jul 2025 17:00 UTC"
+        assert f"for {count} contracts. It goes out in ten seconds" in entry["ask"]
+        sent = {key: entry[key] for key in ("site", "contract", "begins")}
+        screen.user.find(marker="announced-list").trigger("orderRetract", sent)
+        await asyncio.sleep(0.05)
+        assert element_of(screen.user, "announced-list").props["said"] == {"taken": True}
+        assert screen.platform.ordered == []
+        await asyncio.sleep(1.5 * UNDO_S)
+        begins = (maintenance_ahead()[1].row.starts_at - START) // timedelta(minutes=TICK_MINUTES)
+        assert screen.platform.ordered == [Retract(site_id="oslo", contract_id="", from_tick=begins)]
+        screen.platform.ordered.clear()
+
+
+def test_a_site_lists_its_own_maintenance_and_what_is_told_to_contracts_that_run_there() -> None:
+    assert len(announced_channel(SNAPSHOT, maintenance_ahead())) == 2
+    assert len(announced_channel(SNAPSHOT, maintenance_ahead(), "oslo")) == 2
+    assert announced_channel(SNAPSHOT, maintenance_ahead(), "texas") == {}
+    begun = replace(SNAPSHOT, at=maintenance_ahead()[1].row.starts_at + timedelta(hours=1))
+    rows: Any = announced_channel(begun, maintenance_ahead()[1:])
+    assert [(row["button"], row["state"]) for row in rows.values()] == [("End it now …", "under way")]

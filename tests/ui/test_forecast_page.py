@@ -37,6 +37,14 @@ async def test_the_forecast_page_shows_every_site_and_that_nobody_is_asked(scree
     await screen.user.should_see("How good the guesses were")
 
 
+async def test_a_live_world_whose_sources_this_machine_serves_is_not_called_live(screen: Screen) -> None:
+    screen.platform.publisher.set_world("live", is_of_this_machine=True)
+    await screen.open("/forecast")
+    await screen.user.should_see("local")
+    screen.platform.publisher.set_world("live")
+    assert (await screen.after_a_look())["cells"]["world"] == "live"
+
+
 def test_means_with_guesses_in_them_are_marked() -> None:
     count = len(FORECAST.at)
     known = tuple(count if place == 0 else 4 if place == 1 else 1 for place in range(len(SNAPSHOT.sites)))
@@ -59,8 +67,17 @@ def test_stale_and_failing_sources_come_first_with_their_reason() -> None:
         "texas price",
     ]
     assert (row_of(rows["texas price"])["newest"], row_of(rows["texas price"])["state"]) == ("41.1 USD/MWh", "fresh")
-    assert row_of(rows["sydney price"])["state"] == "stale: HTTP 503"
-    assert row_of(rows["oslo price"])["newest"] == "\u2013"
+    assert row_of(rows["sydney price"])["state"] == "stale, nothing after 3 Mar 2026 08:00 UTC: HTTP 503"
+    assert (row_of(rows["oslo price"])["newest"], row_of(rows["oslo price"])["age"]) == ("\u2013", "\u2013")
+
+
+def test_sources_are_told_in_plain_words_and_events_are_whole() -> None:
+    auction = replace(SOURCE, name="texas day_ahead")
+    vtn = replace(SOURCE, name="openadr", values={"events_count": 5.0}, age_minutes=0.4, known_until=None)
+    rows = source_channel([auction, vtn, replace(vtn, name="away", is_stale=True)])
+    assert row_of(rows["texas day_ahead"])["source"] == "texas day-ahead"
+    assert (row_of(rows["openadr"])["newest"], row_of(rows["openadr"])["age"]) == ("5 events", "present")
+    assert row_of(rows["away"])["state"] == "stale"
 
 
 async def test_the_plan_ahead_says_who_made_it_and_how_old_it_is(screen: Screen) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from components.overview.kpis import in_percent, in_points, kpi_cells
 from components.shared.key_figure_history import BUCKET_S, FIGURES, MOST_BUCKETS, KeyFigureHistory
+from mara.runtime.published_state import StatePublisher
+from pages.serving.publisher import Publisher
 from tests.ui.rows import row_of
 from tests.ui.snapshots import START, TICK_MINUTES, series_until, snapshot_at
 
@@ -75,3 +77,15 @@ def test_stored_courses_stand_before_what_is_remembered_and_never_replace_it() -
 def test_a_fleet_without_promises_has_no_share_of_kept_ones() -> None:
     past = KeyFigureHistory().after(replace(snapshot_at(0), tiers=()))
     assert set(FIGURES) - row_of(next(iter(past.figures.values()))).keys() == {"contracts"}
+
+
+def test_ticks_of_a_live_world_that_no_page_saw_are_told_of_once() -> None:
+    state = StatePublisher()
+    state.set_world("live")
+    pages = Publisher(state)
+    for tick, is_gap in ((4, False), (5, False), (9, True), (10, False)):
+        state.publish(snapshot_at(tick))
+        assert pages.takes_gap() is is_gap, tick
+    state.set_world("synthetic")
+    state.publish(snapshot_at(20))
+    assert not pages.takes_gap(), "ticks of a fast world come faster than they are shown"

@@ -5,10 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.money.breakdown_panels import MOST_SERIES, by_site_channel, covered, kind_bars, line_channel, site_bars
+from components.money.breakdown_panels import (
+    MOST_SERIES,
+    by_site_channel,
+    covered,
+    kind_bars,
+    line_channel,
+    money_cells,
+    site_bars,
+    today_cells,
+)
 from components.money.gain_panels import FIRST_DAY, gain_bars, gain_cells, gain_day_channel
 from components.money.money_kinds import COSTS, KINDS
 from components.money.money_sums import kind_course, line_sums, site_course, site_sums
+from components.shared.format import utc_moment
 from mara.core.day_gains import gains_today, gains_with_today
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
 from mara.core.history import MoneyBreakdown
@@ -66,6 +76,13 @@ def test_a_last_bar_whose_interval_is_not_over_is_marked_and_leaves_the_line(par
     assert covered(under_way).endswith("bars of 1 h, the last one so far")
     assert "so far" not in covered(parts)
     assert all("total" in row_of(point) for point in site_bars(parts, snapshot_at(288).sites).values())
+
+
+def test_each_profit_says_from_when_to_when_it_is(parts: MoneyBreakdown) -> None:
+    of_range = str(money_cells(parts)["money.profit.note"])
+    assert of_range.endswith(f"of revenue, to {utc_moment(parts.ends_at)}")
+    noon = replace(snapshot_at(288), profit_today_usd=5_000.0, at=datetime(2025, 7, 2, 12, tzinfo=UTC))
+    assert today_cells(noon)["money.today.note"] == "2 Jul 2025 00:00 UTC to 2 Jul 2025 12:05 UTC"
 
 
 async def test_the_page_reads_the_range_of_its_address_and_offers_it_as_csv(screen: Screen) -> None:

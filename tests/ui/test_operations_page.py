@@ -50,8 +50,8 @@ def test_columns_of_meters_are_left_out_while_no_site_has_one() -> None:
     assert [shown[column.key] for column in SITE_COLUMNS if column.if_any] == ["", "", "", ""]
 
 
-def test_a_site_says_whether_its_bill_and_promises_are_metered_or_simulated() -> None:
-    assert row()["billed"] == "simulated"
+def test_a_site_says_whether_its_bill_and_promises_are_metered_or_planned() -> None:
+    assert row()["billed"] == "planned"
     first = replace(SNAPSHOT.sites[0], billed_by="metered", meter_correction_usd=-12.0)
     shown = row_of(site_channel(replace(SNAPSHOT, sites=(first, *SNAPSHOT.sites[1:])), ())[first.id])
     assert shown["billed"] == {"text": "metered", "note": "\u221212 USD for the tick before"}

@@ -134,7 +134,7 @@ async def test_a_step_pauses_the_run_and_advances_it_by_one_tick(screen: Screen)
 
 async def test_a_chosen_speed_reaches_the_platform(screen: Screen) -> None:
     await screen.open()
-    screen.user.find(marker="speed-3600").trigger("click")
+    screen.user.find(marker="speed").trigger("orderSpeed", 3_600)
     await screen.delivery()
     assert screen.platform.publisher.read().speed_factor == 3_600
     assert screen.last("apply")["cells"] == {"speed": "1 h/s"}

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -182,3 +183,14 @@ def test_a_paused_engine_with_a_stale_feed_is_paused() -> None:
     assert cells["engine"] == {"text": "Paused", "state": "paused"}
     assert cells["notice"] == ""
     assert cells["speed"] == "5 min/s"
+
+
+def test_a_notice_of_stale_sources_says_since_when_they_are() -> None:
+    stale = replace(SNAPSHOT, stale_sources=("oslo price", "openadr"))
+    since = {"oslo price": datetime(2026, 3, 3, 8, 5, tzinfo=UTC)}
+    cells = engine_cells("running", "", 1.0, stale, "live", since)
+    assert cells["notice"] == {
+        "text": "No fresh values from oslo price since 3 Mar 08:05 UTC, openadr; "
+        "the last good ones stand until there are new ones.",
+        "state": "warn",
+    }

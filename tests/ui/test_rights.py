@@ -54,6 +54,7 @@ READS = {"series", "start", "stop", "latest", "archive", "advisor"}
 """Reading members of the engine; every other one changes something."""
 CHANGES = {name for name in vars(publisher.PlatformView) if not name.startswith("_")} - READS
 SENT: dict[str, Any] = {
+    "orderSpeed": 3_600,
     "click": {},
     "showContract": {"id": "c003"},
     "showInside": {"key": "1"},
@@ -66,6 +67,7 @@ SENT: dict[str, Any] = {
     "orderBook": {"id": "q-0001", "customer": "Acme"},
     "orderCancel": {},
     "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
+    "orderRetract": {"site": "oslo", "contract": "", "begins": "2025-07-05T14:00:00+00:00"},
     "orderPropose": {"zone": "utc"},
     "orderLook": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},
     "orderAnnounce": {"begins": "2025-07-06T14:00", "ends": "2025-07-06T15:00", "reason": "cooling"},

@@ -186,7 +186,7 @@ async def test_a_refused_cancel_is_told_as_a_refusal_and_never_as_ordered(screen
     assert "no live contract 'e001'" in sheet.props["said"]["error"]
     assert element_of(screen.user, "undo-bar").props["entries"] == []
 
-    async def refuse(*commands: Command) -> None:
+    async def refuse(*commands: Command, only_look: bool = False) -> None:
         raise CommandError("1000 commands are waiting: let the engine go on first")
 
     screen.platform.order = refuse  # type: ignore[method-assign]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.ahead.what_if_panel import answer_of, question_of
+from components.ahead.what_if_panel import SizeLimits, answer_of, question_of, size_note
 from mara.core.quote import QuoteRequest
 from mara.core.what_if import WhatIfRequest
 from mara.errors import CommandError
@@ -70,3 +70,16 @@ def test_a_plan_without_an_expected_profit_or_none_at_all_is_said_so() -> None:
     assert rules["in_force"] == "The plan in force was made by Rules at tick 288, without an expected profit."
     nothing: Any = answer_of(replace(what_if_at(288), in_force_tick=None), NAMES)
     assert nothing["in_force"] == "No plan is in force yet."
+
+
+def test_a_fleet_planned_in_blocks_is_told_before_it_is_asked_and_its_answer_between_which_figures_it_lies() -> None:
+    limits = SizeLimits(exact_sites=100, most_sites=1_000)
+    assert size_note(100, limits) == ""
+    assert "Above 100 both plans are made in blocks, which takes minutes" in size_note(101, limits)
+    assert "answered for up to 1\u202f000" in size_note(1_001, limits)
+    assert answer_of(what_if_at(288), NAMES)["within"] == ""
+    wide = replace(what_if_at(288), bound_now_usd=1_208_155.0, bound_changed_usd=1_093_406.0)
+    assert answer_of(wide, NAMES)["within"] == (
+        "A fleet of this size is planned in blocks: the true difference lies between "
+        "\u2212115\u202f249 USD and \u2212113\u202f749 USD."
+    )

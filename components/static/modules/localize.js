@@ -3,8 +3,10 @@
 import { isDefault, isMoneyOther, localized, onPreferences, rateText } from "./preferences.js";
 
 const AS_IS = "script, style, textarea, input, select, form, label, code, pre, .js-plotly-plot, [data-as-is]";
-const told = new WeakMap(); // text node or titled element -> {raw, shown}
-const watched = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["title"] };
+const NAMED = ["title", "aria-label"]; // attributes that people read or hear
+const told = new WeakMap(); // text node -> {raw, shown}
+const toldOf = Object.fromEntries(NAMED.map((name) => [name, new WeakMap()])); // element -> {raw, shown}
+const watched = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["title", "aria-label"] };
 let observer = null;
 
 export function followPreferences() {
@@ -42,7 +44,7 @@ function restate(root) {
   if (root.nodeType !== Node.ELEMENT_NODE || root.closest(AS_IS)) return;
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) restateText(walker.currentNode);
-  for (const element of [root, ...root.querySelectorAll("[title]")]) if (element.title) restateTitle(element);
+  for (const name of NAMED) for (const element of [root, ...root.querySelectorAll(`[${name}]`)]) restateNamed(element, name);
 }
 
 function restateText(node) {
@@ -52,24 +54,23 @@ function restateText(node) {
   const unit = unitOf(parent);
   const isHead = unit.includes("USD") && !raw.includes("USD") && parent.closest("th[scope=col]");
   const shown = isHead && isMoneyOther() ? `${raw}, ${rateText()}` : localized(raw, unit, noteOf(parent));
-  put(node, raw, shown, (text) => (node.data = text));
+  told.set(node, { raw, shown });
+  if (node.data !== shown) node.data = shown;
 }
 
-function restateTitle(element) {
-  if (element.closest(AS_IS)) return;
-  const raw = rawOf(element, element.title);
-  put(element, raw, localized(raw), (shown) => (element.title = shown));
+function restateNamed(element, name) {
+  const now = element.getAttribute(name);
+  if (!now || element.closest(AS_IS)) return;
+  const raw = rawOf(element, now, toldOf[name]);
+  const shown = localized(raw);
+  toldOf[name].set(element, { raw, shown });
+  if (now !== shown) element.setAttribute(name, shown);
 }
 
 // What the server wrote: what stands there now, unless that was written here.
-function rawOf(node, now) {
-  const before = told.get(node);
+function rawOf(node, now, known = told) {
+  const before = known.get(node);
   return before && before.shown === now ? before.raw : now;
-}
-
-function put(node, raw, shown, write) {
-  told.set(node, { raw, shown });
-  if ((node.data ?? node.title) !== shown) write(shown);
 }
 
 function rawIn(element) {

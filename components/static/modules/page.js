@@ -6,7 +6,7 @@ import { store, stored } from "./storage.js";
 
 const KEYS_OFF = "mara-keys-off";
 const TOUR_SEEN = "mara-tour";
-const TYPED_INTO = "input, select, textarea, dialog, [contenteditable], [role=listbox], .q-menu";
+const TYPED_INTO = "input, select, textarea, dialog, [contenteditable], [role=listbox]";
 const RANGE = ["range", "from", "to"]; // what an address says of the charts' time
 const NO_PAGES = /^\/(api|static|_nicegui|login|logout|metrics)(\/|$)/;
 const MOST_RENEWAL_MS = 60_000; // a new run takes less; after that the server counts as lost

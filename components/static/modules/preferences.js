@@ -16,8 +16,10 @@ const MONTH = MONTHS.join("|");
 const MONEY = /([\u2212+-]?)(\d[\d\u202f]*(?:\.\d+)?)([\s\u00a0]?)([kM]?)USD\b/g;
 const TEMPERATURE = /(\u2212?)(\d+(?:\.\d+)?)([\s\u00a0]?)°C(?! (?:cooler|colder|warmer|hotter))/g;
 const BARE = /^\s*(~?[\u2212+-]?)(\d[\d\u202f]*(?:\.\d+)?)(\s*| at \d\d:\d\d)$/; // also a guess, and a price with its time
+const BETWEEN = /( \u2192 | \u00b1 )/; // two numbers: before and after a change, or a price and its risk
 const NO_ZONE = "(?![+\u2212-])"; // a zone such as UTC+2 is no time of UTC
 const MOMENT = new RegExp(`\\b(\\d{1,2}) (${MONTH})(?: (\\d{4}))?,? (\\d\\d):(\\d\\d) UTC\\b${NO_ZONE}`, "g");
+const TIME = new RegExp(`\\b(?:(\\d\\d):(\\d\\d) to )?(\\d\\d):(\\d\\d) UTC\\b${NO_ZONE}`, "g");
 const MOMENT_BACK = new RegExp(`\\b(\\d\\d):(\\d\\d) UTC on (\\d{1,2}) (${MONTH})(?: (\\d{4}))?`, "g");
 
 export const preferences = shallowReactive({ ...DEFAULTS, ...kept() });
@@ -76,7 +78,7 @@ export function measureOf(unit) {
 export function localized(raw, unit = "", note = "") {
   if (isDefault()) return raw;
   if (unit === "UTC") return isLocal() ? ofColumn(raw, note) : raw;
-  let text = unit && BARE.test(raw) ? ofNumber(raw, unit) : raw;
+  let text = unit ? raw.split(BETWEEN).map((part) => (BARE.test(part) ? ofNumber(part, unit) : part)).join("") : raw;
   if (isMoneyOther()) text = ofMoney(text);
   if (isFahrenheit()) text = text.replace(TEMPERATURE, (_, sign, digits, gap) => `${degrees(sign, digits)}${gap}°F`);
   if (isFahrenheit() && text.trim() === "°C") text = "°F";
@@ -101,7 +103,8 @@ function unitText(text) {
 
 function ofNumber(raw, unit) {
   const [, sign, digits, rest] = BARE.exec(raw);
-  if (/USD/.test(unit) && isMoneyOther()) return `${sign}${number(valueOf("", digits) / preferences.rate, decimalsOf(digits))}${rest}`;
+  const at = isLocal() ? rest.replace(/(\d\d):(\d\d)/, (_, hour, minute) => timeText(lastAt(hour, minute))) : rest;
+  if (/USD/.test(unit)) return `${sign}${number(valueOf("", digits) / preferences.rate, decimalsOf(digits))}${at}`;
   return unit === "°C" && isFahrenheit() ? degrees(sign, digits) : raw;
 }
 
@@ -123,9 +126,14 @@ function ofTimes(text) {
     const at = instantOf(day, month, year, hour, minute);
     return `${dateText(at)}${year ? ` ${at.getFullYear()}` : ""} ${timeText(at)} ${zoneOf(at)}`;
   });
-  return later.replace(MOMENT_BACK, (_, hour, minute, day, month, year) => {
+  const dated = later.replace(MOMENT_BACK, (_, hour, minute, day, month, year) => {
     const at = instantOf(day, month, year, hour, minute);
     return `${timeText(at)} ${zoneOf(at)} on ${dateText(at)}${year ? ` ${at.getFullYear()}` : ""}`;
+  });
+  // A time of day without a date: by the distance of the zones today.
+  return dated.replace(TIME, (_, fromHour, fromMinute, hour, minute) => {
+    const at = lastAt(hour, minute);
+    return `${fromHour ? `${timeText(lastAt(fromHour, fromMinute))} to ` : ""}${timeText(at)} ${zoneOf(at)}`;
   });
 }
 

@@ -14,6 +14,7 @@ from mara.api.routes.inputs import (
     PaceInput,
     QuoteInput,
     RestoreInput,
+    RetractInput,
     SpeedInput,
     StepInput,
 )
@@ -25,7 +26,7 @@ from mara.core.commands import Outage, Receipt, Restore
 from mara.core.fleet import site_index
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.errors import CommandError, EngineStopped
-from mara.runtime.tick.site_maintenance import maintenance_at
+from mara.runtime.tick.site_maintenance import grid_of, maintenance_at, retraction_of
 
 
 class Done(BaseModel):
@@ -92,10 +93,9 @@ def changing_routes(platform: PlatformApi) -> APIRouter:
 
     @router.post("/control")
     async def control(body: ControlInput, request: Request) -> Done:
-        """Steer the engine, inject or end an outage, announce maintenance."""
-        await permit(
-            request.scope, Permission.EXCLUDE if isinstance(body, MaintenanceInput) else Permission(body.action)
-        )
+        """Steer the engine, inject or end an outage, announce maintenance, take it back."""
+        announces = isinstance(body, MaintenanceInput | RetractInput)
+        await permit(request.scope, Permission.EXCLUDE if announces else Permission(body.action))
         return await _execute(body, platform)
 
     return router
@@ -118,6 +118,10 @@ async def _execute(body: ControlInput, platform: PlatformApi) -> Done:
             return _ordered("restore", await platform.order(Restore(site_id=_site_id(platform, body.site_id))))
         case MaintenanceInput():
             return await _announce(body, platform)
+        case RetractInput():
+            site_id = _site_id(platform, body.site_id) if body.site_id else ""
+            retract = retraction_of(site_id, body.contract_id, body.from_, grid_of(snapshot_of(platform)))
+            return _ordered("taken back: these ticks count", await platform.order(retract))
     return _done(platform, body.action)
 
 

@@ -154,6 +154,15 @@ class MaintenanceInput(_Input):
     reason: str = Field("site maintenance", min_length=1, max_length=MAX_REASON_LENGTH)
 
 
+class RetractInput(_Input):
+    """Take back the maintenance of a site, or what is announced to one contract."""
+
+    action: Literal["retract"]
+    site_id: AskedText = Field("", description="site whose maintenance is taken back, for all its contracts")
+    contract_id: AskedText = Field("", description="contract that the announcement is about, where it is about one")
+    from_: Time = Field(alias="from", description="its begin as it was announced, see GET /api/exclusions")
+
+
 class AlertsInput(_Input):
     """Alerts by their numbers, all or none."""
 
@@ -169,7 +178,8 @@ class SilenceInput(AlertsInput):
 
 
 ControlInput = Annotated[
-    PaceInput | StepInput | SpeedInput | OutageInput | RestoreInput | MaintenanceInput, Discriminator("action")
+    PaceInput | StepInput | SpeedInput | OutageInput | RestoreInput | MaintenanceInput | RetractInput,
+    Discriminator("action"),
 ]
 """Body of a control, of a kind that its `action` names."""
 

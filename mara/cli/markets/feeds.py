@@ -1,6 +1,7 @@
-"""Commands on live feeds: feed check, feed providers, feed export."""
+"""Commands on live feeds: feed check, providers, imitate, export."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +85,23 @@ def providers(*, as_json: AsJson = False) -> None:
 
 
 @feeds.command()
+def imitate(
+    *, spec: Annotated[Path, typer.Argument(help="TOML file that names sites and their live sources.")]
+) -> None:
+    """Serve imitated prices on this machine, to try a live world without the internet.
+
+    They are told where the SPEC says, which must be addresses of this machine, as the dashboard of ERCOT tells them:
+    every second quarter of an hour is dear. Ctrl-C ends them.
+    """
+    from mara.cli.imitations import served_prices, wait_for_the_end
+
+    with ExitStack() as stack:
+        for address in served_prices(stack, read_spec(spec)):
+            typer.echo(f"prices of no market, imitated at {address}; Ctrl-C ends")
+        wait_for_the_end()
+
+
+@feeds.command()
 def export(
     *,
     spec: Annotated[Path, typer.Argument(help="TOML file that names sites and their live sources.")],
@@ -109,7 +127,8 @@ def export(
 def _line_of(one: SourceSnapshot) -> str:
     if not one.values:
         return one.reason or "nothing came"
-    age = f"{one.age_minutes:.0f} minutes old" if one.age_minutes else "of the present interval"
+    minutes = round(one.age_minutes or 0.0)
+    age = f"{minutes} {'minute' if minutes == 1 else 'minutes'} old" if minutes else "of the present interval"
     until = f", known until {utc_text(int(one.known_until.timestamp()))}" if one.known_until is not None else ""
     stale = ", STALE" if one.is_stale else ""
     said = ", ".join(f"{name} {number:g}" for name, number in one.values.items())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -27,6 +28,8 @@ MOST_TIME_S: Final = 60.0
 MOST_BYTES: Final = 25_000_000
 MOST_SHOWN: Final = 120
 """Characters of an answer that a message repeats."""
+LEAST_SECRET: Final = 4
+"""Characters from which on a part of a key is looked for in answers."""
 NOT_FOUND: Final = 404
 EXPIRES: Final = "expires_in"
 """Field of a login's answer that says how long its token lasts [s]."""
@@ -145,6 +148,12 @@ class Asker:
             self._tokens.pop(provider.id, None)
         return answer
 
+    def is_repeated_in(self, content: bytes) -> bool:
+        """Tell whether an answer repeats a key or a token, and may not be quoted."""
+        given = [part for key in self.keys.values() for part in (key, *key.split(":")[1:], key.partition(":")[2])]
+        secrets = {one for one in (*given, *(token for _, token in self._tokens.values())) if len(one) >= LEAST_SECRET}
+        return any(form.encode() in content for one in secrets for form in (one, quote(one, safe="")))
+
     def close(self) -> None:
         """Close the connections; harmless when repeated."""
         if self._client is not None:
@@ -218,15 +227,19 @@ class Asker:
                         return Answer(reason=f"the answer should have at most {MOST_BYTES:,} bytes, has more")
                     if self.passed_s() - began_s > MOST_TIME_S:
                         return Answer(reason=f"the answer should come within {MOST_TIME_S:g} s, did not")
-                return _judged(response, content)
+                return _judged(response, content, is_shown=not self.is_repeated_in(content))
         except httpx.TimeoutException:
             return Answer(reason=f"no answer within {READ_TIMEOUT_S:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return Answer(reason=f"no connection ({type(error).__name__})")
 
 
-def _judged(response: httpx.Response, content: bytes) -> Answer:
-    """Judge an answer by its status alone; what it holds is read later."""
+def _judged(response: httpx.Response, content: bytes, *, is_shown: bool) -> Answer:
+    """Judge an answer by its status alone; what it holds is read later.
+
+    Args:
+        is_shown: whether the reason of a refusal may repeat what came.
+    """
     if response.is_success and content:
         return Answer(content=content, status=response.status_code)
     if response.is_success:
@@ -234,8 +247,9 @@ def _judged(response: httpx.Response, content: bytes) -> Answer:
     wait_s = _wait_s(response.headers.get("retry-after", ""), response.headers.get("date", ""))
     said = " ".join(content[:2_000].decode("utf-8", errors="replace").split())[:MOST_SHOWN]
     reason = f"HTTP {response.status_code}" + (f", asked to wait {wait_s:g} s" if wait_s else "")
-    # a refusal may repeat the key that came with the request
-    shown = "" if response.status_code in {401, 403} or not said or said.startswith("<") else f" ({said})"
+    # a refusal may repeat the key that came with the request, or a part of it
+    is_told = is_shown and response.status_code not in {401, 403} and said and not said.startswith("<")
+    shown = f" ({said})" if is_told else ""
     return Answer(reason=reason + shown, wait_s=wait_s, status=response.status_code)
 
 

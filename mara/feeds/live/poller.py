@@ -23,7 +23,7 @@ LEAST_REFUSED_S: Final = 60.0
 """Least wait after a refusal for too many requests that names no time."""
 LONGEST_TOLD_S: Final = 86_400.0
 TOO_MANY: Final = 429
-UNAVAILABLE: Final = 503
+HIDDEN: Final = "the answer cannot be read; it repeats a key, so no more of it is shown"
 
 log = logging.getLogger("mara.feed")
 
@@ -187,11 +187,14 @@ class Poller:
         rates = rates_told(known_rates if len(known_rates.begin_s) else None, self._usd_per)
         read = read_answer(files, one.sources, now_s, rates)
         reasons: dict[str, str] = {}
+        is_shown = not any(map(self._asker.is_repeated_in, files.values()))
         try:
             for name, told in read.items():
                 if isinstance(told, ToldValues):
                     self._memory.tell(name, told, int(now_s))
-                reasons[name] = told if isinstance(told, str) else ""
+                    reasons[name] = ""
+                else:
+                    reasons[name] = told if is_shown else HIDDEN
             self._memory.listen(int(now_s))
         except OSError as error:
             reasons = {source.name: f"the journal cannot be written ({error.strerror})" for source in one.sources}

@@ -67,6 +67,17 @@ class LiveSource:
     every_s: float
     late_s: float
 
+    @property
+    def is_of_this_machine(self) -> bool:
+        """True where an address of this machine is asked."""
+        return urlsplit(self.provider.base).hostname in LOOPBACK
+
+    @property
+    def asked(self) -> str:
+        """The provider, and the address of its interface where the SPEC names one."""
+        is_moved = self.table.provider is not None and self.table.url is not None
+        return f"{self.provider.id} at {urlsplit(self.provider.base).netloc}" if is_moved else self.provider.id
+
 
 def sources_of_spec(spec: Spec) -> tuple[LiveSource, ...]:
     """List the live sources of a SPEC.

@@ -26,7 +26,7 @@ def status_of(
     begun = int(np.searchsorted(told.begin_s, now_s, side="right"))
     return SourceSnapshot(
         name=source.name,
-        provider=source.provider.id,
+        provider=source.asked,
         licence=source.provider.layouts[0].licence,
         values={name: one[0] for name, one in found.items() if one is not None},
         age_minutes=None if last is None else max(now_s - last[1], 0.0) / 60.0,
@@ -37,6 +37,7 @@ def status_of(
         told_at=moment_of(told_at_s),
         next_at=moment_of(next_at_s),
         reason=reason,
+        is_of_this_machine=source.is_of_this_machine,
     )
 
 

@@ -25,8 +25,8 @@ from mara.optimizers.lp.columns import Columns, columns_of
 from mara.optimizers.lp.horizon import case_of, plan_steps
 from mara.optimizers.lp.instruments.reading import with_power
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis, Solution, solve
+from mara.optimizers.lp.staged.one_way import solve_one_way
 
 LOADS: Final = (*WORKLOAD_KEYS, *TIER_KEYS)
 """Columns of an allocation (S, 9).

@@ -30,11 +30,10 @@ from mara.core.plan import gap_share
 from mara.errors import ConfigError
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.certificate import bound_usd
-from mara.optimizers.lp.model import model_of, without_rows
+from mara.optimizers.lp.model import RESERVE_ROWS, model_of, without_rows
 from mara.optimizers.lp.monthly_accounts import Month
 from mara.optimizers.lp.solve import interior_point, solve
 
-RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site", "sold_racks", "sold_power")
 MOST_SITES: Final = 100
 """Most sites of a fleet: a month of more needs more memory than a laptop has."""
 LOOSE_GAP_SHARE: Final = 1e-4

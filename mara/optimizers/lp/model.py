@@ -10,7 +10,7 @@ Model: docs/model.md#5-the-linear-program
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from mara.optimizers.lp.instruments.costs import (
 )
 from mara.optimizers.lp.instruments.families import contract_families_of
 from mara.optimizers.lp.rows import Rows, families_of, flattened, rack_room_mw
+
+RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site", "sold_racks", "sold_power")
+"""Families that say where the N+1 reserve may stand, and how much of it there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +103,11 @@ def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool 
     stays = np.ones(model.period_rows, dtype=np.bool_)
     for family in model.families.keys() & set(families):
         stays[model.families[family]] = False
+    return with_rows(model, stays, with_budgets=with_budgets)
+
+
+def with_rows(model: LpModel, stays: Bools, *, with_budgets: bool = True) -> LpModel:
+    """Relax the program to some rows of each period (R,), and the budget rows."""
     budgets = np.full(PROMISED_TIER_COUNT, with_budgets, dtype=np.bool_)
     kept = np.concatenate([np.tile(stays, model.steps), budgets])
     return replace(

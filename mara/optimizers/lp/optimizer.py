@@ -20,8 +20,8 @@ from mara.optimizers.lp.decomposition.pool import end_pools
 from mara.optimizers.lp.horizon import case_of, plan_steps, step_lengths
 from mara.optimizers.lp.instruments.reading import in_whole_blocks, power_schedule, with_power
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis
+from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 _NO_BASIS: Final = Basis(columns=sealed(np.zeros(0, dtype=np.int64)), rows=sealed(np.zeros(0, dtype=np.int64)))

@@ -305,8 +305,8 @@ def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals
     basic, found = np.asarray(basic), solver.getSolution()
     columns = _at_bounds(model.lower_mw, model.upper_mw, primal_mw, np.array(found.col_dual))
     rows = _at_bounds(model.row_lower, model.row_upper, np.array(found.row_value), -row_duals_usd_per_unit)
-    columns[basic[basic >= 0]] = _BASIC
-    rows[-1 - basic[basic < 0]] = _BASIC
+    columns[basic[basic >= 0]] = BASIC
+    rows[-1 - basic[basic < 0]] = BASIC
     return Basis(columns=columns, rows=rows)
 
 
@@ -315,7 +315,7 @@ def _at_bounds(lower_mw: Floats, upper_mw: Floats, at_mw: Floats, dual_usd_per_m
     has_lower, has_upper = np.isfinite(lower_mw), np.isfinite(upper_mw)
     at_upper = has_upper & (~has_lower | (at_mw - lower_mw > upper_mw - at_mw))
     at_upper = np.where(lower_mw == upper_mw, dual_usd_per_mw < 0.0, at_upper)
-    return np.where(at_upper, _AT_UPPER, np.where(has_lower, _AT_LOWER, _FREE))
+    return np.where(at_upper, AT_UPPER, np.where(has_lower, AT_LOWER, _FREE))
 
 
 def listed_basis_of(solver: highspy.Highs) -> Basis:
@@ -336,7 +336,7 @@ def _highs_basis(basis: Basis) -> highspy.HighsBasis:
 
 
 _STATUSES: Final = tuple(highspy.HighsBasisStatus(v) for v in range(5))
-_AT_LOWER, _BASIC, _AT_UPPER, _FREE = (
+AT_LOWER, BASIC, AT_UPPER, _FREE = (
     status.value
     for status in (
         highspy.HighsBasisStatus.kLower,

@@ -252,7 +252,7 @@ def _why(problem: Problem, after: PricedSolution, demand: ContractDemand, able: 
     racks = mean(after.shadow.capacity_usd_per_mwh[:, best.site])
     said = f"power worth {power:,.0f} USD/MWh at a PUE of {pue:.2f}"
     if racks > SCARCE_USD_PER_MWH:
-        said += f", racks that would earn {racks:,.0f} otherwise"
+        said += f", racks that would earn {racks:,.0f} USD/MWh otherwise"
     if best.moved_mw > TOLERANCE_MW:
         said += f", {best.moved_mw:.1f} MW of contracts moved elsewhere"
     if len(able) == 1:

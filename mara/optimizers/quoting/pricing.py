@@ -24,8 +24,8 @@ from mara.optimizers.lp.decomposition.master import solve_split
 from mara.optimizers.lp.duals import shadow_of
 from mara.optimizers.lp.horizon import case_of, step_lengths
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import Basis
+from mara.optimizers.lp.staged.one_way import solve_one_way
 
 EXACT_SITES: Final = 100
 """Most sites of a fleet for which the plan with a request is solved. Chosen.

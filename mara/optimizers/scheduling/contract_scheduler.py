@@ -20,7 +20,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, row_sums, sealed
 from mara.core.contract import TIER_COUNT, UNPLACED, Tier
 from mara.core.fleet import MINERS
-from mara.core.placement import Placement, place, placed_by_cell
+from mara.core.placement import Placement, place
 from mara.core.plan import PlanStep, PowerStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.base import SPENDS, BudgetPolicy
@@ -162,19 +162,11 @@ class ContractScheduler:
 
         Waiting contracts did not run, or lost their racks; where a site lost racks, the most binding tiers stay.
         """
-        load, world = self.load, self.problem.world
-        book, accounts = world.book, world.accounts
-        at = np.where(accounts.served & book.is_promised, accounts.site, UNPLACED)
-        held = placed_by_cell(at, book.tier, book.power_mw, len(load.cost))
-        free = self.conditions.contract_room_mw - row_sums(held)
-        if np.count_nonzero(free < -TOLERANCE_MW):
-            by_tier = sorted(range(len(load.tier)), key=load.tier.__getitem__)
-            return load.keep(i for i in by_tier if load.tier[i] != Tier.SPOT)
-        load.begin_at(at)
-        load.load = held.tolist()
-        load.free = free.tolist()
-        waiting: list[int] = (book.is_promised > accounts.served).nonzero()[0].tolist()
-        return waiting
+        load = self.load
+        if load.begin_as_promised():
+            return load.last.waiting.copy()
+        by_tier = sorted(range(len(load.tier)), key=load.tier.__getitem__)
+        return load.keep(i for i in by_tier if load.tier[i] != Tier.SPOT)
 
     def _move_where_it_pays(self) -> None:
         """Move contracts to cheaper free racks where the gap earns the fee back."""
@@ -209,14 +201,13 @@ class ContractScheduler:
         most_free = max(free)
         if most_free <= TOLERANCE_MW or not fits(book.least_spot_mw, most_free):
             return
-        spot = book.columns[Tier.SPOT].tolist()
-        dearest = max([rates[i] for i in spot]) + SPOT_MARGIN_USD_PER_MWH
+        dearest = book.most_spot_rate_usd_per_mwh + SPOT_MARGIN_USD_PER_MWH
         open_sites = [s for s in load.cheapest if free[s] > TOLERANCE_MW and cost[s] < dearest]
         if not open_sites:
             return
         pue: list[float] = self.conditions.rack_pue.tolist()
         spare = self._spare_site_mw(pue)
-        for i in spot:
+        for i in book.columns[Tier.SPOT].tolist():
             home, power, rate = load.was[i], load.power[i], rates[i]
             for site in [home, *open_sites] if home in open_sites else open_sites:
                 is_running = site == home and load.served[i]

@@ -26,6 +26,7 @@ GOODWILL_RATIO: Final = 2.0
 """Goodwill lost by each MWh left out past a budget, over the rate. Chosen."""
 MOST_CREDIT_SHARE: Final = 0.5
 """Largest credit of the tiers that may be broken, as a share of a window's charge."""
+_NONE: Final = sealed(np.zeros(0, dtype=np.int64))
 BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
     "never": (),
     "flexible": (Tier.FLEXIBLE,),
@@ -39,11 +40,19 @@ def broken_now(problem: Problem) -> Ints:
     They are columns of the contract book. The part of their budgets kept for outages is spent first, because a broken
     promise needs none.
     """
+    if _is_never_dear(problem):
+        return _NONE
+    book, accounts = problem.world.book, problem.world.accounts
+    asked, rates = _asked(book, BREAKABLE[problem.config.terms.break_promises])
+    site = accounts.site[asked]
+    dear_now = (site == UNPLACED) | (problem.rack_cost_usd_per_mwh[0][site] > rates)
+    if not np.count_nonzero(dear_now):
+        return _NONE  # moving only lowers the cost of the present hour, so it is none that is left out
+    spent = spendable_ticks(book, accounts, problem.tick) <= 0
+    if not np.count_nonzero(spent[asked] & dear_now):
+        return _NONE
     hours = breaking_hours(problem)
-    if hours is None:
-        return np.zeros(0, dtype=np.int64)
-    world = problem.world
-    return np.flatnonzero(hours[0] & (spendable_ticks(world.book, world.accounts, world.tick) <= 0))
+    return _NONE if hours is None else np.flatnonzero(hours[0] & spent)
 
 
 def breaking_hours(problem: Problem) -> Bools | None:
@@ -51,16 +60,10 @@ def breaking_hours(problem: Problem) -> Bools | None:
 
     In these hours they are left unserved past their budgets. None where it never pays.
     """
-    book, accounts = problem.world.book, problem.world.accounts
-    tiers = BREAKABLE[problem.config.terms.break_promises]
-    least_usd_per_mwh = min((book.least_rates_usd_per_mwh[tier] for tier in tiers), default=np.inf)
-    least_usd_per_mwh *= 1.0 + GOODWILL_RATIO
-    if problem.most_rack_cost_usd_per_mwh <= least_usd_per_mwh:
+    if _is_never_dear(problem):
         return None
-    cost = problem.rack_cost_usd_per_mwh
-    if problem.outlook is None and float(cost.max()) <= least_usd_per_mwh:
-        return None
-    asked, rates = _asked(book, tiers)
+    book, accounts, cost = problem.world.book, problem.world.accounts, problem.rack_cost_usd_per_mwh
+    asked, rates = _asked(book, BREAKABLE[problem.config.terms.break_promises])
     ticks = row_ticks(problem.forecast, problem.config.grid, problem.tick)
     left = budgets_of(book, accounts) - accounts.bad_ticks
     dear = _may_pay_to_break(cost, ticks, accounts.site[asked], rates, left[asked])
@@ -74,6 +77,16 @@ def breaking_hours(problem: Problem) -> Bools | None:
         if int(lives[excess > 0.0].sum()) > max(int(left[i]), 0):
             hours[:, i] = _best_hours(i, problem, excess, lives)
     return hours if hours.any() else None
+
+
+def _is_never_dear(problem: Problem) -> bool:
+    """Return whether power is never forecast beyond the goodwill of a contract."""
+    rates = problem.world.book.least_rates_usd_per_mwh
+    tiers = BREAKABLE[problem.config.terms.break_promises]
+    least_usd_per_mwh = min((rates[tier] for tier in tiers), default=np.inf) * (1.0 + GOODWILL_RATIO)
+    if problem.most_rack_cost_usd_per_mwh <= least_usd_per_mwh:
+        return True
+    return problem.outlook is None and float(problem.rack_cost_usd_per_mwh.max()) <= least_usd_per_mwh
 
 
 @lru_cache(maxsize=4)

@@ -11,11 +11,10 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, row_sums, sealed
-from mara.core.contract import PROMISED_TIER_COUNT, UNPLACED, Tier
+from mara.core.contract import PROMISED_TIER_COUNT, UNPLACED, Tier, spendable_ticks
 from mara.core.placement import Placement
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World
-from mara.optimizers.scheduling.scheduled_off import budgets_left
 from mara.optimizers.scheduling.site_load import SiteLoad, cheapest_with_room
 
 LEAST_SHARE: Final = 0.5
@@ -55,7 +54,8 @@ def evict_for(load: SiteLoad, i: int) -> None:
 
     Evicted contracts go to the cheapest site with room, if any.
     """
-    _, left = budgets_left(load.problem)
+    world = load.problem.world
+    left: list[int] = spendable_ticks(world.book, world.accounts, world.tick).tolist()
     for site in load.cheapest:
         lower = [j for j, at in enumerate(load.at) if at == site and load.tier[j] > load.tier[i]]
         if load.free[site] + sum(load.power[j] for j in lower) < load.power[i]:

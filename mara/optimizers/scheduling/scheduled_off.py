@@ -44,33 +44,34 @@ def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
     if not tokens_wait and not load.holds_dear(book.least_rates_usd_per_mwh):
         return
     rates = book.rates_usd_per_mwh
-    asked = _that_may_be_off(load, tokens_wait)
-    if not asked:
-        return
-    paced, left = budgets_left(load.problem)
-    burst = load.problem.config.grid.ticks_per_hour * BURST_H
-    for i in _most_budget_first(load, asked, left):
-        rate, cost = rates[i], load.cost[load.at[i]]
-        is_ready = paced[i] >= (burst if load.served[i] else 1.0)
-        if cost > SPIKE_RATIO * rate or (is_ready and cost > rate):
+    dear, others = _ready_to_be_off(load, tokens_wait)
+    for i in _most_budget_first(load, dear + others):
+        if i in dear:
             load.take(i)
-        elif is_ready and tokens_wait and tokens.outbids(i, rate):
+        elif tokens_wait and tokens.outbids(i, rates[i]):
             tokens.resell(load.take(i))
             tokens_wait = tokens.is_unmet_at_peak()
 
 
-def _that_may_be_off(load: SiteLoad, tokens_wait: bool) -> list[int]:
-    """List placed Standard and Flexible, those whose power costs more than they pay.
+def _ready_to_be_off(load: SiteLoad, tokens_wait: bool) -> tuple[list[int], list[int]]:
+    """List placed Standard and Flexible whose budget may be spent now.
 
-    All of them where tokens wait.
+    Returns those whose power costs more than they pay, and the others, whose racks tokens may take where they wait.
     """
-    of_tiers, rates = _off_candidates(load.problem.world.book)
+    problem, (of_tiers, rates) = load.problem, _off_candidates(load.problem.world.book)
     at = load.sites()[of_tiers]
+    cost = load.conditions.rack_cost_usd_per_mwh[at]
     may = at != UNPLACED
     if not tokens_wait:
-        may &= load.conditions.rack_cost_usd_per_mwh[at] > rates
-    asked: list[int] = of_tiers[may].tolist()
-    return asked
+        may &= cost > rates
+    if not np.count_nonzero(may):
+        return [], []
+    asked, cost, rates = of_tiers[may], cost[may], rates[may]
+    burst = problem.config.grid.ticks_per_hour * BURST_H
+    is_ready = _paced_ticks(problem, asked) >= np.where(problem.world.accounts.served[asked], burst, 1.0)
+    is_dear = (cost > SPIKE_RATIO * rates) | (is_ready & (cost > rates))
+    others: list[int] = asked[is_ready & ~is_dear].tolist() if tokens_wait else []
+    return asked[is_dear].tolist(), others
 
 
 @lru_cache(maxsize=4)
@@ -87,10 +88,9 @@ def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float]) -> 
     tokens pay for it.
     The power scheduled off is subtracted from `wanted_mw`.
     """
-    _, left = budgets_left(load.problem)
     rates = load.problem.world.book.rates_usd_per_mwh
     asked = [i for i, site in enumerate(load.at) if site != UNPLACED and wanted_mw[load.tier[i]] > 0.0]
-    for i in _most_budget_first(load, asked, left):
+    for i in _most_budget_first(load, asked):
         tier, site = load.tier[i], load.at[i]
         if load.power[i] / 2 > wanted_mw[tier]:
             continue
@@ -127,24 +127,27 @@ def stays_off(problem: Problem) -> set[int]:
     return set(rests[left[rests] > 0].tolist())
 
 
-def budgets_left(problem: Problem) -> tuple[list[float], list[int]]:
-    """Count bad ticks left to choose, at an even pace (C,) and at any pace (C,)."""
-    world = problem.world
-    accounts = world.accounts
-    budget = budgets_of(world.book, accounts)
-    length = np.maximum(accounts.window_end_tick - accounts.window_start_tick, 1)
-    age_share = (world.tick + 1 - accounts.window_start_tick) / length
-    left: list[int] = spendable_ticks(world.book, accounts, world.tick).tolist()
-    return (CHOSEN_SHARE * budget * age_share - accounts.bad_ticks).tolist(), left
+def _paced_ticks(problem: Problem, asked: Ints) -> Floats:
+    """Count bad ticks that some contracts may still choose at an even pace (A,)."""
+    accounts, start = problem.world.accounts, problem.world.accounts.window_start_tick[asked]
+    age_share = (problem.tick + 1 - start) / np.maximum(accounts.window_end_tick[asked] - start, 1)
+    budget = budgets_of(problem.world.book, accounts)[asked]
+    return np.asarray(CHOSEN_SHARE * budget * age_share - accounts.bad_ticks[asked])
 
 
-def _most_budget_first(load: SiteLoad, asked: list[int], left: list[int]) -> list[int]:
+def _most_budget_first(load: SiteLoad, asked: list[int]) -> list[int]:
     """Order the contracts that may be off.
 
     The least binding tier comes first, within it those that are off already, then those with the most budget left.
     """
-    off_ticks: list[int] = load.problem.world.accounts.rest_ticks.tolist()
-    least = least_off_ticks(load.problem.config.grid)
-    order = [i for i in asked if left[i] >= (1 if off_ticks[i] else least)]
-    order.sort(key=lambda i: (-load.tier[i], not off_ticks[i], -left[i]))
-    return order
+    if not asked:
+        return []
+    world, least = load.problem.world, least_off_ticks(load.problem.config.grid)
+    left: list[int] = spendable_ticks(world.book, world.accounts, world.tick)[asked].tolist()
+    off_ticks: list[int] = world.accounts.rest_ticks[asked].tolist()
+    found = [
+        (-load.tier[i], not off, -ticks, i)
+        for i, off, ticks in zip(asked, off_ticks, left, strict=True)
+        if ticks >= (1 if off else least)
+    ]
+    return [i for *_, i in sorted(found)]

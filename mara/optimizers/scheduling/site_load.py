@@ -5,12 +5,14 @@ because contracts are few and handled one by one.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, row_sums
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
-from mara.core.placement import Placement
+from mara.core.arrays import Floats, Ints, row_sums, sealed
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook
+from mara.core.placement import Placement, placed_by_cell
 from mara.core.plan import Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
@@ -22,18 +24,58 @@ def fits(power_mw: float, free_mw: float) -> bool:
     return power_mw <= free_mw + TOLERANCE_MW
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LastTick:
+    """Contracts as they ran in the last tick, in lists that are not to be changed.
+
+    Attributes:
+        site, served: site of each contract, and whether it ran there (C,).
+        promised_at: site of each promised contract that ran, `UNPLACED` for others (C,).
+        load: their load by site and tier (S, G) [MW].
+        load_mw: their load by site (S,) [MW].
+        waiting: promised contracts that did not run.
+    """
+
+    site: list[int]
+    served: list[bool]
+    promised_at: Ints
+    load: list[list[float]]
+    load_mw: Floats
+    waiting: list[int]
+
+
+@lru_cache(maxsize=8)
+def _last_tick(book: ContractBook, site: bytes, served: bytes, sites: int) -> LastTick:
+    """Tell contracts as they ran; ticks that change none of them share the lists.
+
+    The arrays (C,) come as bytes, keys of the cache.
+    """
+    was, ran = np.frombuffer(site, dtype=np.int64), np.frombuffer(served, dtype=np.bool_)
+    at = np.where(ran & book.is_promised, was, UNPLACED)
+    load = placed_by_cell(at, book.tier, book.power_mw, sites)
+    return LastTick(
+        site=was.tolist(),
+        served=ran.tolist(),
+        promised_at=sealed(at),
+        load=load.tolist(),
+        load_mw=sealed(row_sums(load)),
+        waiting=(book.is_promised > ran).nonzero()[0].tolist(),
+    )
+
+
 class SiteLoad:
     """Contracts assigned so far in one tick, and the racks that are left.
 
     Attributes:
         power: IT power of each contract (C,) [MW].
-        tier, was, served: its tier, its site in the last tick, whether it ran then (C,).
+        tier, was, served: its tier, its site in the last tick, whether it ran then (C,); not to be changed.
         at: present site of each contract, or `UNPLACED` (C,).
         load: contract load by site and tier (S, G) [MW].
         free: racks left by site, within what the grid can feed (S,) [MW].
         tables: coefficients of the tick.
         cost: cost of a rack megawatt-hour by site, PUE x (price + carbon) (S,) [USD/MWh]; not to be changed.
         cheapest: sites by rising cost (S,); not to be changed.
+        last: contracts in the last tick.
     """
 
     def __init__(self, problem: Problem, conditions: Conditions) -> None:
@@ -42,9 +84,9 @@ class SiteLoad:
         self.conditions = conditions
         self.power = book.powers_mw
         self.tier = book.tiers
-        self.was: list[int] = accounts.site.tolist()
-        self.served: list[bool] = accounts.served.tolist()
         self.tables = tables_of(problem)
+        self.last = _last_tick(book, accounts.site.tobytes(), accounts.served.tobytes(), len(self.tables.room_mw))
+        self.was, self.served = self.last.site, self.last.served
         self.at = [UNPLACED] * len(self.power)
         self._begun_at: Ints | None = None
         self._changed: list[int] = []
@@ -57,6 +99,20 @@ class SiteLoad:
         self.begin_at(np.where(placed.served, placed.site, UNPLACED))
         self.load = placed.contracts_mw.tolist()
         self.free = np.maximum(self.conditions.contract_room_mw - row_sums(placed.contracts_mw), 0.0).tolist()
+
+    def begin_as_promised(self) -> bool:
+        """Begin with promised contracts where they ran.
+
+        Return False, with nothing placed, where racks or grid no longer hold them.
+        """
+        last = self.last
+        free = self.conditions.contract_room_mw - last.load_mw
+        if np.count_nonzero(free < -TOLERANCE_MW):
+            return False
+        self.begin_at(last.promised_at)
+        self.load = [by_tier.copy() for by_tier in last.load]
+        self.free = free.tolist()
+        return True
 
     def begin_at(self, sites: Ints) -> None:
         """Set all sites at once (C,), without their load."""
@@ -91,11 +147,13 @@ class SiteLoad:
     def holds_dear(self, limits_usd_per_mwh: Sequence[float]) -> bool:
         """Return whether a site dearer than its tier's limit holds load of that tier."""
         most = min(limits_usd_per_mwh)
-        for site, cost in enumerate(self.cost):
-            if cost > most:
-                for limit, mw in zip(limits_usd_per_mwh, self.load[site], strict=False):
-                    if mw > 0.0 and cost > limit:
-                        return True
+        for site in self.tables.dearest:
+            cost = self.cost[site]
+            if cost <= most:
+                return False
+            for limit, mw in zip(limits_usd_per_mwh, self.load[site], strict=False):
+                if mw > 0.0 and cost > limit:
+                    return True
         return False
 
     def take(self, i: int) -> int:

@@ -3,14 +3,16 @@
 They do not depend on the world: a run that knows its feed computes them for many ticks at once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums_of_all, stacked
-from mara.core.fleet import MINER_COUNT, MINERS, RACKS, Fleet
+from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Fleet
 from mara.core.market import remote_cost_usd_per_mwh
 from mara.core.outlook import Outlooks
 from mara.core.plan import Problem
@@ -35,10 +37,12 @@ class TickTables:
         room_mw: contract load that racks and grid can hold (S,).
         mining_mw: site power of miners that are worth their power (S,).
         token_usd_per_mwh: worth of a rack megawatt-hour by region and offer (R, S x 2).
+        is_at_peak: the demand of a region is the highest of the hours ahead (R,).
         racks_mw: racks by offer (S x 2,).
         tokens_per_h: demand for tokens by region (R,).
         regions: regions by falling multiplier of the token price.
-        offers: each region's offers by the cost of a token, which is of power and of serving from a distant site.
+        offers: each region's offers that pay for their power, by the cost of a token, which is of power and of serving
+            from a distant site.
         starts, stays: miners whose margin covers a restart, and whose loss does not (S, 3).
         miner_places: places in the flattened (S, 3), the best kind of every site first (3, S).
     """
@@ -48,7 +52,8 @@ class TickTables:
     dearest: list[int]
     room_mw: list[float]
     mining_mw: list[float]
-    token_usd_per_mwh: list[list[float]]
+    token_usd_per_mwh: Floats
+    is_at_peak: list[bool]
     racks_mw: list[float]
     tokens_per_h: list[float]
     regions: list[int]
@@ -74,6 +79,7 @@ def tables_of(problem: Problem) -> TickTables:
         margin_usd_per_mwh=c.miner_margin_usd_per_mwh[None],
         token_usd_per_mwh=c.merchant_value_usd_per_mwh[None],
         multiplier_share=seen.demand_multiplier_share[None],
+        peak_share=problem.forecast.demand_multiplier_share.max(axis=0)[None],
         tokens_per_h=seen.demand_tokens_per_h[None],
     )
     return tables
@@ -91,6 +97,7 @@ def _tables_of_all(ticks: Outlooks) -> list[TickTables]:
         margin_usd_per_mwh=c.miner_margin_usd_per_mwh,
         token_usd_per_mwh=c.merchant_value_usd_per_mwh,
         multiplier_share=stacked([each.demand_multiplier_share for each in seen]),
+        peak_share=stacked([ahead.demand_multiplier_share for ahead in ticks.forecasts]).max(axis=1),
         tokens_per_h=stacked([each.demand_tokens_per_h for each in seen]),
     )
 
@@ -106,10 +113,12 @@ def _tables(
     margin_usd_per_mwh: Floats,
     token_usd_per_mwh: Floats,
     multiplier_share: Floats,
+    peak_share: Floats,
     tokens_per_h: Floats,
 ) -> list[TickTables]:
     """Compute the tables of ticks, whose axis comes first in every array."""
     count = len(rack_cost_usd_per_mwh)
+    token_value = token_usd_per_mwh.reshape(*token_usd_per_mwh.shape[:2], -1)
     start_margin = config.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
     pays = margin_usd_per_mwh >= 0.0
     columns = (
@@ -118,11 +127,12 @@ def _tables(
         (-rack_cost_usd_per_mwh).argsort(axis=1, kind="stable").tolist(),
         room_mw.tolist(),
         row_sums_of_all(available_mw[:, :, MINERS] * pue[:, :, MINERS] * pays).tolist(),
-        token_usd_per_mwh.reshape(*token_usd_per_mwh.shape[:2], -1).tolist(),
+        token_value,
+        (multiplier_share >= peak_share).tolist(),
         available_mw[:, :, RACKS].reshape(count, -1).tolist(),
         tokens_per_h.tolist(),
         (-multiplier_share).argsort(axis=1, kind="stable").tolist(),
-        _offers(config, rack_cost_usd_per_mwh).tolist(),
+        _offers(config, rack_cost_usd_per_mwh, token_value),
         margin_usd_per_mwh >= start_margin,
         margin_usd_per_mwh >= -start_margin,
         miner_places(pue[:, :, MINERS], mining_usd_per_mwh[:, None, :]),
@@ -145,12 +155,19 @@ def miner_places(pue: Floats, value_usd_per_mwh: Floats) -> Ints:
     return np.asarray(order.swapaxes(-1, -2) + np.arange(0, pue.shape[-2] * MINER_COUNT, MINER_COUNT))
 
 
-def _offers(config: RunConfig, rack_cost_usd_per_mwh: Floats) -> Ints:
-    """Order offers by the cost of a token (T, R, S x 2)."""
+def _offers(config: RunConfig, rack_cost_usd_per_mwh: Floats, token_usd_per_mwh: Floats) -> list[list[list[int]]]:
+    """Order offers that pay for their power by the cost of a token.
+
+    Returns lists by tick and region (T, R, up to S x 2).
+    """
     detour = _detour_usd_per_mwh(config.fleet, config.terms.remote_serving_usd_per_mwh)
     cost = rack_cost_usd_per_mwh[:, None, :, None] + detour
-    by_token = cost / config.fleet.tokens_per_mwh
-    return np.asarray(by_token.reshape(*by_token.shape[:2], -1).argsort(axis=-1, kind="stable"))
+    by_token = (cost / config.fleet.tokens_per_mwh).reshape(token_usd_per_mwh.shape)
+    order = by_token.argsort(axis=-1, kind="stable")
+    pays = token_usd_per_mwh > rack_cost_usd_per_mwh.repeat(RACK_KIND_COUNT, axis=1)[:, None, :]
+    pays = np.take_along_axis(pays, order, axis=-1)
+    offers: Iterator[int] = iter(order[pays].tolist())
+    return [[list(islice(offers, count)) for count in by_region] for by_region in pays.sum(axis=-1).tolist()]
 
 
 @lru_cache(maxsize=8)

@@ -4,6 +4,7 @@ An offer is the racks of one kind at one site, numbered as in a flattened (S, 2)
 Model: docs/model.md#9-from-megawatts-to-whole-contracts
 """
 
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -23,28 +24,26 @@ class TokenSales:
         merchant: rack power by region of origin and offer (R, S x 2) [MW].
         unmet: unmet demand for tokens by region (R,) [tokens/h].
         racks: rack power left by offer (S x 2,) [MW].
-        values: worth of a rack megawatt-hour by region and offer (R, S x 2) [USD/MWh]; not to be changed.
     """
 
     def __init__(self, load: SiteLoad) -> None:
         tables = load.tables
         self.load = load
         self.tokens_per_mwh: list[float] = load.problem.config.fleet.tokens_per_mwh.tolist()
-        self.values = tables.token_usd_per_mwh
         self.racks = tables.racks_mw.copy()
         self.unmet = tables.tokens_per_h.copy()
         self.merchant = [[0.0] * len(self.racks) for _ in self.unmet]
 
     def sell(self) -> None:
         """Fill free racks, the best paying region first, each token where it costs least."""
-        free, cost, racks, tokens_per_mwh = self.load.free, self.load.cost, self.racks, self.tokens_per_mwh
+        free, racks, tokens_per_mwh = self.load.free, self.racks, self.tokens_per_mwh
         if max(free) <= 0.0:
             return
         for region in self.load.tables.regions:
-            value, sold, unmet = self.values[region], self.merchant[region], self.unmet[region]
+            sold, unmet = self.merchant[region], self.unmet[region]
             for offer in self.load.tables.offers[region]:
                 site = offer // RACK_KIND_COUNT
-                if free[site] > 0.0 and racks[offer] > 0.0 and value[offer] > cost[site]:
+                if free[site] > 0.0 and racks[offer] > 0.0:
                     per_mwh = tokens_per_mwh[offer % RACK_KIND_COUNT]
                     power = min(racks[offer], free[site], unmet / per_mwh)
                     if power > 0.0:
@@ -63,6 +62,12 @@ class TokenSales:
             for kind in reversed(range(RACK_KIND_COUNT)):
                 self._serve(region, first + kind)
 
+    @cached_property
+    def values(self) -> list[list[float]]:
+        """Worth of a rack megawatt-hour by region and offer (R, S x 2) [USD/MWh]."""
+        values: list[list[float]] = self.load.tables.token_usd_per_mwh.tolist()
+        return values
+
     def merchant_mw(self) -> Floats:
         """Return the power of tokens sold, in the shape of plans (R, S, 2) [MW]."""
         return np.array(self.merchant).reshape(len(self.merchant), -1, RACK_KIND_COUNT)
@@ -73,12 +78,11 @@ class TokenSales:
 
     def is_unmet_at_peak(self) -> bool:
         """Return whether a region has unmet tokens in the dearest hours of its day."""
-        if not self.has_unmet():
-            return False
         least = LEAST_UNMET_MW * min(self.tokens_per_mwh)
-        now = self.load.problem.observation.demand_multiplier_share
-        peak = self.load.problem.forecast.demand_multiplier_share.max(axis=0)
-        return bool((now >= peak)[np.array(self.unmet) > least].any())
+        return any(
+            is_at_peak and unmet > least
+            for is_at_peak, unmet in zip(self.load.tables.is_at_peak, self.unmet, strict=True)
+        )
 
     def outbids(self, i: int, rate_usd_per_mwh: float) -> bool:
         """Return whether unmet tokens pay more than a contract.

@@ -1,26 +1,28 @@
-"""Commands that overtake the tick: a site is stopped, and its response timed.
+"""Commands that overtake the tick: sites are stopped, or limited by the grid.
 
 Executors and outlets are told first. The order is then stored like any other, and the next tick obeys it, so that a
 replay of the run comes out the same.
 """
 
-import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from mara.core.commands import Outage, Restore
-from mara.core.dispatch_document import MODES, DispatchDocument
+from mara.core.dispatch_document import DispatchDocument, SiteTarget
 from mara.core.fleet import Fleet, site_index
-from mara.core.metering import ExecutorStatus
-from mara.core.overtaking import Overtaking, ResponseStatus, overtaken
+from mara.core.live_source import GridLimit
+from mara.core.overtaking import Overtaking, overtaken
+from mara.core.units import TOLERANCE_MW
 from mara.core.world import RunConfig
 from mara.errors import CommandError, EngineStopped, StoreError
-from mara.runtime.actor import ACTOR
+from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
-from mara.runtime.published_state import PublishedState, StatePublisher
-from mara.runtime.signals.desk import MOST_REASON_CHARACTERS, REAL_WORLD, SignalsDesk, one_line
+from mara.runtime.live.response_times import ResponseTimes
+from mara.runtime.published_state import StatePublisher
+from mara.runtime.signals.desk import MARA, MOST_REASON_CHARACTERS, REAL_WORLD, SignalsDesk, one_line
 from mara.runtime.tick.command_validation import MAX_ORDER_TICKS
 from mara.runtime.tick.order_book import OrderBook
 from mara.store.write.signals import NewSignal
@@ -31,6 +33,7 @@ ALLOWED_S: Final = 10.0
 Chosen: what an operator waits before running to a switch.
 """
 STOP: Final = "stop"
+GRID: Final = "limit of the grid"
 EMERGENCY: Final = "emergency"
 """Kind of the lines that such orders leave in the signal log."""
 
@@ -60,55 +63,48 @@ class _Standing:
     obeyed_tick: int | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class _Response:
-    """A response that is being timed, from `asked_s` on the monotonic clock."""
-
-    asked_s: float
-    status: ResponseStatus
-
-
 class EmergencyDesk:
-    """Stops sites between ticks, and times the response to that and to calls.
+    """Stops and limits sites between ticks, and has the response to that timed.
 
     All methods belong to the event loop's thread.
     """
 
     def __init__(self, publisher: StatePublisher, clock: Clock, signals: SignalsDesk, orders: OrderBook) -> None:
+        self.responses = ResponseTimes(publisher, clock, signals)
         self._publisher = publisher
         self._clock = clock
         self._signals = signals
         self._orders = orders
         self._config: RunConfig | None = None
         self._base: DispatchDocument | None = None
+        self._obeyed_mw: Mapping[str, float] = {}
         self._revision = 0
-        self._standing: dict[str, _Standing] = {}
-        self._responses: dict[str, _Response] = {}
-        self._called: frozenset[tuple[str, str]] = frozenset()
-        self._timers: set[asyncio.Task[None]] = set()
-        publisher.follow(self._time_calls)
+        self._standing: dict[tuple[str, str], _Standing] = {}
 
     def open(self, config: RunConfig) -> None:
         """Take orders for the sites of a run."""
         self._config = config
+        self.responses.open(config)
 
     async def close(self) -> None:
-        """Time nothing more; harmless when repeated."""
-        timers, self._timers = self._timers, set()
-        for timer in timers:
-            timer.cancel()
-        await asyncio.gather(*timers, return_exceptions=True)
+        """Take and time nothing more; harmless when repeated."""
         self._config = None
+        await self.responses.close()
 
-    def over(self, document: DispatchDocument) -> DispatchDocument:
-        """Lower a tick's document to the orders that it does not know yet."""
-        self._base, self._revision = document, 0
+    def over(self, document: DispatchDocument, obeyed_mw: Mapping[str, float]) -> DispatchDocument:
+        """Lower a tick's document to the orders that it does not know yet.
+
+        Args:
+            obeyed_mw: limits of the grid's operator that the tick was settled with, by site.
+        """
+        self._base, self._obeyed_mw = document, obeyed_mw
         self._standing = {
-            site_id: standing
-            for site_id, standing in self._standing.items()
+            key: standing
+            for key, standing in self._standing.items()
             if standing.obeyed_tick is None or standing.obeyed_tick > document.tick
         }
-        return self._lowered(document) if self._standing else document
+        self._revision = 1 if self._unknown(document) else 0
+        return self._lowered(document, self._revision) if self._revision else document
 
     async def stop(self, site_name: str, reason: str) -> EmergencyReceipt:
         """Have a site draw nothing from now on, until it is released.
@@ -128,7 +124,8 @@ class EmergencyDesk:
         except (EngineStopped, StoreError) as error:
             message = f"{site_id} was told to stop, but the order is not stored, so that the plan does not know of it: "
             raise type(error)(f"{message}{error}") from error
-        self._standing[site_id].numbers, self._standing[site_id].obeyed_tick = receipt.numbers, receipt.tick
+        standing = self._standing[site_id, STOP]
+        standing.numbers, standing.obeyed_tick = receipt.numbers, receipt.tick
         await self._note(site_id, why, before="plan", after=STOP)
         return EmergencyReceipt(
             site_id=site_id, done="stopped", told_s=told_s, orders=receipt.numbers, tick=receipt.tick
@@ -144,56 +141,100 @@ class EmergencyDesk:
             EngineStopped, StoreError: the release is not stored.
         """
         site_id, why = self._site(site_name), self._reason(reason)
-        standing = self._standing.get(site_id)
+        standing = self._standing.get((site_id, STOP))
         snapshot = self._publisher.read().snapshot
         is_out = snapshot is not None and any(s.id == site_id and s.outage_ends_tick for s in snapshot.sites)
         if standing is None and not is_out:
             raise CommandError(f"{site_id} is not stopped: there is nothing to release")
         numbers, tick = await self._take_back(site_id, standing, why)
         began_s = self._clock.monotonic_s()
-        self._standing.pop(site_id, None)
+        self._standing.pop((site_id, STOP), None)
         if standing is not None:
             self._issue()
         await self._note(site_id, why, before=STOP, after="plan")
-        self._responses.pop(site_id, None)
-        self._tell()
+        self.responses.forget(site_id, STOP)
         return EmergencyReceipt(
             site_id=site_id, done="released", told_s=self._clock.monotonic_s() - began_s, orders=numbers, tick=tick
         )
 
-    def overtake(self, order: Overtaking, *, cause: str, allowed_s: float = ALLOWED_S) -> float:
+    def overtake(
+        self, order: Overtaking, *, cause: str, allowed_s: float = ALLOWED_S, asked_s: float | None = None
+    ) -> float:
         """Issue a document with a site's new limit at once; return when it was told [s].
 
-        The order stands over the documents of later ticks until it is released.
-        """
-        asked_s = self._clock.monotonic_s()
-        self._standing[order.site_id] = _Standing(order=order)
-        self._watch(order.site_id, cause, order.limit_mw, asked_s, allowed_s)
-        self._issue()
-        told_s = self._clock.monotonic_s() - asked_s
-        response = self._responses[order.site_id]
-        response.status = replace(response.status, told_s=told_s)
-        log.warning("site overtaken", extra={"site": order.site_id, "cause": cause, "reason": order.reason})
-        self._tell()
-        return told_s
+        The order stands over the documents of later ticks until it is taken back, or they know it.
 
-    def on_followed(self, site_id: str, limit_mw: float | None, status: ExecutorStatus) -> None:
-        """Note that an executor has followed a limit, or failed to."""
-        response = self._responses.get(site_id)
-        if response is None or response.status.limit_mw != limit_mw or response.status.read_back_s is not None:
+        Args:
+            asked_s: when it was asked for, on the monotonic clock; None is now.
+        """
+        if asked_s is None:
+            asked_s = self._clock.monotonic_s()
+        self._standing[order.site_id, cause] = _Standing(order=order)
+        self._issue()
+        log.warning("site overtaken", extra={"site": order.site_id, "cause": cause, "reason": order.reason})
+        return self.responses.watch(order.site_id, cause, self._limit_shown_mw(order), asked_s, allowed_s)
+
+    async def keep(self, limits: Sequence[GridLimit]) -> None:
+        """Keep sites within limits of the grid's operator, and free them at the end.
+
+        Executors and outlets are told before anything is stored.
+
+        Args:
+            limits: all that hold now, one a site.
+        """
+        if self._config is None:
             return
-        if status.state == "written":
-            took_s = self._clock.monotonic_s() - response.asked_s
-            response.status = replace(
-                response.status,
-                read_back_s=took_s,
-                is_late=took_s > response.status.allowed_s,
-                state="read back",
-                message=status.message,
-            )
-        elif status.state in {"failed", "override"}:
-            response.status = replace(response.status, state="failed", message=status.message)
-        self._tell()
+        wanted = {limit.site_id: limit for limit in limits if self._is_less(limit)}
+        ended = [site_id for site_id, cause in self._standing if cause == GRID and site_id not in wanted]
+        new = [limit for limit in wanted.values() if self._is_new(limit)]
+        for site_id in ended:
+            del self._standing[site_id, GRID]
+        if ended:
+            self._issue()
+        for limit in new:
+            self._limit(limit)
+        for limit in new:
+            await self._note_limit(limit.site_id, limit.author, limit.sentence, f"{limit.limit_mw:g} MW")
+        for site_id in ended:
+            took = self.responses.forget(site_id, GRID)
+            await self._note_limit(site_id, "", f"the limit by the grid's operator has ended{took}", "plan")
+
+    def _limit(self, limit: GridLimit) -> None:
+        """Have a site keep a limit, unless it was ordered to draw less by somebody else."""
+        order = Overtaking(site_id=limit.site_id, limit_mw=limit.limit_mw, reason=limit.sentence)
+        waited_s = max((self._clock.now() - limit.asked_at).total_seconds(), 0.0)
+        others = [one for (site_id, cause), one in self._standing.items() if site_id == limit.site_id and cause != GRID]
+        if any(one.order.limit_mw <= limit.limit_mw for one in others):
+            self._standing[limit.site_id, GRID] = _Standing(order=order)
+            return
+        asked_s = self._clock.monotonic_s() - waited_s
+        self.overtake(order, cause=GRID, allowed_s=limit.response_s, asked_s=asked_s)
+
+    def _limit_shown_mw(self, order: Overtaking) -> float | None:
+        """Limit of a site in the document that is shown, which executors follow."""
+        shown = self._publisher.read().dispatch
+        sites = () if shown is None else shown.sites
+        return next((site.site_limit_mw for site in sites if site.site_id == order.site_id), order.limit_mw)
+
+    def _is_less(self, limit: GridLimit) -> bool:
+        """Tell whether a limit is less than the site's connection."""
+        fleet = self._fleet
+        known = limit.site_id in fleet.site_ids
+        return known and limit.limit_mw < float(fleet.grid_limit_mw[fleet.site_ids.index(limit.site_id)])
+
+    def _is_new(self, limit: GridLimit) -> bool:
+        standing = self._standing.get((limit.site_id, GRID))
+        return standing is None or standing.order.limit_mw != limit.limit_mw
+
+    async def _note_limit(self, site_id: str, author: str, reason: str, after: str) -> None:
+        """Note a limit or its end in the log of signals; it holds though that fails."""
+        before = ACTOR.set(Actor(name=author or MARA.name))
+        try:
+            await self._note(site_id, one_line(reason), before="plan" if author else GRID, after=after)
+        except (EngineStopped, StoreError) as error:
+            log.warning("limit not noted", extra={"site": site_id, "reason": str(error)})
+        finally:
+            ACTOR.reset(before)
 
     def _site(self, site_name: str) -> str:
         return self._fleet.site_ids[site_index(self._fleet.sites, site_name)]
@@ -243,66 +284,38 @@ class EmergencyDesk:
         )
 
     def _issue(self) -> None:
-        """Publish the present tick's document anew, with the orders that stand."""
+        """Publish the present tick's document anew where the orders that stand change it."""
         shown = self._publisher.read()
         base = self._base or shown.dispatch
-        if shown.snapshot is None or base is None:
+        if shown.snapshot is None or shown.dispatch is None or base is None:
             return
-        document = self._signals.with_modes(self._lowered(base))
+        self._base = base
+        document = self._signals.with_modes(self._lowered(base, self._revision + 1))
+        if document.sites == shown.dispatch.sites:
+            return
+        self._revision += 1
         self._publisher.refresh(self._signals.beside(shown.snapshot, document), document)
 
-    def _lowered(self, document: DispatchDocument) -> DispatchDocument:
-        self._base = document
-        self._revision += 1
+    def _lowered(self, document: DispatchDocument, revision_number: int) -> DispatchDocument:
         is_real = self._publisher.read().world == REAL_WORLD
         issued_at = self._clock.now() if is_real else document.issued_at
-        orders = [standing.order for standing in self._standing.values()]
-        return overtaken(document, orders, issued_at, self._revision)
+        return overtaken(document, self._unknown(document), issued_at, revision_number)
 
-    def _watch(self, site_id: str, cause: str, limit_mw: float | None, asked_s: float, allowed_s: float) -> None:
-        """Time the response to an order; it is late where nothing is read back in time."""
-        is_armed = self._signals.mode_of(site_id) == MODES[-1]
-        status = ResponseStatus(
-            site_id=site_id,
-            cause=cause,
-            limit_mw=limit_mw,
-            asked_at=self._clock.now(),
-            told_s=0.0,
-            allowed_s=allowed_s,
-            state="told" if is_armed else "unarmed",
-            message="" if is_armed else "told by document alone: no executor writes to this site",
-        )
-        self._responses[site_id] = _Response(asked_s=asked_s, status=status)
-        if is_armed:
-            timer = asyncio.get_running_loop().create_task(self._mark_late(site_id, asked_s, allowed_s))
-            self._timers.add(timer)
-            timer.add_done_callback(self._timers.discard)
+    def _unknown(self, document: DispatchDocument) -> list[Overtaking]:
+        """List the orders that stand and that a document does not keep by itself."""
+        targets = {site.site_id: site for site in document.sites}
+        return [
+            standing.order
+            for (site_id, cause), standing in self._standing.items()
+            if not _is_within(targets[site_id], standing.order)
+            and not (cause == GRID and self._is_obeyed(standing.order))
+        ]
 
-    async def _mark_late(self, site_id: str, asked_s: float, allowed_s: float) -> None:
-        await self._clock.wait(allowed_s)
-        response = self._responses.get(site_id)
-        if response is not None and response.asked_s == asked_s and response.status.read_back_s is None:
-            response.status = replace(response.status, is_late=True)
-            self._tell()
+    def _is_obeyed(self, order: Overtaking) -> bool:
+        """Tell whether the present tick was settled with a limit of the grid's operator."""
+        return self._obeyed_mw.get(order.site_id, float("inf")) <= order.limit_mw
 
-    def _time_calls(self, current: PublishedState) -> None:
-        """Time the response to each call of a product that a new document obeys."""
-        if self._config is None or current.snapshot is None or current.dispatch is None or not current.snapshot.power:
-            return
-        products = {} if self._config.fleet.power is None else {p.id: p for p in self._config.fleet.power.products}
-        called = frozenset(
-            (site.site_id, award.product)
-            for site in current.snapshot.power
-            for award in site.awards
-            if award.called_mw > 0.0
-        )
-        new, self._called = called - self._called, called
-        limits = {site.site_id: site.site_limit_mw for site in current.dispatch.sites}
-        for site_id, product in sorted(new):
-            asked_s = self._clock.monotonic_s()
-            self._watch(site_id, f"call of {product}", limits.get(site_id), asked_s, products[product].response_s)
-        if new:
-            self._tell()
 
-    def _tell(self) -> None:
-        self._publisher.tell_responses(tuple(response.status for response in self._responses.values()))
+def _is_within(target: SiteTarget, order: Overtaking) -> bool:
+    """Tell whether a site's target keeps an order."""
+    return target.site_limit_mw is not None and target.site_limit_mw <= order.limit_mw + TOLERANCE_MW

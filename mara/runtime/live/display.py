@@ -1,7 +1,7 @@
 """The shown side of a live run: stored ticks only, no faster than eyes follow."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,8 +10,9 @@ from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
 from mara.core.plan_ahead import PlanAhead, plan_ahead_of
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import forecast_snapshot
+from mara.core.step import Step
 from mara.core.units import SECONDS_PER_HOUR
-from mara.core.world import Forecast
+from mara.core.world import Forecast, RunConfig
 from mara.runtime.clock import Clock
 from mara.runtime.live.commands import EmergencyDesk
 from mara.runtime.live.planner import Planner
@@ -41,6 +42,7 @@ class RecalledTick:
 
     snapshot: Snapshot
     document: DispatchDocument
+    obeyed_mw: Mapping[str, float]
 
 
 class Display:
@@ -93,6 +95,7 @@ class Display:
         return RecalledTick(
             snapshot=self._engine.shown(result, self._events(result.step.tick), self._run_id),
             document=document_of(result.step, plan, self._engine.config, self._run_id),
+            obeyed_mw=_obeyed_mw(result.step, self._engine.config),
         )
 
     def show_again(self, last: RecalledTick) -> None:
@@ -100,7 +103,7 @@ class Display:
         if not self._signals.is_used:
             self._publisher.publish(last.snapshot)
             return
-        document = self._emergency.over(self._signals.with_modes(last.document))
+        document = self._emergency.over(self._signals.with_modes(last.document), last.obeyed_mw)
         self._publisher.publish(self._signals.beside(last.snapshot, document), dispatch=document)
 
     def restart(self, engine: TickEngine, planner: Planner) -> None:
@@ -140,7 +143,7 @@ class Display:
         forecast = forecast_snapshot(behind, config) if behind is not None else None
         document = document_of(result.step, result.plan, config, self._run_id, self._signals.modes)
         self._ahead = self._ahead_of(result, behind)
-        document = self._emergency.over(document)
+        document = self._emergency.over(document, _obeyed_mw(result.step, config))
         self._publisher.publish(self._signals.beside(snapshot, document), forecast, document, self._ahead)
 
     def _ahead_of(self, result: TickResult, behind: Forecast | None) -> PlanAhead:
@@ -156,6 +159,12 @@ class Display:
     def _events(self, tick: int) -> tuple[Event, ...]:
         """List the events worth showing with a tick, oldest first."""
         return self._recent.shown(tick, self._engine.config.grid.ticks_per_hour)
+
+
+def _obeyed_mw(step: Step, config: RunConfig) -> Mapping[str, float]:
+    """Limits of the grid's operator that a tick was settled with, by site."""
+    limits = step.observation.import_limit_mw
+    return {} if limits is None else dict(zip(config.fleet.site_ids, limits.tolist(), strict=True))
 
 
 class RecentEvents:

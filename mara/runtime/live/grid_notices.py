@@ -1,4 +1,4 @@
-"""Orders that note each warning of the grid's operator once, with its author."""
+"""Warnings of the grid's operator noted once each, and its limits kept at once."""
 
 import asyncio
 import logging
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from mara.core.commands import GridNotice
-from mara.core.live_source import GridWarning
+from mara.core.live_source import GridLimit, GridWarning
 from mara.errors import MaraError
 from mara.runtime.actor import ACTOR, REPEAT_KEY, Actor
+from mara.runtime.live.commands import EmergencyDesk
 from mara.runtime.tick.order_book import OrderBook
 
 LOOK_INTERVAL_S: Final = 1.0
@@ -16,7 +17,7 @@ LOOK_INTERVAL_S: Final = 1.0
 log = logging.getLogger("mara.platform")
 
 
-async def note_warnings(warnings: Callable[[], tuple[GridWarning, ...]], orders: OrderBook) -> None:
+async def note_warnings(warnings: Callable[[], tuple[GridWarning, ...] | None], orders: OrderBook) -> None:
     """Place an order for each new warning, until cancelled.
 
     The order is in the audit with the VTN as its author. It is placed once, also after restarts; what cannot be placed
@@ -24,7 +25,7 @@ async def note_warnings(warnings: Callable[[], tuple[GridWarning, ...]], orders:
     """
     noted: set[str] = set()
     while True:
-        for warning in warnings():
+        for warning in warnings() or ():
             if warning.id not in noted and await _is_noted(warning, orders):
                 noted.add(warning.id)
         await asyncio.sleep(LOOK_INTERVAL_S)
@@ -39,3 +40,10 @@ async def _is_noted(warning: GridWarning, orders: OrderBook) -> bool:
         log.info("a warning is not noted yet", extra={"event": warning.id, "reason": str(error)})
         return False
     return True
+
+
+async def keep_limits(limits: Callable[[], tuple[GridLimit, ...]], emergency: EmergencyDesk) -> None:
+    """Have sites keep the limits that hold; look each second until cancelled."""
+    while True:
+        await emergency.keep(limits())
+        await asyncio.sleep(LOOK_INTERVAL_S)

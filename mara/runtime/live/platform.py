@@ -10,8 +10,7 @@ from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Receipt
 from mara.core.dispatch_document import Mode
-from mara.core.live_source import GridWarning, SourceSnapshot
-from mara.core.metering import ExecutorStatus
+from mara.core.live_source import GridLimit, GridWarning, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.what_if import WhatIf, WhatIfRequest
@@ -21,7 +20,7 @@ from mara.runtime.clock import Clock
 from mara.runtime.guess_check import LookBack
 from mara.runtime.live.commands import EmergencyDesk, EmergencyReceipt
 from mara.runtime.live.display import Display
-from mara.runtime.live.grid_notices import note_warnings
+from mara.runtime.live.grid_notices import keep_limits, note_warnings
 from mara.runtime.live.loop import LiveLoop
 from mara.runtime.live.pace import Pace
 from mara.runtime.live.planner import Planner
@@ -63,7 +62,8 @@ class SourceListener(Protocol):
     """Listens to the live sources of a run, from before its first tick on."""
 
     def statuses(self) -> tuple[SourceSnapshot, ...]: ...
-    def warnings(self) -> tuple[GridWarning, ...]: ...
+    def warnings(self) -> tuple[GridWarning, ...] | None: ...
+    def limits(self) -> tuple[GridLimit, ...]: ...
     def take(self, snapshot: Snapshot) -> None: ...
     def close(self) -> None: ...
 
@@ -108,12 +108,13 @@ class Platform:
         self.archive = RunArchive()
         self.metrics = EngineMetrics()
         self.orders = OrderBook(publisher)
-        self.executors = ExecutorDesk(executors, publisher, clock, on_followed=self._followed)
+        self.executors = ExecutorDesk(executors, publisher, clock)
         self.signals = SignalsDesk(
             publisher, clock, why_not_armed=self.executors.why_not, on_mode=self.executors.on_mode
         )
         self._meters = MeterDesk(meters, clock)
         self.emergency = EmergencyDesk(publisher, clock, self.signals, self.orders)
+        self.executors.on_followed = self.emergency.responses.on_followed
         self.alerts = AlertDesk(publisher, targets)
         self._open_run = open_run
         self._reload = reload
@@ -190,12 +191,12 @@ class Platform:
         self._pace.set_speed(speed_factor)
         self.publisher.set_speed(speed_factor)
 
-    async def order(self, *commands: Command) -> Receipt:
+    async def order(self, *commands: Command, only_look: bool = False) -> Receipt:
         """Order commands for the next tick, all or none.
 
-        They are on disk when this returns. See `OrderBook.place`.
+        They are on disk when this returns. See `OrderBook.place`. With `only_look` they are only checked.
         """
-        return await self.orders.order(*commands)
+        return self.orders.look(*commands) if only_look else await self.orders.order(*commands)
 
     def optimize_now(self) -> None:
         """Plan anew at once; the first tick after the answer follows it.
@@ -252,8 +253,11 @@ class Platform:
         """Tell how asking the live sources goes; empty for a run without."""
         return () if self._listener is None else self._listener.statuses()
 
-    def warnings(self) -> tuple[GridWarning, ...]:
-        """List the warnings of the grid's operator that stand; empty without a VTN."""
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the grid operator's standing warnings; None before it has answered.
+
+        There are none without a VTN.
+        """
         return () if self._listener is None else self._listener.warnings()
 
     @property
@@ -307,7 +311,8 @@ class Platform:
         self._outlets.open()
         self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
-        self.publisher.set_world(engine.feed.name)
+        is_of_this_machine = any(source.is_of_this_machine for source in self.sources())
+        self.publisher.set_world(engine.feed.name, is_of_this_machine=is_of_this_machine)
         if last is not None:
             self._sent = last.document.key  # outlets had it when it was new
             display.show_again(last)
@@ -318,6 +323,8 @@ class Platform:
         if self._listener is not None:
             notes = asyncio.create_task(note_warnings(warnings, self.orders), name="mara-grid-notices")
             self._closing.push_async_callback(_cancelled, notes)
+            limits = asyncio.create_task(keep_limits(self._listener.limits, self.emergency), name="mara-grid-limits")
+            self._closing.push_async_callback(_cancelled, limits)
 
     def _run_of(self, store: Store, engine: TickEngine, planner: Planner, display: Display) -> _LiveRun:
         loop = LiveLoop(
@@ -356,9 +363,6 @@ class Platform:
         if document is not None and document.key != self._sent:
             self._sent = document.key
             self._outlets.put(document)
-
-    def _followed(self, site_id: str, limit_mw: float | None, status: ExecutorStatus) -> None:
-        self.emergency.on_followed(site_id, limit_mw, status)
 
     async def _close_store(self, store: Store) -> None:
         await asyncio.to_thread(store.close)

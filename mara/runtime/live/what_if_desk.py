@@ -5,6 +5,7 @@ A question reads the state that the next tick begins with, and changes nothing o
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from math import isfinite
 from typing import Final
 
@@ -16,7 +17,7 @@ from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.core.world import RunConfig, World
 from mara.errors import CommandError, PlanError
 from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand
-from mara.optimizers.what_if import SolvedCase, compared, solved_changed, solved_now
+from mara.optimizers.what_if import MadePlan, SolvedCase, compared, solved_changed, solved_now
 from mara.runtime.live.quote_desk import next_problem
 from mara.runtime.live.quote_validation import demand_of, refuse_unaskable
 from mara.runtime.tick.engine import TickEngine
@@ -25,6 +26,11 @@ from mara.runtime.tick.order_book import OrderBook
 MOST_ASKING: Final = 8
 """Most questions that may wait for their answer at once."""
 SOLVE_DEADLINE_S: Final = 120.0
+BLOCKS_DEADLINE_S: Final = 600.0
+"""Time [s] for each plan of a fleet that is solved in blocks."""
+MOST_EXACT_SITES: Final = EXACT_SITES
+MOST_SITES: Final = 1_000
+"""Largest fleet that is asked about. Chosen: two plans of it take minutes."""
 MOST_CHANGE_RATIO: Final = 10.0
 """Largest change of a price, as a share of its size. Chosen."""
 MOST_DEARER_USD_PER_MWH: Final = 10_000.0
@@ -71,15 +77,15 @@ class WhatIfDesk:
         now = self._orders.current
         problem = next_problem(self._engine, now.world)
         waiting = tuple(demand_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
-        demands = (*waiting, *_demands(asked, problem))
+        demands, deadline_s = (*waiting, *_demands(asked, problem)), _deadline_s(problem)
         is_known = self._solved_for is not None and self._solved_for[0] is now.world and self._solved_for[1] == waiting
         known = self._solved if is_known else None
 
         basis = self._solved.basis if self._solved is not None else None
 
         def work() -> tuple[SolvedCase, SolvedCase]:
-            solved = known or solved_now(problem, waiting, SOLVE_DEADLINE_S, basis)
-            return solved, solved_changed(solved, asked, demands, SOLVE_DEADLINE_S)
+            solved = known or solved_now(problem, waiting, deadline_s, basis)
+            return solved, solved_changed(solved, asked, demands, deadline_s)
 
         try:
             solved, changed = await asyncio.to_thread(work)
@@ -88,6 +94,32 @@ class WhatIfDesk:
         self._solved, self._solved_for = solved, (now.world, waiting)
         log.info("what if", extra={"tick": problem.tick})
         return compared(solved, changed, now.plan)
+
+
+def what_if_now(
+    engine: TickEngine, asked: WhatIfRequest, bookings: Sequence[Book], in_force: MadePlan | None
+) -> WhatIf:
+    """Answer a question about a run that is not being advanced, as the desk would.
+
+    Args:
+        bookings: those that wait for the next tick.
+        in_force: the plan that the run last followed.
+
+    Raises:
+        CommandError: the question is invalid or changes nothing, or there is no forecast.
+        PlanError: no plan could be worked out.
+    """
+    refuse_unanswerable(asked, engine.config)
+    problem = next_problem(engine, engine.world)
+    waiting = tuple(demand_of(command, problem.tick) for command in bookings)
+    deadline_s = _deadline_s(problem)
+    solved = solved_now(problem, waiting, deadline_s)
+    changed = solved_changed(solved, asked, (*waiting, *_demands(asked, problem)), deadline_s)
+    return compared(solved, changed, in_force)
+
+
+def _deadline_s(problem: Problem) -> float:
+    return BLOCKS_DEADLINE_S if problem.config.fleet.site_count > EXACT_SITES else SOLVE_DEADLINE_S
 
 
 def refuse_unanswerable(asked: WhatIfRequest, config: RunConfig) -> None:
@@ -111,10 +143,10 @@ def refuse_unanswerable(asked: WhatIfRequest, config: RunConfig) -> None:
         raise CommandError(
             f"power changes by at most {MOST_DEARER_USD_PER_MWH:,.0f} USD/MWh, got {usd:.6g}: correct it"
         )
-    if config.fleet.site_count > EXACT_SITES:
+    if config.fleet.site_count > MOST_SITES:
         raise CommandError(
-            f"two plans are compared exactly for up to {EXACT_SITES} sites, this fleet has {config.fleet.site_count}: "
-            "ask about a part of it, in a run of its own"
+            f"what-if questions are answered for up to {MOST_SITES:,} sites, this fleet has "
+            f"{config.fleet.site_count:,}: ask about a part of it, in a run of its own"
         )
     if len(asked.off_site_ids) > MOST_SITES_OFF:
         raise CommandError(f"at most {MOST_SITES_OFF} sites are off, got {len(asked.off_site_ids)}: name fewer")

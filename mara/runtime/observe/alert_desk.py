@@ -85,7 +85,7 @@ class AlertDesk:
         self._opened: tuple[int, datetime] | None = None
         self._found_tick: int | None = None  # the tick that a start found settled
         self._overdue_s: Callable[[], float] = float
-        self._warnings: Callable[[], tuple[GridWarning, ...]] = tuple
+        self._warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple
         self._told: dict[int, str] = {}
         self._unrecorded: deque[AlertChange] = deque(maxlen=MOST_UNRECORDED)
         self._one_at_a_time = asyncio.Lock()
@@ -99,14 +99,14 @@ class AlertDesk:
         overdue_s: Callable[[], float] = float,
         *,
         last: Snapshot | None = None,
-        warnings: Callable[[], tuple[GridWarning, ...]] = tuple,
+        warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple,
     ) -> None:
         """Read what stood when the run was closed, and start to look.
 
         Args:
             last: the last stored tick, from whose time on things change before another is shown.
             overdue_s: returns the time since the tick under way should have begun.
-            warnings: returns the warnings of the grid's operator that stand.
+            warnings: returns the warnings of the grid's operator that stand; None before it has answered.
 
         Raises:
             StoreError: the alerts cannot be read.

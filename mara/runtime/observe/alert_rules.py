@@ -38,7 +38,7 @@ LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 MOST_NAMED: Final = 5
 """Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "slow"})
+OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"})
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -50,12 +50,12 @@ class EngineSigns:
     Attributes:
         overdue_s: time since the tick under way should have begun.
         free_bytes: space beside the database; None where it is not on a disk of ours.
-        grid_alerts: warnings of the grid's operator that stand.
+        grid_alerts: warnings of the grid's operator that stand; None before it has answered since the start.
     """
 
     overdue_s: float = 0.0
     free_bytes: int | None = None
-    grid_alerts: tuple[GridWarning, ...] = ()
+    grid_alerts: tuple[GridWarning, ...] | None = ()
 
 
 @dataclass(slots=True)
@@ -95,6 +95,7 @@ class AlertRules:
         self._seen: dict[str, _Seen] = {}
         self._tick = -1
         self._of_fleet: tuple[Trouble, ...] = ()
+        self._warned: tuple[Trouble, ...] = ()
         self._carried: dict[tuple[str, str], Trouble] = {}
         self._carried_to_tick: int | None = None
 
@@ -102,10 +103,11 @@ class AlertRules:
         """Take over the alerts that stood before a restart.
 
         Those of the fleet stand until its first tick, those about promises an hour more, in which bad ticks that
-        a restart forgets could not be found.
+        a restart forgets could not be found. Warnings of the grid's operator stand until it has answered.
         """
         standing = tuple(standing)
         self._of_fleet = tuple(alert.trouble for alert in standing if alert.kind not in OF_ENGINE)
+        self._warned = tuple(alert.trouble for alert in standing if alert.kind == "grid_alert")
         self._carried = {alert.trouble.key: alert.trouble for alert in standing if alert.kind in _REMEMBERED}
 
     def troubles(self, current: PublishedState, signs: EngineSigns) -> tuple[Trouble, ...]:
@@ -116,7 +118,10 @@ class AlertRules:
             self._look_at(snapshot)
             found = [trouble for rule in _FLEET_RULES for trouble in rule(snapshot, self._seen)]
             self._of_fleet = (*found, *self._still_carried(snapshot, found))
-        return (*(trouble for rule in _ENGINE_RULES for trouble in rule(current, signs)), *self._of_fleet)
+        if signs.grid_alerts is not None:
+            self._warned = ()
+        of_engine = (trouble for rule in _ENGINE_RULES for trouble in rule(current, signs))
+        return (*of_engine, *self._warned, *self._of_fleet)
 
     def _look_at(self, snapshot: Snapshot) -> None:
         """Count the tick of each live contract, and drop contracts that have ended."""
@@ -171,7 +176,7 @@ def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
 
 def _grid_alerts(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find warnings of the grid's operator."""
-    for warning in signs.grid_alerts:
+    for warning in signs.grid_alerts or ():
         severity = CRITICAL if warning.is_emergency else WARNING
         yield Trouble(kind="grid_alert", severity=severity, subject=warning.id, text=warning.sentence)
 
@@ -185,6 +190,17 @@ def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
         if status.state == "override":
             text = f"{status.site_id}: {status.message}"
             yield Trouble(kind="override", severity=CRITICAL, subject=status.site_id, text=text)
+
+
+def _unreached(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
+    """Find sites in dry-run or act whose devices their executor does not reach."""
+    modes = {} if current.snapshot is None else {site.id: site.mode for site in current.snapshot.sites}
+    for status in current.executors:
+        mode = modes.get(status.site_id, "advise")
+        if status.state == "failed" and mode in {"dry-run", "act"}:
+            severity = CRITICAL if mode == "act" else WARNING
+            text = f"{status.site_id}: {status.message}"
+            yield Trouble(kind="unreached", severity=severity, subject=status.site_id, text=text)
 
 
 def _responses(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
@@ -342,6 +358,7 @@ _ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trou
     _disk,
     _grid_alerts,
     _disarmed,
+    _unreached,
     _responses,
 )
 _FLEET_RULES: Final[tuple[Callable[[Snapshot, dict[str, _Seen]], Iterator[Trouble]], ...]] = (

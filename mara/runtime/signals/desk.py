@@ -90,6 +90,8 @@ class SignalsDesk:
         self._recent = RecentReadings()
         self._modes: dict[str, Mode] = {}
         self._disarmed: dict[str, DisarmedSite] = {}
+        self._held: tuple[DispatchDocument | None, DispatchDocument | None] = (None, None)
+        """The document beside which meters were shown last, and the one before it."""
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self, store: Store, config: RunConfig, world: str = "", tick: int = 0) -> None:
@@ -103,6 +105,7 @@ class SignalsDesk:
             StoreError: they cannot be read.
         """
         self._run = _SignalledRun(store=store, config=config, is_real=world == REAL_WORLD)
+        self._held = (None, None)
         ids = config.fleet.site_ids
         since = meters_since(tick, config)
         self._recent = RecentReadings(await self._stored(partial(store.signals.readings_since, since, ids)))
@@ -131,8 +134,15 @@ class SignalsDesk:
         return self._modes.get(site_id, MODES[0])
 
     def beside(self, snapshot: Snapshot, document: DispatchDocument) -> Snapshot:
-        """Set modes and metered power beside the plan, where there are any."""
-        return metered(snapshot, document, self._readings, self._modes, self._clock.now())
+        """Set modes and metered power beside the plan, where there are any.
+
+        A document that is new is looked at together with the one that held until it.
+        """
+        newest, before = self._held
+        if newest is None or document.key != newest.key:
+            before = newest
+        self._held = (document, before)
+        return metered(snapshot, document, self._readings, self._modes, self._clock.now(), before)
 
     def with_modes(self, document: DispatchDocument) -> DispatchDocument:
         """Set the present modes of a document."""

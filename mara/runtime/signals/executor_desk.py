@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
 from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk
 from mara.runtime.signals.lease import Lease
+from mara.runtime.signals.site_executor import Followed, SiteExecutor, SiteOrder, limit_for, not_before_of
 from mara.signals.executors.base import state_text
 from mara.signals.executors.driver import RELEASE, WRITE, Driver
 from mara.signals.executors.hold import HoldFile, releases_in
@@ -55,41 +56,6 @@ class ExecutorSetup:
     locks: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """A limit to follow, and the reason for it."""
-
-    limit_mw: float | None
-    reason: str
-    is_dry: bool
-    is_urgent: bool
-
-
-@dataclass(slots=True, kw_only=True)
-class _SiteExecutor:
-    """The driver of a site or of a group of its machines, with its orders and state.
-
-    Attributes:
-        thread: its own, so that devices that hang delay no other site and no tick.
-        waiting: order that is not followed yet; a newer one takes its place.
-        last: order followed last, which may not be reached yet.
-        retry_s: time from which on a failed release is tried again.
-    """
-
-    driver: Driver
-    status: ExecutorStatus
-    thread: ThreadPoolExecutor
-    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: _Order | None = None
-    last: _Order | None = None
-    retry_s: float = float("-inf")
-    retry_wait_s: float = 0.0
-
-    async def ask(self, call: Callable[[], ExecutorStatus]) -> None:
-        """Let the driver do something in its thread, and take its state."""
-        self.status = await asyncio.get_running_loop().run_in_executor(self.thread, call)
-
-
 class ExecutorDesk:
     """Tells the executors of sites what a plan means for them, while a run is open.
 
@@ -97,22 +63,17 @@ class ExecutorDesk:
 
     Args:
         setup: None where no executor is set up; nothing is then ever written.
-        on_followed: called with a site, the limit that it was told, and what came of it.
+
+    Attributes:
+        on_followed: told of each order that was followed, and of each release.
     """
 
-    def __init__(
-        self,
-        setup: ExecutorSetup | None,
-        publisher: StatePublisher,
-        clock: Clock,
-        *,
-        on_followed: Callable[[str, float | None, ExecutorStatus], None] | None = None,
-    ) -> None:
+    def __init__(self, setup: ExecutorSetup | None, publisher: StatePublisher, clock: Clock) -> None:
+        self.on_followed: Followed | None = None
         self._setup = setup
         self._publisher = publisher
         self._clock = clock
-        self._on_followed = on_followed
-        self._sites: dict[Place, _SiteExecutor] = {}
+        self._sites: dict[Place, SiteExecutor] = {}
         self._desk: SignalsDesk | None = None
         self._store: Store | None = None
         self._lease: Lease | None = None
@@ -211,34 +172,49 @@ class ExecutorDesk:
                 continue
             reason = f"tick {document.tick}: {target.reasons[0] if target.reasons else 'as planned'}"
             for group, site in self._of(target.site_id).items():
-                site.waiting = _Order(
+                site.is_reached = False
+                site.waiting = SiteOrder(
                     limit_mw=limit_for(target, group),
+                    site_limit_mw=target.site_limit_mw,
                     reason=reason,
                     is_dry=mode != MODES[-1],
                     is_urgent=target.is_urgent,
+                    not_before_s=self._not_before_s(document, target, group),
                 )
                 self._start(self._drive(target.site_id, site))
 
-    async def _drive(self, site_id: str, site: _SiteExecutor) -> None:
+    def _not_before_s(self, document: DispatchDocument, target: SiteTarget, group: str) -> float:
+        """Instant of a document from which on machines may start, on the monotonic clock."""
+        at = not_before_of(target, group)
+        if at is None:
+            return float("-inf")
+        return self._document_s + (at - document.valid_from).total_seconds()
+
+    async def _drive(self, site_id: str, site: SiteExecutor) -> None:
         """Follow the newest order of a site; one that was overtaken is left out."""
         async with site.one_at_a_time:
             order, site.waiting = site.waiting, None
             if order is None or self._desk is None or not self._is_followed(self._desk.mode_of(site_id)):
                 return
             site.last = order
-            follow = partial(site.driver.follow, is_dry=order.is_dry, is_urgent=order.is_urgent)
-            await site.ask(partial(follow, order.limit_mw, order.reason))
+            follow = partial(site.driver.follow, order.limit_mw, order.reason, is_dry=order.is_dry)
+            await site.ask(partial(follow, is_urgent=order.is_urgent, not_before_s=order.not_before_s))
+            site.is_reached = site.has_reached(order)
         self._tell()
-        if self._on_followed is not None and (site.status.state != "written" or self._is_whole(site_id)):
-            self._on_followed(site_id, order.limit_mw, site.status)
+        if self.on_followed is not None:
+            is_whole = all(one.is_reached for one in self._of(site_id).values())
+            self.on_followed(site_id, order.site_limit_mw, site.status, is_reached=is_whole)
 
-    async def _release(self, site: _SiteExecutor, reason: str) -> None:
+    async def _release(self, site: SiteExecutor, reason: str) -> None:
         async with site.one_at_a_time:
+            site.is_reached = False
             await site.ask(partial(site.driver.release, reason))
             longer_s = min(max(FIRST_RETRY_S, 2.0 * site.retry_wait_s), LONGEST_RETRY_S)
             site.retry_wait_s = longer_s if site.driver.is_holding else 0.0
             site.retry_s = self._clock.monotonic_s() + site.retry_wait_s
         self._tell()
+        if self.on_followed is not None:
+            self.on_followed(site.status.site_id, None, site.status, is_reached=False)
 
     def _disarm(self, reason: str) -> None:
         for site_id in sorted({site_id for site_id, _ in self._sites}):
@@ -258,11 +234,16 @@ class ExecutorDesk:
             await self._clock.wait(self._lease.length_s / BEATS_A_LEASE)
 
     async def look_at_lease(self) -> None:
-        """Keep the lease of armed sites; disarm them where it, or the plan, is over."""
+        """Keep the lease of armed sites; disarm them where it, or the plan, is over.
+
+        What the watchdog gave back meanwhile is logged.
+        """
+        with suppress(StoreError):  # a note that is not logged stays for the next look
+            await asyncio.to_thread(self._log_releases)
         if self._lease is None or not self._armed():
             return
         if not await self._lease.kept():
-            self._disarm("the lease was lost: the watchdog does not answer")
+            self._disarm("the lease was lost: Mara or its watchdog stood still for longer than it lasts")
         elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
             self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
 
@@ -280,30 +261,33 @@ class ExecutorDesk:
             elif mode != MODES[-1] and site.driver.is_holding and self._clock.monotonic_s() >= site.retry_s:
                 self._start(self._release(site, f"the mode is {mode}; tried again"))
 
-    def _is_whole(self, site_id: str) -> bool:
-        """Tell whether every executor of a site has followed its newest order."""
-        return all(
-            site.waiting is None and not site.one_at_a_time.locked() and site.status.state == "written"
-            for site in self._of(site_id).values()
-        )
-
     def _armed(self) -> bool:
         """Tell whether a site acts."""
         return self._desk is not None and any(self._desk.mode_of(site_id) == MODES[-1] for site_id, _ in self._sites)
 
-    def _of(self, site_id: str) -> dict[str, _SiteExecutor]:
+    def _of(self, site_id: str) -> dict[str, SiteExecutor]:
         """The executors of a site by their group."""
         return {group: site for (its, group), site in self._sites.items() if its == site_id}
 
     def _bring_back(self, setup: ExecutorSetup) -> None:
         """Release what an earlier Mara held, and log what its watchdog did."""
         release_all(setup.holds, setup.secret, self._clock.now, self._clock.monotonic_s, lambda _: None, tries=1)
-        for note in releases_in(setup.holds):
+        self._log_releases()
+
+    def _log_releases(self) -> None:
+        """Log what the watchdog gave back while Mara could not. Called in threads.
+
+        Raises:
+            StoreError: a release is not logged, and its note stays.
+        """
+        if self._setup is None:
+            return
+        for note in releases_in(self._setup.holds):
             line = f"by the watchdog: {note.said}"
             self._write((note.site_id, note.group), RELEASE, line, state_text(note.before), note.said)
             note.path.unlink()
 
-    def _executor(self, place: Place, spec: Any, setup: ExecutorSetup, lease: Lease) -> _SiteExecutor:
+    def _executor(self, place: Place, spec: Any, setup: ExecutorSetup, lease: Lease) -> SiteExecutor:
         site_id, group = place
         executor = executor_of(spec, setup.secret, self._clock.now, self._clock.monotonic_s)
         driver = Driver(
@@ -315,7 +299,7 @@ class ExecutorDesk:
             lease=lease.name_now,
             monotonic_s=self._clock.monotonic_s,
         )
-        return _SiteExecutor(
+        return SiteExecutor(
             driver=driver,
             status=ExecutorStatus(site_id=site_id, group=group, kind=executor.kind, state="idle"),
             thread=ThreadPoolExecutor(1, thread_name_prefix=f"mara-executor-{site_id}"),
@@ -363,13 +347,6 @@ class ExecutorDesk:
 
     def _is_followed(self, mode: Mode) -> bool:
         return mode in MODES[2:]
-
-
-def limit_for(target: SiteTarget, group: str) -> float | None:
-    """Limit of a site at its meter, or of the IT power of a group; None is no limit."""
-    if not group or not target.site_limit_mw:
-        return target.site_limit_mw
-    return next((its.power_mw for its in target.groups if its.group == group), None)
 
 
 async def _kept(work: Coroutine[Any, Any, None]) -> None:

@@ -65,16 +65,19 @@ class Lease:
         self._thread.shutdown(wait=False)
         with self._beating:  # a beat that comes later starts no other
             watchdog, self._watchdog, self._is_lost = self._watchdog, None, True
-        if watchdog is not None and watchdog.stdin is not None:
+        if watchdog is not None:
             self._former.append(watchdog)
-            is_left = any(self._holds.glob(f"*{HOLD}"))
-            with suppress(OSError):
+        is_left = any(self._holds.glob(f"*{HOLD}"))
+        for one in self._former:
+            assert one.stdin is not None
+            with suppress(OSError):  # it may have died
                 if not is_left:  # else it goes on trying to release them
-                    watchdog.stdin.write(DONE)
-                watchdog.stdin.close()
-            if not is_left:
-                with suppress(subprocess.TimeoutExpired):
-                    watchdog.wait(CLOSE_S)
+                    one.stdin.write(DONE)
+            with suppress(OSError):
+                one.stdin.close()
+        if watchdog is not None and not is_left:
+            with suppress(subprocess.TimeoutExpired):
+                watchdog.wait(CLOSE_S)
         for one in self._former:
             one.poll()
             one.returncode = one.returncode or 0  # those that still release outlive Mara, which is no oversight
@@ -90,9 +93,7 @@ class Lease:
             self._first = b""
         except OSError:
             is_late = True
-        if is_late:  # it has died, or gives back what is held by now: the next lease has another
-            with suppress(OSError):
-                watchdog.stdin.close()
+        if is_late:  # it has died, or gives back what is held, now and once more at our end
             self._former.append(watchdog)
             self._watchdog = None
         self._beat_s = float("-inf") if is_late else now_s

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from mara.runtime.clock import SystemClock
-from mara.signals.executors.watchdog import first_line, prepare_release, release_all, watch
+from mara.signals.executors.watchdog import Ending, first_line, prepare_release, release_all, watch
 
 
 def main(folder: Path, lease_s: float, lease: str) -> None:
@@ -18,9 +18,14 @@ def main(folder: Path, lease_s: float, lease: str) -> None:
         signal.signal(ending, signal.SIG_IGN)  # who ends a whole group of processes ends Mara: that is the moment
     beats, clock = sys.stdin.fileno(), SystemClock()
     secret = first_line(beats)
-    if watch(beats, lease_s, prepare_release):
-        for said in release_all(folder, secret, clock.now, clock.monotonic_s, _pause, lease=lease):
+    ending = watch(beats, lease_s, prepare_release)
+    while ending is not Ending.DONE:
+        is_hanging = ending is Ending.HANG
+        for said in release_all(folder, secret, clock.now, clock.monotonic_s, _pause, lease=lease, is_kept=is_hanging):
             sys.stderr.write(f"{said}\n")
+        if not is_hanging:
+            return
+        ending = watch(beats, None)
 
 
 def _pause(pause_s: float) -> None:

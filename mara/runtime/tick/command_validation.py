@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Final
 
-from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
+from mara.core.booking import exclusions_after
+from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore, Retract, is_taken_back
 from mara.core.contract import ContractRequest, SlaContract
 from mara.core.timegrid import TimeGrid, zone
 from mara.core.world import RunConfig, World
@@ -34,6 +35,8 @@ def refuse_impossible(command: Command, waiting: Iterable[Command], world: World
             _refuse_unknown("live contract", command.contract_id, (*world.book.index_of, *about_to_be))
         case Exclude():
             _refuse_exclusion(command, world, grid)
+        case Retract():
+            _refuse_unannounced(command, waiting, world, config)
         case GridNotice():
             pass  # a warning binds nobody
         case Book():
@@ -79,6 +82,27 @@ def _refuse_exclusion(command: Exclude, world: World, grid: TimeGrid) -> None:
     if command.contract_id:
         contract = world.book.contracts[world.book.index_of[command.contract_id]]
         refuse_outside_life(contract, command.from_tick, command.to_tick, grid)
+
+
+def _refuse_unannounced(command: Retract, waiting: Iterable[Command], world: World, config: RunConfig) -> None:
+    """Refuse to take back what does not stand, or only a part of it."""
+    if command.site_id:
+        _refuse_unknown("site", command.site_id, config.fleet.site_ids)
+    begins = moment(config.grid, command.from_tick)
+    stands = [told for told in exclusions_after(waiting, world.exclusions) if told.to_tick > world.tick]
+    if any(is_taken_back(told, command) for told in stands):
+        return
+    what = f"maintenance of {command.site_id}" if command.site_id else f"announcement about {command.contract_id}"
+    at_once = [told for told in stands if told.site_id and told.from_tick == command.from_tick]
+    whole = [told.site_id for told in at_once if told.contract_id == command.contract_id]
+    if whole and not command.site_id:
+        raise CommandError(
+            f"the {what} from {begins} is part of the maintenance of {whole[0]}: take that back, for all its contracts"
+        )
+    raise CommandError(
+        f"no {what} stands that begins at {begins}: it is over, is being taken back, or begins at another time; "
+        "GET /api/exclusions lists what stands"
+    )
 
 
 def _refuse_request(request: ContractRequest, waiting: Iterable[Command], world: World, grid: TimeGrid) -> None:

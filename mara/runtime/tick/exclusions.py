@@ -4,10 +4,19 @@ Each has an author and is announced ahead of its first tick; maintenance is limi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from mara.core.commands import EXCLUSION_KINDS, MAINTENANCE, MOST_MONTH_HOURS, NOTICE_HOURS, Command, Exclude
+from mara.core.commands import (
+    EXCLUSION_KINDS,
+    MAINTENANCE,
+    MOST_MONTH_HOURS,
+    NOTICE_HOURS,
+    Command,
+    Exclude,
+    Retract,
+    is_taken_back,
+)
 from mara.core.history import ExclusionRow
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
@@ -24,7 +33,7 @@ MAX_NAMES_TOLD: Final = 5
 class ExclusionRequest:
     """A request that ticks of a contract do not count, with the reason.
 
-    The acting user is its author.
+    The acting user is its author. `site_id` is that of the maintenance that it is a part of, empty for none.
     """
 
     kind: str
@@ -32,6 +41,7 @@ class ExclusionRequest:
     from_tick: int
     to_tick: int
     reason: str
+    site_id: str = ""
 
 
 def exclusions_of(
@@ -118,14 +128,7 @@ def exclusion_of(
     if asked.kind == MAINTENANCE:
         grid, timezone = config.grid, world.book.contracts[column].timezone
         _refuse_short_notice(asked, world, grid)
-        others = [(grid.tick_at(row.starts_at), grid.tick_at(row.ends_at)) for row in stored if _is_maintenance(row)]
-        others += [
-            (command.from_tick, command.to_tick)
-            for command in waiting
-            if isinstance(command, Exclude)
-            and command.contract_id == asked.contract_id
-            and command.reason.startswith(MAINTENANCE)
-        ]
+        others = _announced_before(asked.contract_id, stored, waiting, world.tick, grid)
         _refuse_too_much(asked, others, grid, timezone)
     return Exclude(
         contract_id=asked.contract_id,
@@ -133,6 +136,7 @@ def exclusion_of(
         to_tick=asked.to_tick,
         reason=f"{asked.kind}: {reason}",
         author=ACTOR.get().name,
+        site_id=asked.site_id,
     )
 
 
@@ -143,8 +147,34 @@ def _line(text: str, what: str, most: int) -> str:
     return line
 
 
-def _is_maintenance(row: ExclusionRow) -> bool:
-    return row.reason.startswith(MAINTENANCE)
+def _announced_before(
+    contract_id: str, stored: Iterable[ExclusionRow], waiting: Iterable[Command], tick: int, grid: TimeGrid
+) -> list[tuple[int, int]]:
+    """List the spans of ticks of maintenance announced before, and not taken back."""
+    told = [_order_of(row, contract_id, grid) for row in stored]
+    for command in waiting:
+        if isinstance(command, Exclude) and command.contract_id == contract_id:
+            told.append(command)
+        elif isinstance(command, Retract):
+            told = [_ended(one, tick) if is_taken_back(one, command) else one for one in told]
+    return [(one.from_tick, one.to_tick) for one in told if one.reason.startswith(MAINTENANCE)]
+
+
+def _order_of(row: ExclusionRow, contract_id: str, grid: TimeGrid) -> Exclude:
+    """Return the order of a stored exclusion, ended where it was taken back."""
+    order = Exclude(
+        contract_id="" if row.is_fleet_wide else contract_id,
+        from_tick=grid.tick_at(row.starts_at),
+        to_tick=grid.tick_at(row.ends_at),
+        reason=row.reason,
+        author=row.author,
+        site_id=row.site_id,
+    )
+    return order if row.retracted_at is None else _ended(order, grid.tick_at(row.retracted_at))
+
+
+def _ended(told: Exclude, tick: int) -> Exclude:
+    return replace(told, to_tick=min(told.to_tick, max(told.from_tick, tick)))
 
 
 def _refuse_short_notice(asked: ExclusionRequest, world: World, grid: TimeGrid) -> None:

@@ -129,6 +129,20 @@ class OrderBook:
         placed = await self.place(lambda _: [(command, b"") for command in commands])
         return Receipt(numbers=tuple(order.number for order in placed), tick=placed[0].ordered_tick)
 
+    def look(self, *commands: Command) -> Receipt:
+        """Check whether the next tick could obey some commands, and order nothing.
+
+        The receipt has no numbers.
+
+        Raises:
+            CommandError: it could not obey one of them.
+            EngineStopped: no run is open.
+        """
+        config, now = self._given_to().config, self.current
+        for n, command in enumerate(commands):
+            refuse_impossible(command, (*now.waiting, *commands[:n]), now.world, config)
+        return Receipt(numbers=(), tick=now.world.tick)
+
     async def withdraw(self, number: int, reason: str) -> None:
         """Withdraw a waiting order.
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mara.core.commands import MAINTENANCE
+from mara.core.commands import MAINTENANCE, Retract
 from mara.core.snapshot import ContractSnapshot, Snapshot
+from mara.core.timegrid import TimeGrid
 from mara.core.units import MINUTES_PER_HOUR
 from mara.errors import CommandError
 from mara.runtime.tick.exclusions import ExclusionRequest
@@ -47,7 +48,14 @@ def maintenance_at(site_id: str, from_: datetime, to: datetime, reason: str, sna
     tick_h = snapshot.tick_minutes / MINUTES_PER_HOUR
     return SiteMaintenance(
         asked=tuple(
-            ExclusionRequest(kind=MAINTENANCE, contract_id=contract.id, from_tick=first, to_tick=end, reason=reason)
+            ExclusionRequest(
+                kind=MAINTENANCE,
+                contract_id=contract.id,
+                from_tick=first,
+                to_tick=end,
+                reason=reason,
+                site_id=site_id,
+            )
             for contract, first, end in concerned
         ),
         ended_count=len(there) - len(concerned),
@@ -61,6 +69,29 @@ def span_of(from_: datetime, to: datetime, snapshot: Snapshot) -> tuple[int, int
     """Return the ticks ``[first, end)`` that lie wholly within the announced time."""
     tick = timedelta(minutes=snapshot.tick_minutes)
     return snapshot.tick - (snapshot.at - from_) // tick, snapshot.tick + (to - snapshot.at) // tick
+
+
+def retraction_of(site_id: str, contract_id: str, begins_at: datetime, grid: TimeGrid) -> Retract:
+    """Make the order that takes back an announcement.
+
+    It is named by its site or contract, and its begin.
+
+    Raises:
+        CommandError: neither a site nor a contract is named, or both are.
+    """
+    if bool(site_id) == bool(contract_id):
+        raise CommandError(
+            f"a site or a contract was expected, {'both came' if site_id else 'none came'}: name the site whose "
+            "maintenance is taken back, or the one contract that the announcement is about"
+        )
+    tick = grid.tick_at(begins_at)
+    return Retract(site_id=site_id, contract_id=contract_id, from_tick=tick + (grid.at(tick) < begins_at))
+
+
+def grid_of(snapshot: Snapshot) -> TimeGrid:
+    """Return the time grid of a snapshot's run."""
+    start = snapshot.at - timedelta(minutes=snapshot.tick * snapshot.tick_minutes)
+    return TimeGrid(start=start, tick_minutes=snapshot.tick_minutes)
 
 
 def _live_part(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:

@@ -78,7 +78,7 @@ class Driver:
         self._log = log
         self._lease = lease
         self._monotonic_s = monotonic_s
-        self._wrote_s = float("-inf")
+        self._wrote_s = self._not_before_s = float("-inf")
         self._limit_mw: float | None = None
         self._told = ""
         self._seen: dict[str, object] = {}
@@ -93,12 +93,22 @@ class Driver:
         """Tell whether the devices are, or may be, in another state than their owner's."""
         return self._hold.exists
 
-    def follow(self, limit_mw: float | None, reason: str, *, is_dry: bool, is_urgent: bool = False) -> ExecutorStatus:
+    def follow(
+        self,
+        limit_mw: float | None,
+        reason: str,
+        *,
+        is_dry: bool,
+        is_urgent: bool = False,
+        not_before_s: float = float("-inf"),
+    ) -> ExecutorStatus:
         """Bring the devices to a limit, as far as pace allows; a dry run only logs.
 
         Args:
             is_urgent: the limit is kept at once, whatever pace, ramp and least times say.
+            not_before_s: real time up to which what is off stays off.
         """
+        self._not_before_s = not_before_s
         began_s, self.is_due = self._monotonic_s(), False
         if self.is_overridden:
             return self._status("override", self._told)
@@ -137,7 +147,7 @@ class Driver:
     ) -> ExecutorStatus:
         capabilities, before, held = self._executor.capabilities(), found.state, found.held
         aim_mw = bounded(limit_mw, capabilities)
-        paced_mw = aim_mw if is_urgent else self._paced(aim_mw, capabilities, began_s)
+        paced_mw = self._rested(aim_mw if is_urgent else self._paced(aim_mw, capabilities, began_s), capabilities)
         pinned = self._pinned(before, capabilities.off, is_urgent=is_urgent)
         wanted = self._executor.state_for(paced_mw, found.owners, pinned)
         silent = tuple(pair for pair in before if pair[1] == SILENT)
@@ -212,10 +222,19 @@ class Driver:
         def stays(name: str, value: object) -> bool:
             if value == SILENT or off is None:
                 return value == SILENT
+            if value == off and now_s < self._not_before_s:
+                return True
             passed_s = now_s - self._switched_s.get(name, float("-inf"))
             return passed_s < (self._pace.least_off_s if value == off else least_on_s)
 
         return tuple(pair for pair in found if stays(*pair))
+
+    def _rested(self, limit_mw: float | None, capabilities: Capabilities) -> float | None:
+        """Keep the present limit from rising while machines have to stay off."""
+        here = self._limit_mw
+        if here is None or capabilities.off is not None or self._monotonic_s() >= self._not_before_s:
+            return limit_mw  # units that run or do not are kept off one by one
+        return here if limit_mw is None else min(limit_mw, here)
 
     def _keep_lease(self, held: Hold) -> None:
         """Put a hold under the present lease, whose watchdog would then give it back."""

@@ -110,7 +110,7 @@ class HoldFile:
 
     def forget_as(self, said: str) -> None:
         """Replace the hold by a note of how its device was brought back."""
-        mark_released(self._path, said)
+        note_released(self._path, hold_in(self._path), said, is_kept=False)
 
     def forget(self) -> None:
         """Remove the hold of a device that is its owner's again."""
@@ -162,12 +162,20 @@ def releases_in(folder: Path) -> list[Release]:
     return found
 
 
-def mark_released(path: Path, said: str) -> None:
-    """Replace a hold by a note of how its device was brought back, to be logged."""
-    hold = hold_in(path)
+def note_released(path: Path, hold: Hold, said: str, *, is_kept: bool) -> None:
+    """Note how the devices of a hold were brought back, to be logged; drop the hold.
+
+    Args:
+        is_kept: the hold stays; what is noted later comes after it.
+    """
     done = path.with_name(path.name.removesuffix(HOLD) + RELEASED)
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        earlier = json.loads(done.read_text(encoding="utf-8"))
+        said = f"{earlier['said']}; then {said}"
+        hold = replace(hold, ours=(_state(earlier["ours"][-1]),))
     _written(done, {**_plain(replace(hold, spec={})), "said": said})
-    path.unlink()
+    if not is_kept:
+        path.unlink(missing_ok=True)
 
 
 def _written(path: Path, plain: Mapping[str, Any]) -> None:

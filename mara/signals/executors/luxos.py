@@ -80,7 +80,7 @@ def _command(monotonic_s: Callable[[], float], host: str, command: str, paramete
                 answer += part
         said: Any = json.loads(answer.rstrip(b"\x00"))
     except (OSError, ValueError) as error:
-        raise DeviceError(f"{host} does not answer {command} ({_cause(error)})") from error
+        raise DeviceError(f"{host} does not answer {command} ({_cause(error)}): see that it runs") from error
     status = said.get("STATUS") if isinstance(said, dict) else None
     first = status[0] if isinstance(status, list) and status and isinstance(status[0], dict) else {}
     if first.get("STATUS") != "S":

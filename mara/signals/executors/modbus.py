@@ -4,6 +4,7 @@ The library comes with the extra `modbus`. Source: https://modbus.org/docs/Modbu
 functions 3 and 6: holding registers of 16 bits.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,9 @@ REFUSALS: Final = {
     6: "it is busy",
 }
 """Words for the exception codes of a controller, section 7 of the source."""
+
+UNHEARD: Final = logging.NullHandler()
+"""Keeps the library's own lines from a terminal; a log that is set up has them."""
 
 Answer = TypeVar("Answer")
 
@@ -94,6 +98,7 @@ class ModbusSetpoint:
         from pymodbus.client import ModbusTcpClient
         from pymodbus.exceptions import ModbusException
 
+        logging.getLogger("pymodbus").addHandler(UNHEARD)
         host, port, _ = self._address
         client: Any = ModbusTcpClient(host, port=port, timeout=TIMEOUT_S, retries=0)
         try:

@@ -1,19 +1,21 @@
 """Watchdog process: brings devices back when their Mara dies or hangs.
 
 It reads beats from its standard input. Their end means that Mara has died, their absence for the lease that it hangs;
-either way every hold is released. The word `done` ends it without releasing anything. What is heavy is imported when
-it is needed, so that the process is there at once.
+either way every hold is released. One that hangs may go on, and end a write that it had begun: what is held stays held
+then, and is released once more when it dies. The word `done` ends the process without releasing anything. What is heavy
+is imported when it is needed, so that the process is there at once.
 """
 
 import os
 import select
 from collections.abc import Callable
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from mara.errors import MaraError
-from mara.signals.executors.hold import HOLD, Hold, hold_in, mark_released
+from mara.signals.executors.hold import HOLD, Hold, hold_in, note_released
 from mara.signals.executors.ownership import released
 
 BEAT: Final = b"beat\n"
@@ -35,26 +37,40 @@ def first_line(beats: int) -> str:
     return line.decode().removesuffix("\n")
 
 
-def watch(beats: int, lease_s: float, prepare: Callable[[], None] | None = None) -> bool:
-    """Wait while beats come; True where the lease ended, False after `done`.
+class Ending(Enum):
+    """End of the beats of a Mara."""
+
+    DONE = "done"
+    DEATH = "death"
+    HANG = "hang"
+
+
+def watch(beats: int, lease_s: float | None, prepare: Callable[[], None] | None = None) -> Ending:
+    """Wait while beats come, and return how they ended; without a lease no Mara hangs.
 
     Args:
         prepare: called once it is quiet, so that a release has nothing to wait for.
     """
     waiting = b""
     while True:
-        quiet_s = min(QUIET_S, lease_s) if prepare is not None else 0.0
-        ready, _, _ = select.select([beats], [], [], quiet_s or lease_s)
-        if not ready and prepare is not None:
+        ready = _is_heard(beats, lease_s if prepare is None or lease_s is None else min(QUIET_S, lease_s))
+        if not ready and prepare is not None and lease_s is not None:
             prepare()
             prepare = None
-            ready, _, _ = select.select([beats], [], [], lease_s - quiet_s)
-        part = os.read(beats, 65_536) if ready else b""
+            ready = _is_heard(beats, max(lease_s - QUIET_S, 0.0))
+        if not ready:
+            return Ending.HANG
+        part = os.read(beats, 65_536)
         if not part:
-            return True
+            return Ending.DEATH
         waiting = (waiting + part)[-len(DONE) :]
         if waiting == DONE:
-            return False
+            return Ending.DONE
+
+
+def _is_heard(beats: int, most_s: float | None) -> bool:
+    ready, _, _ = select.select([beats], [], [], most_s)
+    return bool(ready)
 
 
 def prepare_release() -> None:
@@ -73,21 +89,27 @@ def release_all(
     *,
     lease: str | None = None,
     tries: int = TRIES,
+    is_kept: bool = False,
 ) -> list[str]:
     """Release the holds of a folder; try again where devices do not answer.
 
     Args:
         lease: only what was written under it, so that a Mara that has begun since keeps its own; None for all.
+        is_kept: holds stay, because their Mara may write once more.
     """
     said: list[str] = []
     wait_s = FIRST_WAIT_S
+    done: set[Path] = set()
     for left in range(tries - 1, -1, -1):
         failures = []
         for path in sorted(folder.glob(f"*{HOLD}")):
             try:
                 hold = hold_in(path)
-                if lease in {None, hold.lease}:
-                    said.append(f"{hold.name}: {_released(path, hold, secret, now, monotonic_s)}")
+                if lease in {None, hold.lease} and path not in done:
+                    told = _released(path, hold, secret, now, monotonic_s)
+                    note_released(path, hold, told, is_kept=is_kept)
+                    done.add(path)
+                    said.append(f"{hold.name}: {told}")
             except MaraError as error:
                 failures.append(f"{path.name}: not released: {error}")
         if not failures:
@@ -106,6 +128,4 @@ def _released(
     from mara.signals.executors.registry import executor_of, spec_of  # slow to import
 
     executor = executor_of(spec_of(hold.spec, str(path)), secret, now, monotonic_s)
-    done = released(executor, hold, lambda _: None)
-    mark_released(path, done)
-    return done
+    return released(executor, hold, lambda _: None)

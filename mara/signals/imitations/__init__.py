@@ -1,1 +1,1 @@
-"""Imitated devices on loopback, to try executors without a site and to test them."""
+"""Imitated devices and prices on loopback, to try a site without one and to test."""

@@ -20,9 +20,10 @@ class ImitatedCluster:
 
     Args:
         told: called with each change of its queue.
+        token: of the account that may change it.
     """
 
-    def __init__(self, quota_count: int = 60, told: Callable[[str], None] | None = None) -> None:
+    def __init__(self, quota_count: int = 60, told: Callable[[str], None] | None = None, *, token: str = TOKEN) -> None:
         self.quota_count = quota_count
         self.policy = "None"
         self.version = 1
@@ -31,6 +32,7 @@ class ImitatedCluster:
         self.outside: list[Any] = []
         """Patches of what nobody but its owner may change, or of what it does not take."""
         self._told = told or untold
+        self._token = token
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -63,7 +65,7 @@ class ImitatedCluster:
         }
 
     def _obey(self, path: str, headers: dict[str, str], body: bytes | None) -> int:
-        if headers.get("authorization") != f"Bearer {TOKEN}":
+        if headers.get("authorization") != f"Bearer {self._token}":
             return 401
         if path != f"{API}/inference":
             return 404

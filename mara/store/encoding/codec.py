@@ -126,9 +126,14 @@ def _writers(kind: Any, without: frozenset[str] = frozenset()) -> Writer:
 
     def write_but_defaults(record: Any, arrays: list[bytes]) -> Plain:
         values = ((name, write, getattr(record, name)) for name, write in named)
-        return {n: write(v, arrays) for n, write, v in values if n not in later or v != later[n]}
+        return {n: write(v, arrays) for n, write, v in values if n not in later or not _is_default(v, later[n])}
 
     return write_but_defaults
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    # an array is compared with nothing: fields that hold one have None for their default
+    return value is default or (not isinstance(value, np.ndarray) and bool(value == default))
 
 
 def _record_from(kind: Any, plain: Plain, arrays: _Arrays, given: dict[str, object]) -> Any:
@@ -151,8 +156,8 @@ def _writer(hint: Any) -> Writer:
     if origin is tuple:
         return _write_columns(parts[0]) if _is_column_type(parts) else _write_tuple(parts)
     if origin in (Union, UnionType):
-        record = _record_or_none(parts)
-        return _write_number if record is None else _write_maybe(_writers(record))
+        kept = _optional_of(parts)
+        return _write_number if kept is None else _write_maybe(_writer(kept))
     if origin is dict:
         write = _writer(parts[1])
         return lambda value, arrays: {k: write(value[k], arrays) for k in sorted(value)}
@@ -174,10 +179,8 @@ def _reader(hint: Any) -> Reader:
     if origin is tuple:
         return _read_columns(parts[0]) if _is_column_type(parts) else _read_tuple(parts)
     if origin in (Union, UnionType):
-        record = _record_or_none(parts)
-        if record is not None:
-            return lambda plain, arrays: None if plain is None else _record_from(record, plain, arrays, {})
-        return lambda plain, _: plain
+        kept = _optional_of(parts)
+        return _read_number if kept is None else _read_maybe(_reader(kept))
     if origin is dict:
         read = _reader(parts[1])
         return lambda plain, arrays: {k: read(v, arrays) for k, v in plain.items()}
@@ -192,9 +195,10 @@ def _is_record(hint: object) -> bool:
     return is_dataclass(hint)
 
 
-def _record_or_none(parts: tuple[Any, ...]) -> Any:
-    """The record class of an optional record type; None for any other union."""
-    return parts[0] if len(parts) == 2 and parts[1] is type(None) and _is_record(parts[0]) else None
+def _optional_of(parts: tuple[Any, ...]) -> Any:
+    """The record or array type of an optional one; None for any other union."""
+    is_optional = len(parts) == 2 and parts[1] is type(None)
+    return parts[0] if is_optional and (_is_record(parts[0]) or get_origin(parts[0]) is np.ndarray) else None
 
 
 def _is_column_type(parts: tuple[Any, ...]) -> bool:
@@ -208,6 +212,14 @@ def _write_number(value: Any, _: list[bytes]) -> Plain:
 
 def _write_maybe(write: Writer) -> Writer:
     return lambda value, arrays: None if value is None else write(value, arrays)
+
+
+def _read_number(plain: Plain, _: _Arrays) -> Any:
+    return plain
+
+
+def _read_maybe(read: Reader) -> Reader:
+    return lambda plain, arrays: None if plain is None else read(plain, arrays)
 
 
 def _write_columns(kind: type) -> Writer:

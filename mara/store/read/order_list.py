@@ -90,6 +90,12 @@ def waiting_contracts(read_model: ReadModel) -> tuple[ContractRow, ...]:
     return tuple(_contract_row(row, next_tick, grid) for row in found)
 
 
+def waiting_bookings(read_model: ReadModel) -> tuple[Book, ...]:
+    """List the bookings that wait for their tick, in the order of their orders."""
+    found = read_model.ask(_WAITING_BOOKINGS.order_by(_ORDER.number))
+    return tuple(_booking_in(row) for row in found)
+
+
 def waiting_contract(read_model: ReadModel, contract_id: str) -> ContractRow | None:
     """Find a contract that is booked and waits for its tick.
 
@@ -122,8 +128,7 @@ def _order_row(row: NamedRow, grid: TimeGrid) -> OrderRow:
 
 def _contract_row(row: NamedRow, next_tick: int, grid: TimeGrid) -> ContractRow:
     """Describe a waiting contract as it will be once the next tick obeys its booking."""
-    (command,) = commands_of(row.command)
-    assert isinstance(command, Book)
+    command = _booking_in(row)
     request, starts = command.request, next_tick + 1
     return ContractRow(
         id=request.id,
@@ -145,3 +150,9 @@ def _contract_row(row: NamedRow, next_tick: int, grid: TimeGrid) -> ContractRow:
         credit_micro_usd=0,
         state="waiting",
     )
+
+
+def _booking_in(row: NamedRow) -> Book:
+    (command,) = commands_of(row.command)
+    assert isinstance(command, Book)
+    return command

@@ -1,11 +1,12 @@
 """Read contracts from booking to end: state of each tick, windows and exclusions."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
-from mara.core.commands import Exclude
+from mara.core.commands import Exclude, Retract, is_taken_back
 from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, UNPLACED, SlaAccounts, Tier, budget_ticks
 from mara.core.history import (
     ContractLife,
@@ -31,6 +32,7 @@ MOST_EVIDENCE_TICKS: Final = 366 * 288
 """Judged ticks returned for one contract: a year of five-minute ticks."""
 _STATES: Final[dict[int, TickState]] = {BAD: "bad", GOOD: "good", EXCLUDED: "excluded"}
 _EXCLUDE: Final = Exclude.__name__
+_RETRACT: Final = Retract.__name__
 
 
 class OpenWindow(NamedTuple):
@@ -218,14 +220,14 @@ def _strip(read_model: ReadModel, number: int, end: int, grid: TimeGrid) -> Iter
 def exclusions_ahead(read_model: ReadModel) -> tuple[ExclusionAhead, ...]:
     """List the announcements whose last tick is still to come, by their first tick.
 
-    Those of contracts that have ended are left out.
+    Those that were taken back, and those of contracts that have ended, are left out.
     """
     live = {contract.id for contract in read_model.world().book.contracts}
     now = read_model.next_tick()
     found = [
         (order.from_tick, ExclusionAhead(contract_id=order.contract_id, row=row))
         for order, row in _announced(read_model)
-        if order.to_tick > now and (not order.contract_id or order.contract_id in live)
+        if order.to_tick > now and row.retracted_at is None and (not order.contract_id or order.contract_id in live)
     ]
     return tuple(ahead for _, ahead in sorted(found, key=lambda one: (one[0], one[1].contract_id)))
 
@@ -238,27 +240,41 @@ def _exclusions(read_model: ReadModel, stored: NamedRow, end: int) -> Iterator[E
             yield row
 
 
-def _announced(read_model: ReadModel) -> Iterator[tuple[Exclude, ExclusionRow]]:
+def _announced(read_model: ReadModel) -> list[tuple[Exclude, ExclusionRow]]:
     """Read every exclusion from the audit, with its order, oldest first."""
     grid = read_model.run().config.grid
-    announced = (
-        select(_AUDIT.tick, _AUDIT.action)
-        .where(func.substr(_AUDIT.action, 1, len(_EXCLUDE) + 1) == _EXCLUDE + " ")
-        .order_by(_AUDIT.number)
+    is_one = or_(*(func.substr(_AUDIT.action, 1, len(kind) + 1) == f"{kind} " for kind in (_EXCLUDE, _RETRACT)))
+    found: list[tuple[Exclude, ExclusionRow]] = []
+    for line in read_model.ask(select(_AUDIT.tick, _AUDIT.action).where(is_one).order_by(_AUDIT.number)):
+        kind, _, order = line.action.partition(" ")
+        if kind == _EXCLUDE:
+            announced: Exclude = value_of(Exclude, order)
+            found.append((announced, _exclusion_row(announced, line.tick, grid)))
+        else:
+            retract: Retract = value_of(Retract, order)
+            found = [_taken_back(told, row, retract, line.tick, grid) for told, row in found]
+    return found
+
+
+def _exclusion_row(order: Exclude, tick: int, grid: TimeGrid) -> ExclusionRow:
+    return ExclusionRow(
+        announced_at=grid.at(tick),
+        starts_at=grid.at(order.from_tick),
+        ends_at=grid.at(order.to_tick),
+        is_fleet_wide=not order.contract_id,
+        reason=order.reason,
+        author=order.author,
+        site_id=order.site_id,
     )
-    for line in read_model.ask(announced):
-        order: Exclude = value_of(Exclude, line.action.removeprefix(_EXCLUDE))
-        yield (
-            order,
-            ExclusionRow(
-                announced_at=grid.at(line.tick),
-                starts_at=grid.at(order.from_tick),
-                ends_at=grid.at(order.to_tick),
-                is_fleet_wide=not order.contract_id,
-                reason=order.reason,
-                author=order.author,
-            ),
-        )
+
+
+def _taken_back(
+    told: Exclude, row: ExclusionRow, by: Retract, tick: int, grid: TimeGrid
+) -> tuple[Exclude, ExclusionRow]:
+    """Note on an announcement that an order took it back, where that is about it."""
+    if row.retracted_at is not None or told.to_tick <= tick or not is_taken_back(told, by):
+        return told, row
+    return told, replace(row, retracted_at=grid.at(tick), retracted_by=by.by)
 
 
 _CONTRACT: Final = table_of(SlaContractRow).c

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import Connection
 
-from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore
+from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore, Retract
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.store.encoding.codec import bytes_of, commands_bytes, commands_of, record_of
 from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
@@ -214,6 +214,8 @@ def about(command: Command) -> str:
             return command.contract_id
         case Outage() | Restore():
             return command.site_id
+        case Retract():
+            return command.site_id or command.contract_id
         case GridNotice():
             return command.event_id
 

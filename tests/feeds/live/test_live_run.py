@@ -111,6 +111,8 @@ async def test_a_live_run_catches_up_and_can_be_repeated_bit_for_bit(
         await until(lambda: (shown := platform.publisher.read().snapshot) is not None and shown.tick >= TICKS - 1, 30.0)
         await until(lambda: any(alert.kind == "grid_alert" for alert in platform.publisher.read().alerts), 10.0)
         await asyncio.wait_for(ordered.wait(), 10.0)
+        await until(lambda: platform.publisher.read().responses != (), 10.0)
+        (response,) = platform.publisher.read().responses
         snapshot = platform.publisher.read().snapshot
         statuses, alerts = platform.sources(), platform.publisher.read().alerts
     finally:
@@ -119,6 +121,8 @@ async def test_a_live_run_catches_up_and_can_be_repeated_bit_for_bit(
     assert (snapshot.plays, platform.publisher.read().speed_factor) == ("live", 1.0)
     assert [status.name for status in statuses if not status.values] == []
     assert [site.import_limit_mw for site in snapshot.sites] == [None, 1.5, None]
+    assert (response.site_id, response.cause, response.state) == ("texas", "limit of the grid", "unarmed")
+    assert (response.limit_mw, response.told_s < response.allowed_s) == (1.5, True)
     assert {("grid_limit", "texas"), ("grid_alert", "warned")} <= {(one.kind, one.subject) for one in alerts}
     again = settings_in(tmp_path, port_beside_vtn, "again.db", start=begun, beside_vtn=True)
     asked = len(vtn.asked)

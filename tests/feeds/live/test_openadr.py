@@ -24,7 +24,7 @@ from mara.feeds.markets.building.spec import spec_of
 from tests.builders import step as plan_step
 from tests.feeds.live.conftest import Begin
 from tests.feeds.live.fake_vtn import problem
-from tests.feeds.live.worlds import OPENADR, QUIET, START, LiveWorld, recalled_feed
+from tests.feeds.live.worlds import OPENADR, QUIET, START, LiveWorld, live_world, recalled_feed
 from tests.sameness import differences
 
 WITH_VTN = QUIET + OPENADR
@@ -199,6 +199,24 @@ def test_a_silent_vtn_is_named_as_stale_and_its_limits_stand(begin: Begin) -> No
     assert "openadr" not in world.feed.observe(24).stale_sources
 
 
+def test_a_restart_while_the_vtn_is_silent_invents_nothing(begin: Begin, tmp_path: Path) -> None:
+    world = begin(text=WITH_VTN)
+    world.vtn.put("e1", "IMPORT_CAPACITY_LIMIT", (BEGIN_S, "PT9H", 25_000), **TO_TEXAS)
+    world.until(2)
+    assert world.ven is not None
+    assert world.ven.warnings() == ()
+    world.close()
+    later = datetime.fromtimestamp(world.time.at_s + 60.0, UTC)
+    again = live_world(tmp_path, start=later, text=WITH_VTN, asks=False)
+    again.web.is_cut = True
+    assert again.ven is not None
+    again.ven.ask()
+    assert again.ven.warnings() is None, "whether warnings stand is not known"
+    assert again.ven.statuses()[0].values["events_count"] == 1.0
+    assert limits(again, 1) == [np.inf, 25.0, np.inf]
+    again.close()
+
+
 def test_events_that_cannot_be_read_change_nothing(begin: Begin) -> None:
     world = begin(text=WITH_VTN)
     world.vtn.put("e1", "IMPORT_CAPACITY_LIMIT", (BEGIN_S, "PT9H", 25_000), **TO_TEXAS)
@@ -223,14 +241,37 @@ def test_warnings_stand_from_when_they_are_told_to_their_end(begin: Begin) -> No
     world.vtn.put("b", "ALERT_BLACK_START", (BEGIN_S, "PT0S", "Restarting"))
     world.until(2)
     assert world.ven is not None
-    flex, black = world.ven.warnings()
+    flex, black = world.ven.warnings() or ()
     assert (flex.site_ids, flex.is_emergency, flex.until) == (("texas",), False, START + timedelta(hours=2))
     assert flex.sentence == (
-        "OpenADR VTN vtn.example warns of flex alert at texas until 2026-03-03 10:00 UTC, Save power"
+        "OpenADR VTN vtn.example warns of flex alert at texas until 2026-03-03 10:00 UTC: Save power"
     )
     assert (black.site_ids, black.is_emergency, black.until) == (("texas", "sydney"), True, None)
     world.until(24)
     assert world.ven.warnings() == (black,)
+
+
+def test_limits_that_hold_are_told_with_the_time_since_when_they_could_be_kept(begin: Begin) -> None:
+    world = begin(text=WITH_VTN.replace('ven_name = "mara-ven-1"', 'ven_name = "mara-ven-1"\nresponse_s = 30'))
+    world.vtn.put("ahead", "IMPORT_CAPACITY_LIMIT", (BEGIN_S + HOUR_S, "PT2H", 25_000), **TO_TEXAS)
+    world.until(11)
+    assert world.ven is not None
+    assert world.ven.limits() == ()
+    world.until(13)
+    (limit,) = world.ven.limits()
+    assert (limit.site_id, limit.limit_mw, limit.response_s) == ("texas", 25.0, 30.0)
+    assert limit.asked_at == START + timedelta(hours=1), "it was announced before"
+    assert limit.sentence == "OpenADR VTN vtn.example limits it to 25 MW"
+    world.vtn.put("now", "DISPATCH_SETPOINT", (BEGIN_S, "PT90M", 12_000), **TO_TEXAS)
+    world.until(14)
+    (limit,) = world.ven.limits()
+    heard_at = START + timedelta(minutes=66)
+    assert (limit.limit_mw, limit.asked_at) == (12.0, heard_at), "it had begun before it was heard"
+    world.until(20)
+    assert [one.limit_mw for one in world.ven.limits()] == [25.0]
+    del world.vtn.events["ahead"]
+    world.until(21)
+    assert world.ven.limits() == ()
 
 
 def test_what_was_used_is_reported_after_each_interval_and_changed_in_place(begin: Begin) -> None:

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -140,6 +141,32 @@ def test_a_missing_or_wrong_key_is_named_and_never_repeated(provider: str, key: 
     assert status.reason
     assert not key or key not in status.reason
     assert "key" in status.reason or "MARA_FEED_KEYS" in status.reason or "HTTP 40" in status.reason
+
+
+@pytest.mark.parametrize(
+    ("key", "answer"),
+    [
+        ("m-key-of-ours", httpx.Response(200, text="<html>No service for m-key-of-ours</html>")),
+        ("m-key-of-ours", httpx.Response(500, text="x" * 115 + "m-key-of-ours failed")),
+        ("m/key", httpx.Response(503, text="no m%2Fkey here")),
+        ("m/key", httpx.Response(400, text="no m/key here")),
+    ],
+)
+def test_a_provider_that_repeats_the_key_in_its_answer_is_not_quoted(
+    key: str, answer: httpx.Response, caplog: pytest.LogCaptureFixture
+) -> None:
+    time = SimulatedTime(NOW.timestamp())
+    web = web_of(time)
+    interface = web.interfaces["api.electricitymaps.com/v3/carbon-intensity/history"]
+    interface.header = ("auth-token", key)
+    interface.script = [answer]
+    wanted = spec(carbon='{ provider = "electricity-maps", point = "P" }')
+    poller, _ = asked(wanted, web=web, keys={"electricity-maps": key})
+    (status,) = poller.statuses()
+    assert status.reason
+    for part in (key, quote(key, safe=""), key[:4]):  # nor the begin of one, where a long answer is cut
+        assert part not in status.reason
+        assert part not in caplog.text
 
 
 def test_an_answer_without_prices_and_an_error_in_a_zip_are_errors() -> None:

@@ -46,4 +46,4 @@ def test_the_page_shows_the_risk_of_a_stale_price(begin: Begin) -> None:
     assert shown.risk_usd_per_mwh[0] == 0.0  # published by an auction
     snapshot = replace(snapshot_at(0), sites=snapshot_at(0).sites[:3])
     rows = list(price_channel(snapshot, shown).values())
-    assert [" ± " in str(row_of(row)["now"]) for row in rows[:2]] == [False, True]
+    assert ["\u00b1 " in str(row_of(row)["now"]) for row in rows[:2]] == [False, True]

@@ -8,11 +8,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
 
-from mara.core.live_source import GridWarning, SourceSnapshot
+from mara.core.live_source import GridLimit, GridWarning, SourceSnapshot
 from mara.core.snapshot import Snapshot
 from mara.errors import FeedInvalid
 from mara.feeds.live.answers import ToldValues, rates_told
@@ -67,7 +68,9 @@ class Ven:
         )
         self._program: Program | None = None
         self._heard = Heard(rows={}, warnings=(), events=())
+        self._has_heard = False  # since this start
         self._seen_s: dict[str, int] = {}
+        self._limits_since_s: dict[tuple[str, Signal, Row], float] = {}
         self._usage, self._reported, self._report_ids = MeasuredUsage(), dict[str, object](), dict[str, str]()
         self._untold: deque[Snapshot] = deque(maxlen=MOST_UNTOLD)
         self._taken_tick = -1
@@ -104,10 +107,30 @@ class Ven:
             self._untold.append(snapshot)
             self._news.set()
 
-    def warnings(self) -> tuple[GridWarning, ...]:
-        """List the warnings that stand, announced ones included."""
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the warnings that stand, announced ones included.
+
+        None before the VTN has answered since this start: what it said before is not known then.
+        """
+        if not self._has_heard:
+            return None
         now_s = self._now_s()
         return tuple(one for one in self._heard.warnings if one.until is None or one.until.timestamp() > now_s)
+
+    def limits(self) -> tuple[GridLimit, ...]:
+        """List the limits that hold now, the least of each site."""
+        now_s = self._now_s()
+        holding = [told for told in self._limits_since_s.items() if told[0][2][0] <= now_s < told[0][2][1]]
+        least: dict[str, GridLimit] = {}
+        for (site_id, _, (begin_s, _, limit_mw)), since_s in sorted(holding, key=lambda told: -told[0][2][2]):
+            least[site_id] = GridLimit(
+                site_id=site_id,
+                limit_mw=limit_mw,
+                asked_at=datetime.fromtimestamp(max(since_s, begin_s), UTC),
+                response_s=self._table.response_s,
+                author=self.author,
+            )
+        return tuple(least.values())
 
     def refuse_silent(self) -> None:
         """Refuse to begin a run whose VTN has never answered, or lacks a value.
@@ -177,7 +200,9 @@ class Ven:
             name=HEARD,
             provider=self._vtn.host,
             licence="by the terms of the program",
-            values={HEARD_COUNT: float(len(self._heard.events)), **standing} if silent_s is not None else {},
+            values={HEARD_COUNT: float(heard.told.columns[HEARD_COUNT][-1]), **standing}
+            if silent_s is not None
+            else {},
             age_minutes=None if silent_s is None else max(silent_s - HEARD_EVERY_S, 0.0) / 60.0,
             is_stale=silent_s is None or silent_s >= self._table.stale_after_minutes * 60.0 + HEARD_EVERY_S,
             known_until=None,
@@ -231,7 +256,13 @@ class Ven:
         for source in self._sources:
             signal = _signal_of(source)
             self._tell_rows(source.name, COLUMN_OF[signal], heard.rows.get((source.site_id, signal), ()), now_s)
-        self._heard = heard
+        self._heard, self._has_heard = heard, True
+        self._limits_since_s = {
+            (site_id, signal, row): self._limits_since_s.get((site_id, signal, row), self._now_s())
+            for (site_id, signal), rows in heard.rows.items()
+            if signal in LIMITS
+            for row in rows
+        }
         self._memory.listen(now_s)
         last = self._memory.newest(HEARD).told.begin_s
         if not len(last) or now_s - int(last[-1]) >= HEARD_EVERY_S:

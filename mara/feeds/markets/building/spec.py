@@ -193,6 +193,7 @@ class OpenAdrTable(_SpecTable):
         resources: sites that events may mean, and the VTN's name of each.
         every_minutes: how often it is asked.
         stale_after_minutes: silence from which it counts as stale.
+        response_s: time from hearing a limit, or from its begin, in which sites have to keep it.
     """
 
     url: Text
@@ -203,6 +204,7 @@ class OpenAdrTable(_SpecTable):
     resources: Annotated[dict[Text, Name], Field(min_length=1, max_length=MOST_SITES)]
     every_minutes: Annotated[float, Field(ge=0.1, le=60.0)] = 1.0
     stale_after_minutes: Annotated[float, Field(gt=0.0, le=100_000.0)] = 15.0
+    response_s: Annotated[float, Field(ge=1.0, le=3_600.0)] = 60.0
 
 
 class Spec(_SpecTable):

@@ -76,7 +76,11 @@ class Source:
                 yield stream
         except FileNotFoundError as error:
             raise FeedInvalid(f"{self.name} is missing: add it, or correct the name") from error
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except zipfile.BadZipFile as error:
+            raise FeedInvalid(
+                f"{self.name} should be a whole zip archive, is damaged ({error}): fetch it again"
+            ) from error
+        except (OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
             raise FeedInvalid(
                 f"{self.name} cannot be read ({error}): fetch it again, or mend its permissions"
             ) from error

@@ -42,8 +42,8 @@ from mara.optimizers.lp.decomposition.multipliers import (
 from mara.optimizers.lp.decomposition.pool import BlockPool, block_pool
 from mara.optimizers.lp.duals import ContractPrices, contract_prices_of, shadow_of
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import MAX_GAP_SHARE, MAX_RESIDUAL_MW, Basis, Solution, solve
+from mara.optimizers.lp.staged.one_way import solve_one_way
 
 DIRECT_SITES: Final = 150
 """Most sites of a fleet that one program plans.

@@ -10,6 +10,7 @@ from mara.core.event_details import ContractMoved
 from mara.core.events import Event
 from mara.core.explanation import Explanation, Facts
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
+from mara.core.ledger_words import line_label
 from mara.runtime.explain.answers.telling import span_of, span_text, told
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, TickContext, price_told
@@ -18,7 +19,7 @@ from mara.store.read.decisions import ANY_SITE
 MOST_MOVES: Final = 3
 MOST_LINES: Final = 3
 LEAST_TOLD_USD: Final = 0.5
-LINE_WORDS: Final = tuple(line.name.lower().replace("_", " ") for line in Line)
+LINE_WORDS: Final = tuple(line_label(line.name.lower()) for line in Line)
 
 
 def loads_moved(question: Question, history: RunHistory) -> Explanation:
@@ -174,8 +175,8 @@ def _largest(facts: Facts, money: np.ndarray, lines: Sequence[int], span: str) -
     for line in sorted(lines, key=lambda line: -abs(money[line]))[:MOST_LINES]:
         amount_usd, words = float(abs(money[line])), LINE_WORDS[line]
         if amount_usd >= LEAST_TOLD_USD:
-            parts.append(f"{words} {facts.told('line_usd', f'{words.capitalize()}, {span}', amount_usd)}")
-    return ", ".join(parts) or "none"
+            parts.append(f"{words} {facts.told('line_usd', f'{words}, {span}', amount_usd)}")
+    return "; ".join(parts) or "none"
 
 
 def _hour_of(history: RunHistory, tick: int) -> tuple[int, int]:

@@ -23,13 +23,16 @@ DEEDS: Final = {
     "outage": "ordered an outage of {about}",
     "restore": "ordered {about} back",
     "exclude": "excluded ticks of {about}",
+    "retract": "took back an announcement about {about}",
     "gridnotice": "gave the warning {about}",
 }
 KINDS_OF_WORDS: Final = (
     ("book", ("book",)),
     ("cancel", ("cancel", "ended", "end ")),
     ("exclud", ("exclude",)),
-    ("announc", ("exclude",)),
+    ("announc", ("exclude", "retract")),
+    ("taken back", ("retract",)),
+    ("took back", ("retract",)),
     ("restor", ("restore",)),
     (" back", ("restore",)),
     (" off", ("outage", "cancel")),

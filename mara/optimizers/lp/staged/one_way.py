@@ -21,6 +21,7 @@ from mara.optimizers.lp.certificate import Certificate
 from mara.optimizers.lp.columns import Columns
 from mara.optimizers.lp.model import LpModel
 from mara.optimizers.lp.solve import Basis, Solution, solve, solve_choices
+from mara.optimizers.lp.staged.loose_rows import solve_swiftly
 
 STAGE_SHARE: Final = 1.0 / 3.0
 """Part of the deadline for each of the three stages.
@@ -46,9 +47,9 @@ def solve_one_way(
     Arguments and exceptions are those of `solve`; without batteries it is that. A power contract is always solved
     swiftly.
     """
-    swift = swift or case.power_contract is not None
     limit_s = deadline_s * STAGE_SHARE if len(model.columns.batteries) else deadline_s
-    relaxed = solve(model, basis=basis, by_dual=by_dual, swift=swift, deadline_s=limit_s, is_cancelled=is_cancelled)
+    first = solve_swiftly if swift or case.power_contract is not None else solve
+    relaxed = first(model, basis=basis, by_dual=by_dual, deadline_s=limit_s, is_cancelled=is_cancelled)
     found, chosen = relaxed, np.zeros((case.steps, len(model.columns.batteries)), dtype=np.bool_)
     for _ in range(MAX_ROUNDS):
         both = _goes_both_ways(found, model)

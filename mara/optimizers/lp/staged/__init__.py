@@ -1,0 +1,1 @@
+"""Solves in stages: rows that hardly bind are put back, batteries go one way."""
