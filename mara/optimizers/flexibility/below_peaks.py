@@ -1,4 +1,4 @@
-"""Earnings of loads and a battery over blocks of hours, below each of several peaks.
+"""Earnings of loads and a battery over many hours, below several peaks.
 
 What a block earns is concave in what the battery gives, and so is what all later blocks earn in what is stored. The two
 together are their slopes, sorted; so that a chain of days is valued exactly, without a solver, in milliseconds.
@@ -80,9 +80,9 @@ class _Ways:
 
 
 def earned_usd(site: LoadsAndBattery, blocks: Blocks, peaks_mw: Floats) -> Floats:
-    """Earn the most of a chain of blocks below each of N peaks, as they are weighted (N,) [USD].
+    """Find the most that a chain of blocks earns below each of N peaks.
 
-    Where the price is below zero, a battery may charge and discharge at once.
+    Blocks count as they are weighted (N,) [USD]. Where the price is below zero, a battery may charge and discharge at once.
     """
     drawn_mw = np.where(blocks.counts, peaks_mw[:, None], max(site.limit_mw, site.firm_mw))
     value, width_mw = _uses(site, blocks, drawn_mw)
@@ -112,9 +112,9 @@ def earned_usd(site: LoadsAndBattery, blocks: Blocks, peaks_mw: Floats) -> Float
 
 
 def _uses(site: LoadsAndBattery, blocks: Blocks, drawn_mw: Floats) -> tuple[Floats, Floats]:
-    """Sort what power is good for in each block: worth (T, J) [USD/MWh] and width (N, T, J) [MW].
+    """Sort the uses of power in each block by worth.
 
-    Loads run, power is fed in, and less is drawn. A site has as much as it may draw, to begin with.
+    Their worth is (T, J) [USD/MWh], their width (N, T, J) [MW]. Loads run, power is fed in, and less is drawn. A site has as much as it may draw, to begin with.
     """
     loads_mw = np.broadcast_to(site.load_mw, (*drawn_mw.shape, len(site.load_mw)))
     fed_in = np.minimum(blocks.price_usd_per_mwh - site.fee_usd_per_mwh, blocks.cost_usd_per_mwh)
@@ -129,7 +129,7 @@ def _uses(site: LoadsAndBattery, blocks: Blocks, drawn_mw: Floats) -> tuple[Floa
 
 
 def _chained_usd(site: LoadsAndBattery, ways: _Ways, n: int) -> float:
-    """Earn the most below one peak, worked out from the end of the chain.
+    """Find the most that the chain earns below one peak, from its end on.
 
     Stored energy is kept in parts by falling worth: negative slopes, ascending, and their widths.
     """
@@ -152,7 +152,7 @@ def _chained_usd(site: LoadsAndBattery, ways: _Ways, n: int) -> float:
 
 
 def _taken_usd(slopes: list[float], widths: list[float], mwh: float) -> float:
-    """Take the most valuable parts of stored energy away, and return what they earn [USD]."""
+    """Take the most valuable parts of stored energy away; return their worth [USD]."""
     usd, parts = 0.0, 0
     while mwh >= widths[parts] and parts < len(widths) - 1:
         mwh -= widths[parts]
