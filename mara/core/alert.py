@@ -118,8 +118,8 @@ KINDS: Final = {
             key="unreached",
             label="Devices not reached",
             about="site",
-            advice="Its devices cannot be told the plan, and keep what they were told last. See the reason, their link and "
-            "their account; `mara executor check SITE` tries it again.",
+            advice="Its devices cannot be told the plan, and keep what they were told last. See the reason, their link "
+            "and their account; `mara executor check SITE` tries it again.",
         ),
         AlertKind(
             key="slow",

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -48,7 +49,7 @@ def served(platform: Platform, port: int) -> ASGIApp:
     return SafeHeaders(Gate(beside, origins=origins, clock=SystemClock(), authenticator=None, limited=False))
 
 
-def wait_for_ticks(client: TestClient, last: int = FIRST_TICKS - 1) -> None:
+def wait_for_ticks(client: TestClient | httpx.Client, last: int = FIRST_TICKS - 1) -> None:
     """Wait until the tick `last` is shown."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:

@@ -150,7 +150,9 @@ def test_maintenance_is_taken_back_over_the_api_for_all_contracts_of_its_site(cl
 
 
 def test_a_command_takes_maintenance_back_over_the_api_of_a_server_that_runs(address: str) -> None:
-    snapshot = httpx.get(f"{address}/api/snapshot").json()
+    with httpx.Client(base_url=address) as asking:
+        wait_for_ticks(asking)
+        snapshot = asking.get("/api/snapshot").json()
     site_id = next(one["site_id"] for one in snapshot["contracts"] if one["site_id"])
     day = datetime.fromisoformat(snapshot["at"]) + timedelta(days=9)
     times = {"from": f"{day:%Y-%m-%dT10:00:00Z}", "to": f"{day:%Y-%m-%dT11:00:00Z}"}

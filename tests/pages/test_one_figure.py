@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from components.forecast.forecast_panels import price_channel
 from components.money.gain_panels import POLICIES
 from components.money.money_kinds import KINDS
+from components.overview.site_map import map_channel
 from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.view_model import Channel
+from components.site.site_panels import site_cells
 from components.time_range.chart_range import ChartRange
 from mara.api.routes.metrics import FleetCollector, metrics_text
 from mara.bootstrap import platform_of
@@ -55,6 +58,7 @@ class Surfaces:
         money = MoneyScreen(platform, ChartRange())
         asyncio.run(money.renew())
         self.money = money.picture(self.current, KeyFigureHistory())
+        self.site_table = list(csv.DictReader(StringIO(client.get("/api/sites.csv").text)))
         self.gains: list[dict[str, Any]] = client.get("/api/gains").json()
         self.rest_ledger: dict[str, Any] = client.get("/api/ledger").json()
         self.day_table = list(csv.DictReader(StringIO(client.get("/api/ledger.csv").text)))
@@ -126,7 +130,7 @@ def test_today_s_profit_is_the_ledger_s_on_the_page_of_the_same_tick(seen: Surfa
     assert today != pytest.approx(whole)
     cells = seen.optimizer
     assert (shown(cells["optimizer.today"]), cells["optimizer.today.unit"]) == text.scaled(today, "USD")
-    assert cells["optimizer.today.note"] == f"{text.usd_in_short(whole)} since start"
+    assert cells["optimizer.today.note"] == f"since 00:00 UTC; {text.usd_in_short(whole)} since the run began"
     assert shown(seen.overview["kpi.profit.note"]) == f"{text.usd_in_short(whole)} since start"
 
 
@@ -204,6 +208,23 @@ def test_a_site_has_the_same_revenue_and_profit_on_the_money_page_and_over_the_a
         profit = -seen.site_rest[site["id"]]["cash_micro_usd"]
         assert cents(row["profit"]) == pytest.approx(profit / 1e4, abs=1)
         assert cents(row["revenue"]) + cents(row["cost"]) == cents(row["profit"])
+
+
+def test_a_site_s_figures_are_the_same_in_the_table_on_its_page_on_the_map_and_in_the_forecast(seen: Surfaces) -> None:
+    assert seen.current.forecast is not None
+    on_map, prices = map_channel(seen.snapshot), price_channel(seen.snapshot, seen.current.forecast)
+    for site, told, line in zip(seen.snapshot.sites, seen.api["sites"], seen.site_table, strict=True):
+        page = site_cells(site, seen.snapshot, seen.current.forecast)
+        price, power, profit = site.energy_price_usd_per_mwh, site.site_power_mw, site.profit_usd_per_h
+        names = ("energy_price_usd_per_mwh", "site_power_mw", "profit_usd_per_h")
+        assert [told[name] for name in names] == [float(line[name]) for name in names] == [price, power, profit]
+        assert shown(page["site.price"]) == shown(row_of(prices[site.id])["now"]) == text.number(price, 1)
+        assert shown(page["site.power"]) == text.number(power, 1)
+        assert (shown(page["site.profit"]), page["site.profit.unit"]) == text.scaled(profit, "USD/h")
+        row = row_of(on_map[site.id])
+        drawn = (row["price_usd_per_mwh"], row["power_mw"], row["profit_usd_per_h"])
+        assert drawn == pytest.approx((price, power, profit), abs=0.5)
+        assert text.number(float(str(drawn[0])), 1) == text.number(price, 1)
 
 
 def test_each_kind_of_the_money_page_is_the_sum_of_its_lines_over_the_api(seen: Surfaces) -> None:

@@ -14,8 +14,8 @@ from mara.signals.executors.watchdog import Ending, first_line, prepare_release,
 
 def main(folder: Path, lease_s: float, lease: str) -> None:
     """Watch until the end, then release what is held under the lease."""
-    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(ending, signal.SIG_IGN)  # who ends a whole group of processes ends Mara: that is the moment
+    for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(asked, signal.SIG_IGN)  # who ends a whole group of processes ends Mara: that is the moment
     beats, clock = sys.stdin.fileno(), SystemClock()
     secret = first_line(beats)
     ending = watch(beats, lease_s, prepare_release)

@@ -181,7 +181,7 @@ def test_check_asks_each_source_once_and_says_what_came(
     result = CliRunner().invoke(app, ["feed", "check", str(tmp_path / "live.toml")])
     lines = result.output.splitlines()
     assert result.exit_code == 3
-    assert lines[0].startswith("denmark price (energi-data-service): price_usd_per_mwh ")
+    assert lines[0].startswith(f"denmark price (energi-data-service at 127.0.0.1:{port}): price_usd_per_mwh ")
     assert "of the present interval, known until " in lines[0]
     assert [line for line in lines if "needs a key" in line] == [
         "denmark carbon (electricity-maps): electricity-maps needs a key, there is none: add electricity-maps=… to "
