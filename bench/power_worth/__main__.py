@@ -24,8 +24,16 @@ SECOND_HALF: Final = 182
 SUMMER_DAYS: Final = 153
 """Days from May to September: the risk of June looks back on May."""
 DRAWN_SUMMERS: Final = 200
-CHARGED_YEARS: Final = ((35.0, 6_000.0), (45.0, 6_000.0), (80.0, 6_000.0), (35.0, 12_000.0))
-"""Worth of a megawatt-hour, and price of a month's peak. Under the last a month at the full peak hardly pays."""
+CHARGED_YEARS: Final = (
+    (45.0, 6_000.0),
+    (80.0, 6_000.0),
+    (35.0, 3_000.0),
+    (35.0, 6_000.0),
+    (35.0, 9_000.0),
+    (35.0, 12_000.0),
+    (35.0, 15_000.0),
+)
+"""Worth of a megawatt-hour, and price of a month's peak. Under the last two a month at the full peak hardly pays."""
 
 
 def main() -> None:
@@ -76,8 +84,8 @@ def _demand_charge(prices: Path, folder: Path) -> Iterator[str]:
         yield _shared(f"demand charge of {rate:,.0f} USD/MW, miners worth {worth:.0f} USD/MWh", year.profit_usd, bound)
         before = year.profit_usd + year.charge_usd.sum()
         yield f"the same, less than the bound: {bound - year.profit_usd:,.0f} of {before:,.0f} USD before the charge"
-        known = demand_charge.bound_usd(history.energy_price_usd_per_mwh[:, 0], months, worth, rate, by_day=True)
-        yield _shared("the same, beside days planned with each month's best peak known", year.profit_usd, known)
+        known = demand_charge.usd_with_known_peaks(history.energy_price_usd_per_mwh[:, 0], months, worth, rate)
+        yield _shared("the same, planned alike with each month's best peak known", known, bound)
         yield f"demand charge, most that was drawn and not paid for: {year.unpaid_usd:.6f} USD"
 
 

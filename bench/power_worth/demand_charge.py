@@ -1,31 +1,64 @@
 """A year under a demand charge: plans made day by day beside the best that anybody could have earned.
 
-One megawatt of miners and a battery of 1 MW and 2 MWh at ERCOT's day-ahead prices of 2024. Each local day is planned at
-its begin, with its prices known and the month's peak so far remembered. The bound knows the whole year at once and pays
-the same charge on each month's peak; it is a linear program of its own by scipy.
+One megawatt of miners and a battery of 1 MW and 2 MWh at ERCOT's day-ahead prices of 2024. A plan is made each day when
+the next day's prices are published, with the month's peak so far remembered. The bound knows the whole year at once and
+pays the same charge on each month's peak; it is a linear program of its own by scipy.
 """
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 
 from bench import grain
-from bench.power_worth.instruments import BATTERY, DEMAND_CHARGE, HORIZON_HOURS, Held
+from bench.power_worth.instruments import BATTERY, DEMAND_CHARGE
 from mara.core.arrays import Floats, Ints
 from mara.core.finance import Line
 from mara.core.market import Terms
+from mara.core.plan import Plan, Problem
 from mara.core.power_terms import PowerTerms
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
-from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
+from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, MONTHS_PER_YEAR
 from mara.core.world import RunConfig, first_world
+from mara.feeds.day_ahead import PUBLICATION_LOCAL_HOUR
 from mara.feeds.files.history import History
 from mara.feeds.replay import ReplayFeed
+from mara.optimizers.base import Optimizer
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
+
+HORIZON_HOURS: Final = 2 * HOURS_PER_DAY - PUBLICATION_LOCAL_HOUR
+"""From a publication to the end of the day that it is for."""
+HALF_MWH: Final = BATTERY.start_share * BATTERY.energy_mwh
+"""Stored when the year begins."""
+
+
+@dataclass(slots=True)
+class AtPublication:
+    """An optimizer that plans at the begin, and then whenever the next day's prices are published."""
+
+    optimizer: Optimizer
+    _plan: Plan | None = None
+
+    @property
+    def name(self) -> str:
+        return self.optimizer.name
+
+    def plan(self, problem: Problem) -> Plan:
+        """Return the plan that stands, or make the next.
+
+        Raises:
+            PlanError: the optimizer failed.
+        """
+        hour = problem.config.grid.at(problem.tick).astimezone(grain.ZONE).hour
+        if self._plan is None or hour == PUBLICATION_LOCAL_HOUR:
+            self._plan = self.optimizer.plan(problem)
+        return self._plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +113,7 @@ def rolled(history: History, usd_per_mw_month: float, hours: int | None = None) 
     totals, _ = backtest(
         config,
         ReplayFeed(config, history, forecast="day-ahead"),
-        Held(optimizer_of("lp"), ticks=HOURS_PER_DAY),
+        AtPublication(optimizer_of("lp")),
         first_world(config),
         hours or history.step_count,
         horizon_hours=HORIZON_HOURS,
@@ -101,60 +134,98 @@ def months_of(history: History) -> Ints:
     return np.array([hour.astimezone(grain.ZONE).month for hour in hours])
 
 
-def bound_usd(
+def bound_usd(price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float, rate: float) -> float:
+    """Find the most that the miners and the battery can earn when all prices are known [USD].
+
+    The battery may end empty, as a run's may. Going both ways at once is allowed, so that it is a bound.
+
+    Args:
+        rate: price of a month's peak [USD/MW].
+    """
+    return _best(price_usd_per_mwh, month_numbers, worth_usd_per_mwh, rate=rate)[0]
+
+
+def usd_with_known_peaks(
+    price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float, rate: float
+) -> float:
+    """Earn a year by a plan at each publication, each month's best peak being known [USD].
+
+    Each plan leaves the battery half full. Beyond the peaks of the bound, nothing is known before its time.
+    """
+    _, _, peaks_mw = _best(price_usd_per_mwh, month_numbers, worth_usd_per_mwh, rate=rate)
+    earned, stored_mwh = -rate * float(peaks_mw.sum()), HALF_MWH
+    begins = _publications(len(month_numbers))
+    for begin, after in pairwise([0, *begins, len(month_numbers)]):
+        known = slice(begin, begin + max(HORIZON_HOURS, after - begin))
+        _, hours, _ = _best(
+            price_usd_per_mwh[known],
+            month_numbers[known],
+            worth_usd_per_mwh,
+            peaks_mw=peaks_mw,
+            stored_mwh=stored_mwh,
+            end_mwh=HALF_MWH,
+        )
+        done = hours[:, : after - begin]
+        earned += float((_gain(price_usd_per_mwh[begin:after], worth_usd_per_mwh) * done[:3]).sum())
+        stored_mwh = min(max(float(done[3, -1]), 0.0), BATTERY.energy_mwh)
+    return earned
+
+
+def _gain(price_usd_per_mwh: Floats, worth_usd_per_mwh: float) -> Floats:
+    """Gain of a megawatt-hour mined, charged and delivered (3, H) [USD/MWh]."""
+    return np.stack(
+        [worth_usd_per_mwh - price_usd_per_mwh, -price_usd_per_mwh, price_usd_per_mwh - BATTERY.wear_usd_per_mwh]
+    )
+
+
+def _publications(hours: int) -> range:
+    """Hours of the year in which prices are published; clock changes are left out."""
+    return range(PUBLICATION_LOCAL_HOUR, hours, HOURS_PER_DAY)
+
+
+def _best(
     price_usd_per_mwh: Floats,
     month_numbers: Ints,
     worth_usd_per_mwh: float,
-    usd_per_mw_month: float,
     *,
-    by_day: bool = False,
-) -> float:
-    """Find the most that the miners and the battery can earn when all prices are known [USD].
+    rate: float = 0.0,
+    peaks_mw: Floats | None = None,
+    stored_mwh: float = HALF_MWH,
+    end_mwh: float = 0.0,
+) -> tuple[float, Floats, Floats]:
+    """Plan hours whose prices are known: profit [USD], what is done (4, H) and peaks of the months (12,) [MW].
 
-    The battery ends no emptier than it began. Going both ways at once is allowed, so that it is a bound.
+    Mined, charged, delivered [MW] and stored [MWh].
 
     Args:
-        by_day: the battery ends each day no emptier either, as plans of a day have it, so that a month's peak is all
-            that is known beyond the day.
+        peaks_mw: peaks of the months where they are given and not chosen (12,).
     """
-    hours, (months, month) = len(price_usd_per_mwh), np.unique(month_numbers, return_inverse=True)
-    one, none = eye_array(hours), csr_array((hours, hours))
-    of_month = csr_array((np.ones(hours), (np.arange(hours), month)), shape=(hours, len(months)))
-    no_month = csr_array((hours, len(months)))
+    hours, one = len(price_usd_per_mwh), eye_array(len(price_usd_per_mwh))
+    none, no_month = csr_array((hours, hours)), csr_array((hours, MONTHS_PER_YEAR))
+    of_month = csr_array((np.ones(hours), (np.arange(hours), month_numbers - 1)), shape=(hours, MONTHS_PER_YEAR))
     before = diags_array(np.ones(hours - 1), offsets=-1, shape=(hours, hours))
-    start = BATTERY.start_share * BATTERY.energy_mwh
-    # mining, charging, delivering, stored, peaks of the months
     stored = hstack(
         [none, -BATTERY.efficiency_in_share * one, one / BATTERY.efficiency_out_share, one - before, no_month]
     )
     power = hstack([one, one, -one, none, no_month])
     under_peak = hstack([one, one, -one, none, -of_month])
     least_stored = np.zeros(hours)
-    least_stored[-1] = start
-    if by_day:
-        least_stored[HOURS_PER_DAY - 1 :: HOURS_PER_DAY] = start
-    worth = worth_usd_per_mwh - price_usd_per_mwh
+    least_stored[-1] = end_mwh
+    given = [[0.0, np.inf]] * MONTHS_PER_YEAR if peaks_mw is None else [[mw, mw] for mw in peaks_mw]
+    gain = _gain(price_usd_per_mwh, worth_usd_per_mwh).ravel()
     found = linprog(
-        -np.concatenate(
-            [
-                worth,
-                -price_usd_per_mwh,
-                price_usd_per_mwh - BATTERY.wear_usd_per_mwh,
-                np.zeros(hours),
-                np.full(len(months), -usd_per_mw_month),
-            ]
-        ),
+        np.concatenate([-gain, np.zeros(hours), np.full(MONTHS_PER_YEAR, rate)]),
         A_ub=vstack([under_peak, power, -power]),
         b_ub=np.concatenate([np.zeros(hours), np.ones(2 * hours)]),
         A_eq=stored,
-        b_eq=np.concatenate([[start], np.zeros(hours - 1)]),
+        b_eq=np.concatenate([[stored_mwh], np.zeros(hours - 1)]),
         bounds=np.array(
             [[0.0, 1.0]] * hours
             + [[0.0, BATTERY.power_mw]] * (2 * hours)
             + [[low, BATTERY.energy_mwh] for low in least_stored]
-            + [[0.0, np.inf]] * len(months)
+            + given
         ),
         method="highs-ipm",
     )
     assert found.status == 0, found.message
-    return -float(found.fun)
+    return -float(found.fun), found.x[: 4 * hours].reshape(4, hours), found.x[4 * hours :]

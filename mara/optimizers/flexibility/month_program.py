@@ -1,8 +1,8 @@
 """Coarse program over the rest of a billing month: worth of a higher peak.
 
-Days to come are taken to be like the last two weeks, the newest weighing most, in blocks of hours. In each, loads run
-in the order of their worth below the peak, and the battery is planned over levels of its energy. Firm load is no
-choice. Model: docs/model.md#power-terms-in-a-run
+Days to come are taken to be like the last two weeks, the newest weighing most. These are valued as one chain of blocks
+of hours: loads run in the order of their worth below the peak, and the battery keeps energy from one day for another.
+Firm load is no choice. Model: docs/model.md#power-terms-in-a-run
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,11 @@ from mara.core.power_calendar import counts_at, local_times, power_of
 from mara.core.power_state import SEEN_BLOCK_H
 from mara.core.power_terms import DemandCharge, TermTimes
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from mara.optimizers.flexibility.below_peaks import Blocks, LoadsAndBattery, earned_usd
 
 HALF_LIFE_DAYS: Final = 7.0
 """Age at which a day weighs half as much as the newest. Chosen: a week."""
-LEVELS: Final = 16
-"""Steps of a battery's energy."""
-BATTERY_PARTS_SHARE: Final = (0.0625, 0.125, 0.25, 0.5, 1.0)
+BATTERY_PARTS_SHARE: Final = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0)
 """Peaks that are looked at beside those of loads, as parts of a battery's power.
 
 Little power charges a battery for few dear hours.
@@ -48,27 +47,6 @@ class PeakWorth:
     today_share: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Site:
-    """A site as the coarse program sees it [MW at the meter].
-
-    Own loads stand by falling worth.
-    """
-
-    worth_usd_per_mwh: Floats
-    load_mw: Floats
-    firm_mw: float
-    limit_mw: float
-    export_mw: float
-    fee_usd_per_mwh: float
-    power_mw: float
-    energy_mwh: float
-    into_share: float
-    out_share: float
-    wear_usd_per_mwh: float
-    level: int
-
-
 def peak_worth(problem: Problem, d: int) -> PeakWorth | None:
     """Value a higher peak for a demand charge by the days that are remembered.
 
@@ -84,24 +62,30 @@ def peak_worth(problem: Problem, d: int) -> PeakWorth | None:
     ages = np.flatnonzero(np.isfinite(seen).all(axis=1))
     if not len(ages):
         return None
-    weights = 0.5 ** ((ages + 1.0) / HALF_LIFE_DAYS)
+    oldest = ages[::-1]
+    weights = 0.5 ** ((oldest + 1.0) / HALF_LIFE_DAYS)
     site = _site(problem, charge.site)
-    adder, counts = _by_block(problem, charge, ages + 1)
-    conditions = problem.conditions
-    cost = seen[ages] + adder + conditions.carbon_cost_usd_per_mwh[charge.site]
+    adder, counts = _by_block(problem, charge, oldest + 1)
+    price = seen[oldest]
+    blocks = Blocks(
+        length_h=SEEN_BLOCK_H,
+        price_usd_per_mwh=price.ravel(),
+        cost_usd_per_mwh=(price + adder + problem.conditions.carbon_cost_usd_per_mwh[charge.site]).ravel(),
+        counts=counts.ravel(),
+        weight_share=np.repeat(weights, _BLOCKS),
+    )
     peaks = _peaks_mw(site)
-    days_usd = _days_usd(site, peaks, seen[ages], cost, counts)
-    mean_usd = weights @ days_usd / weights.sum()
+    rise_usd = np.diff(earned_usd(site, blocks, peaks)) / weights.sum()
     return PeakWorth(
         from_mw=peaks[:-1],
-        # Levels of a battery are coarse: a step is never worth more than the one before it.
-        usd_per_mw_day=np.minimum.accumulate(np.maximum(np.diff(mean_usd) / np.diff(peaks), 0.0)),
+        # Rounding apart, a step is never worth more than the one before it.
+        usd_per_mw_day=np.minimum.accumulate(np.maximum(rise_usd / np.diff(peaks), 0.0)),
         most_mw=float(peaks[-1]),
         today_share=float(1.0 / (1.0 + weights.sum())),
     )
 
 
-def _site(problem: Problem, s: int) -> _Site:
+def _site(problem: Problem, s: int) -> LoadsAndBattery:
     """Describe a site by the worth of its loads now.
 
     Racks that contracts leave serve tokens, in the share that all racks are asked for.
@@ -120,7 +104,7 @@ def _site(problem: Problem, s: int) -> _Site:
     load = fleet.nameplate_mw[s] * pue
     load[RACKS] *= min(busy_share, free_share)
     order = np.argsort(-worth / pue, kind="stable")
-    return _Site(
+    return LoadsAndBattery(
         worth_usd_per_mwh=(worth / pue)[order],
         load_mw=load[order],
         firm_mw=firm_it_mw * float(conditions.rack_pue[s]),
@@ -132,7 +116,7 @@ def _site(problem: Problem, s: int) -> _Site:
         into_share=float(terms.efficiency_in_share[s]),
         out_share=float(terms.efficiency_out_share[s]),
         wear_usd_per_mwh=float(terms.wear_usd_per_mwh[s]),
-        level=round(LEVELS * float(terms.end_mwh[s]) / max(float(terms.battery_energy_mwh[s]), 1e-9)),
+        end_mwh=float(terms.end_mwh[s]),
     )
 
 
@@ -162,64 +146,12 @@ def _any_month(times: TermTimes) -> TermTimes:
     return TermTimes(weekday_numbers=times.weekday_numbers, hour_numbers=times.hour_numbers)
 
 
-def _peaks_mw(site: _Site) -> Floats:
+def _peaks_mw(site: LoadsAndBattery) -> Floats:
     """Peaks at which the worth of a higher one may change.
 
     From the firm load to all that the site can draw.
     """
     loads = site.firm_mw + np.concatenate([[0.0], np.cumsum(site.load_mw)])
-    parts = site.power_mw * np.array(BATTERY_PARTS_SHARE) * (site.energy_mwh > 0.0)
+    parts = site.power_mw * np.array(BATTERY_PARTS_SHARE) * site.has_battery
     every = np.concatenate([loads, loads[0] + parts, loads[-1:] + parts[-1:]])
     return np.unique(np.round(np.minimum(every, max(site.limit_mw, site.firm_mw)), 6))
-
-
-def _days_usd(
-    site: _Site, peaks_mw: Floats, price_usd_per_mwh: Floats, cost_usd_per_mwh: Floats, counts: Bools
-) -> Floats:
-    """Earn the most of each day below each peak (D, N) [USD].
-
-    Args:
-        price_usd_per_mwh, cost_usd_per_mwh: of energy, without and with all that drawing it costs (D, 6).
-        counts: blocks in which the peak is a limit (D, 6).
-    """
-    levels = np.arange(-LEVELS, LEVELS + 1) if site.power_mw > 0.0 < site.energy_mwh else np.zeros(1, dtype=np.int64)
-    stored = levels * site.energy_mwh / LEVELS / SEEN_BLOCK_H
-    flow = np.where(stored > 0.0, stored / site.into_share, stored * site.out_share)
-    able = np.abs(flow) <= site.power_mw + 1e-9
-    levels, flow = levels[able], flow[able]
-    count = LEVELS + 1
-    # Earned from each level of energy on, worked out from the day's end, at which no less is stored than planned.
-    earned = np.full((len(price_usd_per_mwh), len(peaks_mw), count), -np.inf)
-    earned[:, :, min(site.level, LEVELS) if len(levels) > 1 else 0 :] = 0.0
-    for block in reversed(range(_BLOCKS)):
-        cap = np.where(counts[:, block, None], peaks_mw, site.limit_mw)
-        gain = SEEN_BLOCK_H * _hourly_usd(site, cap, flow, price_usd_per_mwh[:, block], cost_usd_per_mwh[:, block])
-        after = np.full_like(earned, -np.inf)
-        for i, step in enumerate(levels.tolist()):
-            here = slice(max(-step, 0), count - max(step, 0))
-            there = slice(max(step, 0), count - max(-step, 0))
-            after[:, :, here] = np.maximum(after[:, :, here], earned[:, :, there] + gain[:, :, i, None])
-        earned = after
-    return np.asarray(earned[:, :, site.level if len(levels) > 1 else 0])
-
-
-def _hourly_usd(
-    site: _Site, cap_mw: Floats, flow_mw: Floats, price_usd_per_mwh: Floats, cost_usd_per_mwh: Floats
-) -> Floats:
-    """Earn by the hour below each limit with each flow of the battery (D, N, F).
-
-    Charging is positive [USD/h].
-    """
-    margin = np.maximum(site.worth_usd_per_mwh - cost_usd_per_mwh[:, None], 0.0)
-    room = np.maximum(cap_mw[:, :, None] - flow_mw - site.firm_mw, 0.0)
-    own, usd = np.zeros_like(room), np.zeros_like(room)
-    for i, load_mw in enumerate(site.load_mw.tolist()):
-        runs = np.minimum(room - own, load_mw) * (margin[:, i] > 0.0)[:, None, None]
-        own, usd = own + runs, usd + runs * site.worth_usd_per_mwh[i]
-    net = site.firm_mw + own + flow_mw
-    usd = usd - np.maximum(net, 0.0) * cost_usd_per_mwh[:, None, None]
-    usd = usd + np.maximum(-net, 0.0) * (price_usd_per_mwh - site.fee_usd_per_mwh)[:, None, None]
-    usd = usd - np.maximum(-flow_mw, 0.0) * site.wear_usd_per_mwh
-    # Charging beyond the limit, and feeding in beyond what the connection takes, cannot be.
-    fits = (flow_mw <= np.maximum(cap_mw[:, :, None] - site.firm_mw, 0.0) + 1e-9) & (net >= -site.export_mw - 1e-9)
-    return np.where(fits, usd, -np.inf)
