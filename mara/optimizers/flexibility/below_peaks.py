@@ -82,7 +82,8 @@ class _Ways:
 def earned_usd(site: LoadsAndBattery, blocks: Blocks, peaks_mw: Floats) -> Floats:
     """Find the most that a chain of blocks earns below each of N peaks.
 
-    Blocks count as they are weighted (N,) [USD]. Where the price is below zero, a battery may charge and discharge at once.
+    Blocks count as they are weighted (N,) [USD]. Where the price is below zero, a battery may charge and discharge at
+    once.
     """
     drawn_mw = np.where(blocks.counts, peaks_mw[:, None], max(site.limit_mw, site.firm_mw))
     value, width_mw = _uses(site, blocks, drawn_mw)
@@ -114,7 +115,8 @@ def earned_usd(site: LoadsAndBattery, blocks: Blocks, peaks_mw: Floats) -> Float
 def _uses(site: LoadsAndBattery, blocks: Blocks, drawn_mw: Floats) -> tuple[Floats, Floats]:
     """Sort the uses of power in each block by worth.
 
-    Their worth is (T, J) [USD/MWh], their width (N, T, J) [MW]. Loads run, power is fed in, and less is drawn. A site has as much as it may draw, to begin with.
+    Their worth is (T, J) [USD/MWh], their width (N, T, J) [MW]. Loads run, power is fed in, and less is drawn. A site
+    has as much as it may draw, to begin with.
     """
     loads_mw = np.broadcast_to(site.load_mw, (*drawn_mw.shape, len(site.load_mw)))
     fed_in = np.minimum(blocks.price_usd_per_mwh - site.fee_usd_per_mwh, blocks.cost_usd_per_mwh)

@@ -184,8 +184,8 @@ def test_check_asks_each_source_once_and_says_what_came(
     assert lines[0].startswith(f"denmark price (energi-data-service at 127.0.0.1:{port}): price_usd_per_mwh ")
     assert "of the present interval, known until " in lines[0]
     assert [line for line in lines if "needs a key" in line] == [
-        f"denmark carbon (electricity-maps at 127.0.0.1:{port}): electricity-maps needs a key, there is none: add electricity-maps=… to "
-        "MARA_FEED_KEYS"
+        f"denmark carbon (electricity-maps at 127.0.0.1:{port}): electricity-maps needs a key, there is none: add "
+        "electricity-maps=… to MARA_FEED_KEYS"
     ]
     plain = json.loads(CliRunner().invoke(app, ["feed", "check", str(tmp_path / "live.toml"), "--json"]).output)
     assert {source["name"] for source in plain["sources"]} >= {"denmark price", "texas weather"}
