@@ -119,10 +119,11 @@ def test_coincident_peaks_accrue_a_quarter_of_the_year_s_price_each() -> None:
 def test_the_bound_runs_a_month_only_where_it_earns_more_than_its_peak_costs() -> None:
     """A peak of 1 MW costs 6,000 USD; miners earn 10 USD/MWh for 700 hours or 500.
 
-    At a flat price the battery has nothing to do.
+    At a flat price the battery does one thing alone: in the month without a peak it gives the megawatt-hour that it
+    begins with to miners worth 80 USD/MWh, less its losses and 5 USD/MWh of wear: 0.85^0.5 x 75 USD.
     """
     month = np.repeat([1, 2], [700, 500])
-    assert bound_usd(np.full(1_200, 70.0), month, 80.0, 6_000.0) == pytest.approx(1_000.0)
+    assert bound_usd(np.full(1_200, 70.0), month, 80.0, 6_000.0) == pytest.approx(1_000.0 + 0.85**0.5 * 75.0)
 
 
 def test_charges_that_follow_the_peak_leave_nothing_unpaid() -> None:

@@ -1,7 +1,7 @@
 """Worth of each instrument of the power contract: a run with plans that know it, and with plans that do not.
 
 Two runs: the default fleet for thirty days of July in the synthetic world, and one megawatt of miners worth 80 USD/MWh
-for thirty days of August 2024 at ERCOT's day-ahead prices. Both are planned by `lp` in ticks of an hour, anew every
+for the year 2024 at ERCOT's day-ahead prices. Both are planned by `lp` in ticks of an hour, anew every
 three hours. Terms are round figures, chosen.
 """
 
@@ -38,8 +38,10 @@ from mara.settings import read_settings
 DAYS: Final = 30
 SEED: Final = 7
 START: Final = datetime(2025, 7, 1, tzinfo=UTC)
-ERCOT_START: Final = datetime(2024, 8, 1, 5, tzinfo=UTC)
-"""Midnight in Texas: the month of the year's highest demand."""
+ERCOT_START: Final = datetime(2024, 1, 1, 6, tzinfo=UTC)
+"""Midnight in Texas."""
+ERCOT_DAYS: Final = 365
+"""Days of the year: on the last of them nothing is known of the day after."""
 HORIZON_HOURS: Final = 24
 HELD_TICKS: Final = 3
 """Ticks for which a plan stands: a run costs a third of the time, and day-ahead prices do not change meanwhile."""
@@ -97,8 +99,8 @@ def with_terms(fleet: Fleet) -> Fleet:
     return with_products(replace(fleet, power=terms), products)
 
 
-def ercot_case(prices: Path, folder: Path, days: int = DAYS) -> InstrumentCase:
-    """One megawatt of miners and a battery on ERCOT's day-ahead prices from August 2024 on, with all instruments.
+def ercot_case(prices: Path, folder: Path, days: int = ERCOT_DAYS) -> InstrumentCase:
+    """One megawatt of miners and a battery on ERCOT's day-ahead prices of 2024, with all instruments.
 
     The system's demand is its day-ahead forecast with a drawn error: the files have no measured one.
     """
