@@ -191,16 +191,23 @@ async def test_a_lost_watchdog_disarms_and_nothing_more_is_written(site: RealSit
     assert newest.reason == "the lease was lost: Mara or its watchdog stood still for longer than it lasts"
 
 
+async def looked(site: RealSite) -> None:
+    """Look at the lease, and wait for what is logged beside it."""
+    await site.platform.executors.look_at_lease()
+    assert site.platform.executors._noting is not None
+    await site.platform.executors._noting
+
+
 async def test_what_the_watchdog_gave_back_while_mara_hung_is_in_the_log_of_the_same_run(
     site: RealSite, tmp_path: Path
 ) -> None:
     hold = HoldFile(tmp_path / "m.db.holds", tmp_path / "locks", SITE)
     hold.write(Hold(site_id=SITE, spec={}, owners=(("a", "wakeup"),), ours=((("a", "sleep"),),)))
     hold.forget_as("a=wakeup restored")
-    await site.platform.executors.look_at_lease()
+    await looked(site)
     (newest, *_) = await site.platform.archive.signals(SITE)
     assert (newest.kind, newest.reason) == ("release", "by the watchdog: a=wakeup restored")
-    await site.platform.executors.look_at_lease()
+    await looked(site)
     assert await site.kinds() == ["release"]
 
 

@@ -49,6 +49,13 @@ async def acting(folder: Path, miners: list[ImitatedMiner]) -> AsyncIterator[Rea
             yield fleet
 
 
+async def later(fleet: RealFleet) -> None:
+    """Let a write's pause pass, once what was told is done: a clock that moves meanwhile is a device that hangs."""
+    (site,) = fleet.platform.executors._sites.values()
+    await until(lambda: site.waiting is None and not site.one_at_a_time.locked())
+    fleet.clock.at_s += PACE_S
+
+
 def modes_of(miners: list[ImitatedMiner]) -> list[str]:
     return [miner.mode for miner in miners]
 
@@ -82,7 +89,7 @@ async def test_a_stopped_site_is_off_before_the_next_tick_which_obeys_and_so_doe
             "the plan itself keeps it off"
         )
         assert modes_of(miners) == ASLEEP
-        fleet.clock.at_s += PACE_S
+        await later(fleet)
         released = await fleet.platform.release_site("west", "the fire brigade has left")
         assert len(released.orders) == 1
         await fleet.tick(2)  # miners stay off for their least time first
@@ -106,7 +113,7 @@ async def test_a_stop_that_no_tick_has_obeyed_yet_is_undone_at_once(tmp_path: Pa
         assert before is not None
         await fleet.platform.stop_site("west", "the wrong button")
         await until(lambda: modes_of(miners) == ASLEEP)
-        fleet.clock.at_s += PACE_S
+        await later(fleet)
         await fleet.platform.release_site("west", "the wrong button")
         document = fleet.platform.publisher.read().dispatch
         assert document is not None
@@ -140,7 +147,7 @@ async def test_a_site_is_stopped_though_the_order_cannot_be_stored(
         document = fleet.platform.publisher.read().dispatch
         assert document is not None
         assert document.sites[WEST].site_limit_mw == 0.0, "it stands over the plan, which does not know of it"
-        fleet.clock.at_s += PACE_S
+        await later(fleet)
         await fleet.platform.release_site("west", "over")
         await until(lambda: modes_of(miners) == AWAKE)
 
@@ -174,7 +181,7 @@ async def test_a_limit_by_the_grid_s_operator_is_kept_between_ticks_and_freed_wh
         await fleet.tick()
         await keep([])
         await fleet.tick(2)  # miners stay off for their least time first
-        fleet.clock.at_s += PACE_S
+        await later(fleet)
         await fleet.tick()
         await until(lambda: modes_of(miners) == AWAKE)
         assert fleet.platform.publisher.read().responses == ()
@@ -197,7 +204,7 @@ async def test_a_stop_counts_more_than_a_limit_which_stands_when_the_site_is_rel
         await fleet.platform.emergency.keep([limit_of(fleet, 1.0)])
         await until(lambda: modes_of(miners) == ASLEEP)
         assert response_of(fleet).cause == "stop"
-        fleet.clock.at_s += PACE_S
+        await later(fleet)
         await fleet.platform.release_site("west", "a false alarm")
         assert fleet.shown_limit_mw("west") == 1.0
         await until(lambda: modes_of(miners) == ["Sleep", "None"])

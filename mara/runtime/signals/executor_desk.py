@@ -78,6 +78,8 @@ class ExecutorDesk:
         self._store: Store | None = None
         self._lease: Lease | None = None
         self._work: set[asyncio.Task[None]] = set()
+        self._note_thread = ThreadPoolExecutor(1, thread_name_prefix="mara-releases")
+        self._noting: asyncio.Task[None] | None = None
         self._beat_task: asyncio.Task[None] | None = None
         self._tick_s = 0.0
         self._seen = (-1, 0)
@@ -114,6 +116,7 @@ class ExecutorDesk:
         await asyncio.gather(*(self._release(site, "the run ends") for site in self._sites.values()))
         for site in self._sites.values():
             site.thread.shutdown(wait=False)
+        self._note_thread.shutdown(wait=False)
         if self._lease is not None:
             await asyncio.to_thread(self._lease.end)
 
@@ -236,16 +239,21 @@ class ExecutorDesk:
     async def look_at_lease(self) -> None:
         """Keep the lease of armed sites; disarm them where it, or the plan, is over.
 
-        What the watchdog gave back meanwhile is logged.
+        What the watchdog gave back meanwhile is logged, which nothing here waits for.
         """
-        with suppress(StoreError):  # a note that is not logged stays for the next look
-            await asyncio.to_thread(self._log_releases)
+        if self._noting is None or self._noting.done():
+            self._noting = self._start(self._note_releases())
         if self._lease is None or not self._armed():
             return
         if not await self._lease.kept():
             self._disarm("the lease was lost: Mara or its watchdog stood still for longer than it lasts")
         elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
             self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
+
+    async def _note_releases(self) -> None:
+        """Log what the watchdog gave back, in a thread that hanging calls cannot take."""
+        with suppress(StoreError):  # a note that is not logged stays for the next look
+            await asyncio.get_running_loop().run_in_executor(self._note_thread, self._log_releases)
 
     def _try_again(self) -> None:
         """Follow orders that are not reached yet, and release what is held still."""
