@@ -146,7 +146,7 @@ def test_the_login_says_what_was_wrong_and_leads_to_a_dashboard_that_lives_over_
         page.wait_for_url(f"{guarded.address}/sla")
         page.get_by_role("link", name="Overview", exact=True).click()
         wait_until_drawn(page)
-        clock = page.get_by_label("Simulated time")
+        clock = page.get_by_label("Time of the fleet")
         expect(clock).not_to_have_text(clock.inner_text())
         assert sockets
         assert all(url.startswith("wss://127.0.0.1") for url in sockets)

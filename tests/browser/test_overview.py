@@ -33,7 +33,7 @@ def test_a_second_browser_sees_every_site_drawn_at_once(browser: Browser, addres
 
 
 def test_numbers_change_between_ticks(desk: Visit) -> None:
-    for shown in (desk.page.get_by_label("Simulated time"), desk.page.locator(".kpi-note").first):
+    for shown in (desk.page.get_by_label("Time of the fleet"), desk.page.locator(".kpi-note").first):
         expect(shown).not_to_have_text(shown.inner_text())
 
 
@@ -79,7 +79,7 @@ def test_zoom_survives_updates(desk: Visit) -> None:
     settle(desk.page)
     zoomed = desk.page.evaluate(where)
     assert abs(zoomed - at_first) > 20
-    clock = desk.page.get_by_label("Simulated time")
+    clock = desk.page.get_by_label("Time of the fleet")
     expect(clock).not_to_have_text(clock.inner_text())
     assert abs(desk.page.evaluate(where) - zoomed) < 2
 
@@ -106,7 +106,7 @@ def test_a_key_figure_says_how_it_is_computed_on_hover_and_on_focus(desk: Visit)
 def test_pausing_stops_the_clock_and_resuming_starts_it(tab: Visit) -> None:
     with running_app() as (address, _):
         page = visit(tab, address).page
-        clock = page.get_by_label("Simulated time")
+        clock = page.get_by_label("Time of the fleet")
         page.get_by_role("button", name="Pause").click()
         expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Paused")
         expect(page.get_by_role("button", name="Pause")).to_be_hidden()

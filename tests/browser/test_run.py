@@ -19,7 +19,7 @@ def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_s
 ) -> None:
     with running_app(["pages", "run", "--no-browser", "--port"], folder=tmp_path) as (address, app):
         visited = visit(tab, address)
-        page, clock = visited.page, visited.page.get_by_label("Simulated time")
+        page, clock = visited.page, visited.page.get_by_label("Time of the fleet")
         expect(page.locator("path.site")).to_have_count(10)
         expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
         expect(clock).not_to_have_text(clock.inner_text())
@@ -40,7 +40,7 @@ def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_s
     with running_app(["pages", "run", "--no-browser", "--port"], folder=tmp_path) as (address, _):
         page = visit(tab, address).page
         expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
-        assert minutes_of(page.get_by_label("Simulated time").inner_text()) >= minutes_of(reached)
+        assert minutes_of(page.get_by_label("Time of the fleet").inner_text()) >= minutes_of(reached)
         assert page.evaluate("document.querySelector('.line-chart').data[0].x.length") > 1
 
 
