@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 
 from bench import grain
-from bench.power_worth.instruments import BATTERY, DEMAND_CHARGE
+from bench.power_worth.instruments import BATTERY, DEMAND_CHARGE, Held
 from mara.core.arrays import Floats, Ints
 from mara.core.finance import Line
 from mara.core.market import Terms
@@ -28,7 +28,6 @@ from mara.core.world import RunConfig, first_world
 from mara.feeds.day_ahead import PUBLICATION_LOCAL_HOUR
 from mara.feeds.files.history import History
 from mara.feeds.replay import ReplayFeed
-from mara.optimizers.base import Optimizer
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 
@@ -38,27 +37,9 @@ HALF_MWH: Final = BATTERY.start_share * BATTERY.energy_mwh
 """Stored when the year begins."""
 
 
-@dataclass(slots=True)
-class AtPublication:
-    """An optimizer that plans at the begin, and then whenever the next day's prices are published."""
-
-    optimizer: Optimizer
-    _plan: Plan | None = None
-
-    @property
-    def name(self) -> str:
-        return self.optimizer.name
-
-    def plan(self, problem: Problem) -> Plan:
-        """Return the plan that stands, or make the next.
-
-        Raises:
-            PlanError: the optimizer failed.
-        """
-        hour = problem.config.grid.at(problem.tick).astimezone(grain.ZONE).hour
-        if self._plan is None or hour == PUBLICATION_LOCAL_HOUR:
-            self._plan = self.optimizer.plan(problem)
-        return self._plan
+def is_published(problem: Problem, _: Plan) -> bool:
+    """Tell whether the next day's prices are published in the present hour."""
+    return problem.config.grid.at(problem.tick).astimezone(grain.ZONE).hour == PUBLICATION_LOCAL_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,7 +94,7 @@ def rolled(history: History, usd_per_mw_month: float, hours: int | None = None) 
     totals, _ = backtest(
         config,
         ReplayFeed(config, history, forecast="day-ahead"),
-        AtPublication(optimizer_of("lp")),
+        Held(optimizer_of("lp"), is_due=is_published),
         first_world(config),
         hours or history.step_count,
         horizon_hours=HORIZON_HOURS,

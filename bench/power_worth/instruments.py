@@ -5,7 +5,7 @@ for the year 2024 at ERCOT's day-ahead prices. Both are planned by `lp` in ticks
 three hours. Terms are round figures, chosen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,12 +125,21 @@ def ercot_case(prices: Path, folder: Path, days: int = ERCOT_DAYS) -> Instrument
     return InstrumentCase(config=config, feed=feed, ticks=days * HOURS_PER_DAY)
 
 
+def held_its_ticks(problem: Problem, plan: Plan) -> bool:
+    """Tell whether a plan has stood for the ticks that it is held."""
+    return problem.tick >= plan.made_tick + HELD_TICKS
+
+
 @dataclass(slots=True)
 class Held:
-    """An optimizer whose plan stands for some ticks before the next is made."""
+    """An optimizer whose plan stands until the next one is due.
+
+    Attributes:
+        is_due: tells whether another plan is to be made, by the problem now and the plan that stands.
+    """
 
     optimizer: Optimizer
-    ticks: int = HELD_TICKS
+    is_due: Callable[[Problem, Plan], bool] = held_its_ticks
     _plan: Plan | None = None
 
     @property
@@ -143,7 +152,7 @@ class Held:
         Raises:
             PlanError: the optimizer failed.
         """
-        if self._plan is None or problem.tick >= self._plan.made_tick + self.ticks:
+        if self._plan is None or self.is_due(problem, self._plan):
             self._plan = self.optimizer.plan(problem)
         return self._plan
 

@@ -34,6 +34,7 @@ export default {
       this.$el.querySelector(`[data-entry="${CSS.escape(key)}"]`)?.focus();
     },
     send({ site, contract, begins }) {
+      if (this.isBusy) return;
       this.isBusy = true;
       this.$emit("order-retract", { site, contract, begins });
     },
@@ -51,7 +52,7 @@ export default {
           <div v-if="asked === key" class="sheet-buttons" role="group" :aria-label="row.button + ' ' + row.name">
             <p class="note exclude-note" role="status">{{ row.ask }}</p>
             <button type="button" class="button announced-no" @click="back(key)">Leave it</button>
-            <button type="button" class="button button-strong" :disabled="isBusy" @click="send(row)">Take it back</button>
+            <button type="button" class="button button-strong" :aria-disabled="isBusy" @click="send(row)">Take it back</button>
           </div>
         </li>
       </ul>

@@ -41,7 +41,7 @@ def alert_cells(alerts: tuple[Alert, ...], engine_state: str) -> Channel:
     risk = f", {text.usd(told.at_risk_usd)} at risk" if told.at_risk_usd else ""
     return {
         "alert-first": cell(told.text, told.severity),
-        "alert-when": f"since {text.utc_date(told.began_at)} {text.utc_time(told.began_at)} UTC{risk}",
+        "alert-when": f"since {text.utc_short_moment(told.began_at)}{risk}",
         "alert-more": f"{text.number(others)} more" if others else "what to do",
         "alerts-open": count,
     }

@@ -184,11 +184,7 @@ def speed_text(speed_factor: float) -> str:
 
 def _dated(stale: Sequence[str], since: Mapping[str, datetime]) -> str:
     """Name stale sources with when they were first missed."""
-    return ", ".join(f"{name} since {_moment(since[name])}" if name in since else name for name in stale)
-
-
-def _moment(at: datetime) -> str:
-    return f"{text.utc_date(at)} {text.utc_time(at)} UTC"
+    return ", ".join(f"{name} since {text.utc_short_moment(since[name])}" if name in since else name for name in stale)
 
 
 def _notice(shown: str, reason: str, stale: str) -> Shown:

@@ -93,6 +93,11 @@ def utc_moment(at: datetime) -> str:
     return f"{at.day} {at:%b %Y %H:%M} UTC"
 
 
+def utc_short_moment(at: datetime) -> str:
+    """Format a UTC time with its day but no year: `2 Jul 14:05 UTC`."""
+    return f"{utc_date(at)} {utc_time(at)} UTC"
+
+
 def utc_time(at: datetime) -> str:
     """Format the time of day in UTC: `14:05`; its column or sentence must say "UTC"."""
     return f"{at:%H:%M}"

@@ -248,7 +248,7 @@ def _waiting_row(row: ContractRow) -> Row:
         rank=ABOVE_ALL,
         state=" ".join(standings_of(row)),
         by={"life": row.ends_at.timestamp(), "now": ""},
-        life=f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)} UTC",
+        life=f"from {text.utc_short_moment(row.starts_at)}",
         now=cell("waiting", "warn"),
     )
 
@@ -269,7 +269,7 @@ def _ended_row(row: ContractRow, snapshot: Snapshot) -> Row:
             "bad_ticks": row.bad_ticks,
             "credits": round(credit_usd),
         },
-        life=f"to {text.utc_date(row.ends_at)} {text.utc_time(row.ends_at)} UTC",
+        life=f"to {text.utc_short_moment(row.ends_at)}",
         now="cancelled" if is_cancelled else "ended",
         availability=text.NOTHING if share is None else cell(text.availability(share), "bad" if broken else ""),
         bad_ticks=text.number(row.bad_ticks),

@@ -198,17 +198,33 @@ async def looked(site: RealSite) -> None:
     await site.platform.executors._noting
 
 
+def given_back(folder: Path) -> None:
+    """Leave the note of a watchdog that gave a miner back."""
+    hold = HoldFile(folder / "m.db.holds", folder / "locks", SITE)
+    hold.write(Hold(site_id=SITE, spec={}, owners=(("a", "wakeup"),), ours=((("a", "sleep"),),)))
+    hold.forget_as("a=wakeup restored")
+
+
 async def test_what_the_watchdog_gave_back_while_mara_hung_is_in_the_log_of_the_same_run(
     site: RealSite, tmp_path: Path
 ) -> None:
-    hold = HoldFile(tmp_path / "m.db.holds", tmp_path / "locks", SITE)
-    hold.write(Hold(site_id=SITE, spec={}, owners=(("a", "wakeup"),), ours=((("a", "sleep"),),)))
-    hold.forget_as("a=wakeup restored")
+    given_back(tmp_path)
     await looked(site)
     (newest, *_) = await site.platform.archive.signals(SITE)
     assert (newest.kind, newest.reason) == ("release", "by the watchdog: a=wakeup restored")
     await looked(site)
     assert await site.kinds() == ["release"]
+
+
+async def test_what_the_watchdog_gave_back_is_logged_also_by_a_run_that_was_stopped_and_started(
+    site: RealSite, tmp_path: Path
+) -> None:
+    await site.platform.stop()
+    await site.platform.start()
+    given_back(tmp_path)
+    await looked(site)
+    (newest, *_) = await site.platform.archive.signals(SITE)
+    assert (newest.kind, newest.reason) == ("release", "by the watchdog: a=wakeup restored")
 
 
 async def test_a_miner_that_somebody_wakes_is_left_alone(site: RealSite) -> None:

@@ -100,10 +100,15 @@ def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool 
 
     Families that it does not have are left out already.
     """
-    stays = np.ones(model.period_rows, dtype=np.bool_)
+    return with_rows(model, ~rows_of(model, families), with_budgets=with_budgets)
+
+
+def rows_of(model: LpModel, families: Sequence[str]) -> Bools:
+    """Find the rows of some families within a period (R,), as far as it has them."""
+    found = np.zeros(model.period_rows, dtype=np.bool_)
     for family in model.families.keys() & set(families):
-        stays[model.families[family]] = False
-    return with_rows(model, stays, with_budgets=with_budgets)
+        found[model.families[family]] = True
+    return found
 
 
 def with_rows(model: LpModel, stays: Bools, *, with_budgets: bool = True) -> LpModel:

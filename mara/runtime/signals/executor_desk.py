@@ -78,7 +78,7 @@ class ExecutorDesk:
         self._store: Store | None = None
         self._lease: Lease | None = None
         self._work: set[asyncio.Task[None]] = set()
-        self._note_thread = ThreadPoolExecutor(1, thread_name_prefix="mara-releases")
+        self._note_thread: ThreadPoolExecutor | None = None
         self._noting: asyncio.Task[None] | None = None
         self._beat_task: asyncio.Task[None] | None = None
         self._tick_s = 0.0
@@ -96,6 +96,7 @@ class ExecutorDesk:
             return
         specs = specs_in(self._setup.specs, machines_of(config.fleet))
         self._desk, self._store = desk, store
+        self._note_thread = ThreadPoolExecutor(1, thread_name_prefix="mara-releases")
         self._tick_s = config.grid.tick_minutes * SECONDS_PER_MINUTE
         lease_s = min(spec.lease_s for spec in specs.values())
         self._lease = Lease(self._setup.holds, self._setup.secret, lease_s, self._clock)
@@ -116,7 +117,8 @@ class ExecutorDesk:
         await asyncio.gather(*(self._release(site, "the run ends") for site in self._sites.values()))
         for site in self._sites.values():
             site.thread.shutdown(wait=False)
-        self._note_thread.shutdown(wait=False)
+        if self._note_thread is not None:
+            self._note_thread.shutdown(wait=False)
         if self._lease is not None:
             await asyncio.to_thread(self._lease.end)
 

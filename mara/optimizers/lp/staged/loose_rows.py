@@ -17,7 +17,7 @@ from mara.core.arrays import Bools, Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.lp.certificate import certificate_of, row_activity
-from mara.optimizers.lp.model import RESERVE_ROWS, LpModel, with_rows
+from mara.optimizers.lp.model import RESERVE_ROWS, LpModel, rows_of, with_rows
 from mara.optimizers.lp.solve import AT_LOWER, AT_UPPER, BASIC, Basis, Solution, solve
 
 FIRST_SHARE: Final = 0.75
@@ -52,6 +52,8 @@ def solve_swiftly(
     Arguments and exceptions are those of `solve`. What a basis stands at is kept, for it would stand there again.
     """
     left_out = _left_out(model, basis)
+    if not left_out.rows.any():
+        return solve(model, basis=basis, by_dual=by_dual, swift=True, deadline_s=deadline_s, is_cancelled=is_cancelled)
     limit_s = FIRST_SHARE * deadline_s
     first = solve(
         with_rows(model, ~left_out.rows),
@@ -76,10 +78,8 @@ def solve_swiftly(
 
 def _left_out(model: LpModel, basis: Basis | None) -> _LeftOut:
     """Choose rows to leave out: those that may be, and that a basis is not tied to."""
-    about_reserve, unpaid = np.zeros((2, model.period_rows), dtype=np.bool_)
+    about_reserve, unpaid = rows_of(model, RESERVE_ROWS), np.zeros(model.period_rows, dtype=np.bool_)
     reserve = np.zeros(model.columns.width, dtype=np.bool_)
-    for family in model.families.keys() & set(RESERVE_ROWS):
-        about_reserve[model.families[family]] = True
     reserve[model.columns.reserve] = reserve[model.columns.reserve_sum] = True
     if "pledged" in model.families:
         pledged = (model.columns.pledged_miners, model.columns.pledged_merchant, model.columns.pledged_spot)
