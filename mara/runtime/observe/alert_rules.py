@@ -38,7 +38,9 @@ LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 MOST_NAMED: Final = 5
 """Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"})
+OF_ENGINE: Final = frozenset(
+    {"state", "late", "clock", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"}
+)
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -49,11 +51,13 @@ class EngineSigns:
 
     Attributes:
         overdue_s: time since the tick under way should have begun.
+        ahead_s: time by which a live world is ahead of this machine's clock.
         free_bytes: space beside the database; None where it is not on a disk of ours.
         grid_alerts: warnings of the grid's operator that stand; None before it has answered since the start.
     """
 
     overdue_s: float = 0.0
+    ahead_s: float = 0.0
     free_bytes: int | None = None
     grid_alerts: tuple[GridWarning, ...] | None = ()
 
@@ -165,6 +169,16 @@ def _late(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
         )
 
 
+def _clock(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+    """Find a live world that waits for a clock that was set back."""
+    if current.state is EngineState.RUNNING and signs.ahead_s > 0.0:
+        text = (
+            f"no tick comes for {signs.ahead_s / SECONDS_PER_MINUTE:.0f} min: this machine's clock is behind the newest"
+            " tick by that"
+        )
+        yield Trouble(kind="clock", severity=CRITICAL, subject="engine", text=text)
+
+
 def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find a disk that has room for little more."""
     if signs.free_bytes is not None and signs.free_bytes < LITTLE_FREE_BYTES:
@@ -183,13 +197,19 @@ def _grid_alerts(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
 
 def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     """Find sites that nobody disarmed, and devices that somebody else has set."""
+    names = _names(current)
     for site in current.disarmed:
-        text = f"{site.site_id} was disarmed: {site.reason}"
+        text = f"{names.get(site.site_id, site.site_id)} was disarmed: {site.reason}"
         yield Trouble(kind="disarmed", severity=CRITICAL, subject=site.site_id, text=text)
     for status in current.executors:
         if status.state == "override":
-            text = f"{status.site_id}: {status.message}"
+            text = f"{names.get(status.site_id, status.site_id)}: {status.message}"
             yield Trouble(kind="override", severity=CRITICAL, subject=status.site_id, text=text)
+
+
+def _names(current: PublishedState) -> dict[str, str]:
+    """Names of the sites by their ids."""
+    return {} if current.snapshot is None else {site.id: site.name for site in current.snapshot.sites}
 
 
 def _unreached(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
@@ -199,7 +219,7 @@ def _unreached(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
         mode = modes.get(status.site_id, "advise")
         if status.state == "failed" and mode in {"dry-run", "act"}:
             severity = CRITICAL if mode == "act" else WARNING
-            text = f"{status.site_id}: {status.message}"
+            text = f"{_names(current).get(status.site_id, status.site_id)}: {status.message}"
             yield Trouble(kind="unreached", severity=severity, subject=status.site_id, text=text)
 
 
@@ -208,7 +228,8 @@ def _responses(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     for response in current.responses:
         if response.is_late:
             took = "not read back" if response.read_back_s is None else f"read back after {response.read_back_s:.1f} s"
-            text = f"{response.site_id}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
+            name = _names(current).get(response.site_id, response.site_id)
+            text = f"{name}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
             yield Trouble(kind="slow", severity=CRITICAL, subject=response.site_id, text=text)
 
 
@@ -289,9 +310,11 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
             text = f"{site.name} is in {site.mode}, and no reading of its meter has ever come"
             yield Trouble(kind="telemetry", severity=WARNING, subject=site.id, text=text)
             continue
-        danger = (
-            f"; in danger within two ticks: {', '.join(site.metered.endangered)}" if site.metered.endangered else ""
-        )
+        of = [one for one in snapshot.contracts if one.id in site.metered.endangered]
+        called = {one.id: one.customer or one.id for one in of}
+        danger = ", ".join(called.get(contract_id, contract_id) for contract_id in site.metered.endangered)
+        danger = f"; in danger within two ticks: {danger}" if danger else ""
+        at_risk_usd = sum(one.credit_usd + one.next_bad_tick_cost_usd for one in of) if of else None
         severity = CRITICAL if danger else WARNING
         if site.metered.site_power_mw is None:
             age_minutes = site.metered.age_s / SECONDS_PER_MINUTE
@@ -301,13 +324,13 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
                 else "its newest telemetry is marked bad, or does not cover all of its machines"
             )
             text = f"{site.name}: {why}{danger}"
-            yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text)
+            yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text, at_risk_usd=at_risk_usd)
         elif site.metered.is_deviating:
             text = (
                 f"{site.name} draws {site.metered.site_power_mw:.1f} MW where {site.site_power_mw:.1f} are planned,"
                 f" which costs {site.metered.cost_usd_per_h or 0.0:.0f} USD/h{danger}"
             )
-            yield Trouble(kind="metered", severity=severity, subject=site.id, text=text)
+            yield Trouble(kind="metered", severity=severity, subject=site.id, text=text, at_risk_usd=at_risk_usd)
 
 
 def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -355,6 +378,7 @@ def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str)
 _ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (
     _states,
     _late,
+    _clock,
     _disk,
     _grid_alerts,
     _disarmed,
