@@ -106,8 +106,8 @@ def _cost_usd_per_h(site: SiteSnapshot, snapshot: Snapshot, deviation_mw: float,
     """Cost of a deviation: power beyond the plan, or profit of what does not run.
 
     Power beyond the plan is charged at the site's price, whatever it may earn; negative prices pay. Of power short of
-    it contracts lose their rate for what they lack, own load the revenue of its average megawatt, each less the price that
-    is not paid, and nothing where that is more. Credits are told beside it.
+    it contracts lose their rate for what they lack, own load the revenue of its average megawatt, each less the price
+    that is not paid, and nothing where that is more. Credits are told beside it.
 
     Args:
         unmet_mw: power that the site's contracts need beyond what is metered; negative where it suffices.
