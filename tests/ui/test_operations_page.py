@@ -48,7 +48,7 @@ def test_promises_in_danger_are_told_by_their_customers_with_what_the_next_bad_t
     first = SNAPSHOT.sites[0].id
     shown = row_of(site_channel(in_danger("Bank"), ())[first])
     assert shown["danger"] == {"text": "Bank", "state": "critical", "note": "next bad tick costs 3.80 kUSD"}
-    assert row_of(site_channel(in_danger(""), ())[first])["danger"]["text"] == SNAPSHOT.contracts[0].id  # type: ignore[index]
+    assert row_of(site_channel(in_danger(""), ())[first])["danger"]["text"] == SNAPSHOT.contracts[0].id
 
 
 def test_a_site_whose_meter_never_told_anything_is_unknown_from_shadow_on_and_a_stopped_one_says_so() -> None:
