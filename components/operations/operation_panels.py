@@ -254,7 +254,7 @@ def _metered_cells(site: SiteSnapshot, snapshot: Snapshot, none: str) -> dict[st
 
 
 def _danger_cell(metered: MeteredSnapshot, snapshot: Snapshot) -> Shown:
-    """Name the contracts whose promise is in danger, with what their next bad tick costs."""
+    """Name contracts whose promise is in danger, with the cost of a next bad tick."""
     if not metered.endangered:
         return ""
     of = {one.id: one for one in snapshot.contracts if one.id in metered.endangered}

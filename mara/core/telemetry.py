@@ -129,7 +129,7 @@ def _cost_usd_per_h(site: SiteSnapshot, snapshot: Snapshot, deviation_mw: float,
 
 
 def _margin_usd_per_mwh(revenue_usd_per_h: float, power_mw: float, price_usd_per_mwh: float) -> float:
-    """Revenue of an average megawatt-hour over its price; zero where the price is more, or nothing runs."""
+    """Return revenue less price of an average megawatt-hour, never below zero."""
     return max(0.0, revenue_usd_per_h / power_mw - price_usd_per_mwh) if power_mw > 0.0 else 0.0
 
 

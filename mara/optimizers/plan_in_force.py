@@ -22,7 +22,10 @@ from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 from mara.optimizers.scheduling.tick_tables import tables_of
 
 LEAST_PRICE_MINUTES: Final = 5
-"""Shortest time for which a price is taken to hold: that of the shortest market interval, however short a tick is."""
+"""Shortest time for which a price is taken to hold.
+
+It is that of the shortest market interval, however short a tick is.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

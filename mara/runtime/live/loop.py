@@ -77,7 +77,7 @@ class LiveLoop:
 
     @property
     def ahead_s(self) -> float:
-        """Time by which a live world is ahead of this machine's clock, which was then set back; else zero."""
+        """Time by which a live world is ahead of this machine's clock, or zero."""
         return self._timer.ahead_s
 
     def position(self) -> tuple[World, Plan | None]:

@@ -112,7 +112,7 @@ class TickTimer:
 
     @property
     def ahead_s(self) -> float:
-        """Time by which the run is ahead of the wall's clock: none, because it does not keep to that."""
+        """Time by which the run is ahead of the wall's clock, to which it does not keep."""
         return 0.0
 
     def restart(self) -> None:
@@ -164,7 +164,7 @@ class WallTimer:
 
     @property
     def ahead_s(self) -> float:
-        """Time for which no tick is due beyond the length of one, because the clock was set back; else zero."""
+        """Time beyond a tick for which none is due, because the clock was set back."""
         return max(-self.lag_s - self.tick_s, 0.0)
 
     @property

@@ -267,7 +267,7 @@ class Platform:
 
     @property
     def ahead_s(self) -> float:
-        """Time by which a live world is ahead of this machine's clock, which was then set back; else zero."""
+        """Time by which a live world is ahead of this machine's clock, or zero."""
         return self._run.loop.ahead_s if self._run is not None else 0.0
 
     @property

@@ -240,7 +240,7 @@ class ExecutorDesk:
             await self._clock.wait(self._lease.length_s / BEATS_A_LEASE)
 
     async def look_at_lease(self) -> None:
-        """Keep the lease of armed sites; disarm them where it, or the plan, is over, or the clock jumped.
+        """Keep the lease; disarm sites where it or the plan is over, or the clock jumped.
 
         A document holds for two ticks of the clock: after a jump by more than one nobody knows whether it holds still.
 
@@ -260,7 +260,7 @@ class ExecutorDesk:
             self._disarm(f"this machine's clock jumped {abs(jumped_s) / SECONDS_PER_MINUTE:.0f} min {way}")
 
     def _jumped_s(self) -> float:
-        """Time by which the wall's clock moved further than the monotonic one since the last look; negative: back."""
+        """Return how far the wall's clock jumped since the last look; negative: back."""
         (wall_s, real_s), self._clocks_s = self._clocks_s, self._read_clocks()
         return (self._clocks_s[0] - wall_s) - (self._clocks_s[1] - real_s)
 

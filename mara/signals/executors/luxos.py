@@ -21,9 +21,15 @@ TIMEOUT_S: Final = 3.0
 """Longest time for a command, from the connection to the last byte of the answer."""
 MOST_BYTES: Final = 200_000
 ACCEPTED: Final = frozenset({"S", "I", "W"})
-"""Kinds of status that are no refusal: success, information, a warning. What was written counts by its read-back."""
+"""Kinds of status that are no refusal: success, information, a warning.
+
+What was written counts by its read-back alone.
+"""
 MODES: Final = {"none": RUNNING, "sleep": OFF, "idle": OFF}
-"""States by CurtailMode in small letters; older versions know a third one, from which `wakeup` wakes as well."""
+"""States by CurtailMode in small letters.
+
+Older versions know a third one, from which `wakeup` wakes as well.
+"""
 
 
 def luxos_miners(hosts: Sequence[str], unit_power_mw: float, monotonic_s: Callable[[], float]) -> SwitchedUnits:
