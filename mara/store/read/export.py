@@ -205,7 +205,7 @@ _BESIDE_LEDGER: Final = (
     "FROM allocations a JOIN prices USING (tick, site) JOIN ledger l USING (tick, site) JOIN ticks USING (tick)"
     " JOIN site_inventories USING (site) WHERE a.tick >= ? AND a.tick < ? AND {} ORDER BY a.tick, a.site"
 )
-"""Rows of sites in which a condition holds, beside what the ledger posted for them, as SQL."""
+"""Rows of sites that meet a condition, beside their ledger entries, as SQL."""
 _SOURCES: Final[dict[ExportTable, _ExportSource]] = {
     "prices": _ExportSource(
         (
