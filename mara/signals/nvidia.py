@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+
+from pydantic import AfterValidator, Field
 
 from mara.errors import DeviceError
 
@@ -21,7 +23,7 @@ NO_SUCH: Final = frozenset({2, 6})
 """Codes for a GPU that is not there: an argument that is none, and nothing found."""
 FAULTS: Final = {
     2: "did not take the value: see that nobody else changes what it takes",
-    3: "refused: it has no power limit that can be set: leave it out of gpus",
+    3: "refused: it can neither be limited nor tell its power: leave it out of gpus",
     4: "refused: Mara may not set power limits: run it as root",
     9: "does not answer: the NVIDIA driver is not loaded: load it, and see nvidia-smi",
     12: "does not answer: libnvidia-ml.so.1 is not there: install the NVIDIA driver",
@@ -32,9 +34,26 @@ FAULTS: Final = {
 }
 """Words for the return codes of the library, section 2.2 of the source."""
 
+MW_PER_MILLIWATT: Final = 1e-9
+MOST_GPUS: Final = 64
+
 Answer = TypeVar("Answer")
 Call: TypeAlias = Callable[[Any, Any], Answer]
 """Asks the library about the GPU of a handle."""
+
+
+def _each_once(gpus: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(gpus)) < len(gpus) or len({gpu.isdigit() for gpu in gpus}) > 1:
+        raise ValueError("should name each once, all by UUID or all by index")
+    return gpus
+
+
+Gpus: TypeAlias = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^(GPU-[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*|[0-9]{1,2})$")], ...],
+    Field(min_length=1, max_length=MOST_GPUS, strict=False),
+    AfterValidator(_each_once),
+]
+"""GPUs by their UUIDs or indexes, as `nvidia-smi -L` lists them."""
 
 _UNDER_WAY: Final[dict[str, "Future[Any]"]] = {}
 _ONE_AT_A_TIME: Final = Lock()

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mara.core.metering import Reading
 from mara.errors import ConfigError, DeviceError
 from mara.signals import nvidia
 from mara.signals.executors.driver import Driver, WritePace
@@ -15,6 +17,7 @@ from mara.signals.executors.hold import HoldFile
 from mara.signals.executors.nvml import GpuLimits, milliwatts_in, watts_text
 from mara.signals.executors.ownership import changes_to
 from mara.signals.executors.registry import spec_of
+from mara.signals.meters.registry import meters_in
 from tests.signals.devices import CLOCK
 from tests.signals.gpus import KILOWATT, ImitatedDriver, imitated_gpus
 
@@ -96,8 +99,9 @@ def test_a_stop_tells_the_least_limit_and_says_that_it_is_not_what_was_asked(
         assert status.message.endswith("; told its least limit of 300000 W, asked for 0")
         assert (site.is_short, site.is_due) == (True, False), "to tell it again brings it no nearer"
     assert kilowatts(driver) == [100.0] * 3
-    assert "least" not in site.follow(1.0, "a limit", is_dry=False).message
-    assert not site.is_short
+    for limit_mw in (0.3, 1.0):
+        assert "least" not in site.follow(limit_mw, "a limit", is_dry=False).message
+        assert not site.is_short
     assert site.release("disarmed").state == "released"
     assert kilowatts(driver) == OWNERS
 
@@ -260,8 +264,8 @@ def test_a_process_ends_though_its_driver_hangs(driver: ImitatedDriver) -> None:
     ("gpus", "said"),
     [
         ([], "gpus"),
-        (["0", "0"], "gpus should name each once, all by UUID or all by index"),
-        (["0", "GPU-0a"], "gpus should name each once, all by UUID or all by index"),
+        (["0", "0"], "gpus: should name each once, all by UUID or all by index"),
+        (["0", "GPU-0a"], "gpus: should name each once, all by UUID or all by index"),
         (["MIG-0a"], "gpus"),
         (["/dev/nvidia0"], "gpus"),
     ],
@@ -271,3 +275,37 @@ def test_gpus_that_cannot_be_meant_are_refused_in_one_line(gpus: list[str], said
         spec_of({"site": "oslo", "kind": "nvml", "gpus": gpus}, "executor 1")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+METER = '[[meter]]\nkind = "nvml"\nsite = "oslo"\ngroup = "gpu"\ngpus = ["0", "1"]\nother_power_mw = 0.5\n'
+
+
+def test_what_gpus_draw_is_a_reading_and_unknown_where_one_of_them_is_silent(
+    driver: ImitatedDriver, tmp_path: Path
+) -> None:
+    path, is_over = tmp_path / "meters.toml", threading.Event()
+    path.write_text(METER, encoding="utf-8")
+    (meter,) = meters_in(path, {"oslo": ("gpu",)}, "a test", CLOCK.now)
+    readings: list[Reading] = []
+
+    def take(said: Sequence[Reading]) -> str:
+        readings.extend(said)
+        is_over.set()
+        return ""
+
+    meter.listen(take, readings.clear, is_over)  # type: ignore[arg-type]
+    (reading,) = readings
+    assert (reading.site_id, reading.group, reading.quality) == ("oslo", "gpu", "good")
+    assert reading.power_mw == pytest.approx(0.5 + 0.7 + 0.65), "the second draws what its limit leaves it"
+    is_over.clear()
+    driver.gpus[1].fault = "lost"
+    with pytest.raises(DeviceError, match="GPU 1 does not answer: the GPU is lost"):
+        meter.listen(take, readings.clear, is_over)  # type: ignore[arg-type]
+    assert len(readings) == 1
+
+
+def test_a_meter_of_gpus_names_their_group(tmp_path: Path) -> None:
+    path = tmp_path / "meters.toml"
+    path.write_text(METER.replace('group = "gpu"', ""), encoding="utf-8")
+    with pytest.raises(ConfigError, match="meter 1: group: Field required"):
+        meters_in(path, {"oslo": ("gpu",)}, "a test", CLOCK.now)

@@ -305,7 +305,7 @@ def bounded(limit_mw: float | None, capabilities: Capabilities) -> float | None:
 
 def shortfall_text(limit_mw: float | None, capabilities: Capabilities) -> str:
     """Say that devices which cannot stop are told more than was asked; else empty."""
-    least_mw = capabilities.least_mw
-    if limit_mw is None or capabilities.is_stoppable or limit_mw >= least_mw:
+    if limit_mw is None or capabilities.is_stoppable:
         return ""
-    return f"; told its least limit of {least_mw * W_PER_MW:.0f} W, asked for {limit_mw * W_PER_MW:.0f}"
+    least_w, asked_w = round(capabilities.least_mw * W_PER_MW), round(limit_mw * W_PER_MW)
+    return f"; told its least limit of {least_w} W, asked for {asked_w}" if asked_w < least_w else ""

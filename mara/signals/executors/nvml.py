@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from mara.errors import DeviceError
 from mara.signals.executors.base import SILENT, Capabilities, DeviceState, in_one
-from mara.signals.nvidia import answers_of
+from mara.signals.nvidia import MW_PER_MILLIWATT, answers_of
 
-MW_PER_MILLIWATT: Final = 1e-9
 MILLIWATTS_PER_WATT: Final = 1_000
 
 
