@@ -9,7 +9,10 @@ from mara.signals.executors.driver import WritePace
 from mara.signals.executors.modbus import MOST_COUNTS
 
 MOST_UNITS: Final = 10_000
+MOST_GPUS: Final = 64
 MAX_LENGTH: Final = 2_000
+GPU: Final = r"^(GPU-[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*|[0-9]{1,2})$"
+"""UUID of a GPU, or its index, as `nvidia-smi -L` lists them."""
 
 Megawatts = Annotated[float, Field(ge=0, le=100_000)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
@@ -104,6 +107,20 @@ class AsicSpec(_Switched):
     account_file: str = Field("", max_length=MAX_LENGTH, description="a file with user:password of the miners")
 
 
+class NvmlSpec(_Spec):
+    """NVIDIA GPUs of the machine that Mara runs on."""
+
+    kind: Literal["nvml"]
+    gpus: tuple[Annotated[str, Field(pattern=GPU)], ...] = Field(min_length=1, max_length=MOST_GPUS, strict=False)
+    other_power_mw: float = Field(0.0, ge=0, le=1, description="what their machine draws besides")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "NvmlSpec":
+        if len(set(self.gpus)) < len(self.gpus) or len({gpu.isdigit() for gpu in self.gpus}) > 1:
+            raise ValueError("gpus should name each once, all by UUID or all by index")
+        return self
+
+
 class KueueSpec(_Spec):
     """The quota of a ClusterQueue, for one group of a site's machines."""
 
@@ -117,5 +134,7 @@ class KueueSpec(_Spec):
     ca_file: str = Field("", max_length=MAX_LENGTH)
 
 
-ExecutorSpec = Annotated[WebhookSpec | ModbusSpec | LuxosSpec | AsicSpec | KueueSpec, Field(discriminator="kind")]
+ExecutorSpec = Annotated[
+    WebhookSpec | ModbusSpec | LuxosSpec | AsicSpec | NvmlSpec | KueueSpec, Field(discriminator="kind")
+]
 SPEC: Final[TypeAdapter[Any]] = TypeAdapter(ExecutorSpec)
