@@ -9,6 +9,7 @@ from components.shared.live import LiveTable, TableColumn
 from components.shared.order_form import Field, order_form
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.contract import contract_label
 from mara.core.history import SignalEntry
 from mara.core.metering import METERED, SIMULATED, ExecutorStatus, MeteredSnapshot
 from mara.core.overtaking import ResponseStatus
@@ -258,7 +259,7 @@ def _danger_cell(metered: MeteredSnapshot, snapshot: Snapshot) -> Shown:
     if not metered.endangered:
         return ""
     of = {one.id: one for one in snapshot.contracts if one.id in metered.endangered}
-    names = ", ".join(of[one].customer or one if one in of else one for one in metered.endangered)
+    names = ", ".join(contract_label(one, of[one].customer) if one in of else one for one in metered.endangered)
     cost_usd = sum(one.next_bad_tick_cost_usd for one in of.values())
     return cell(names, "critical", note=f"next bad tick costs {text.usd_in_short(cost_usd)}" if cost_usd else "")
 

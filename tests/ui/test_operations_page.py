@@ -40,14 +40,20 @@ def row(
 def test_a_site_that_deviates_is_shown_with_cost_and_promises_in_danger() -> None:
     shown = row()
     assert shown["metered"] == {"text": "12.5 MW", "state": "warning", "note": "2 min old"}
-    assert shown["danger"]["state"] == "critical"  # type: ignore[index]
+    danger = shown["danger"]
+    assert isinstance(danger, dict)
+    assert (danger["text"], danger["state"]) == ("Harbour (c007)", "critical")
     assert "160" in str(shown["cost"])
 
 
 def test_promises_in_danger_are_told_by_their_customers_with_what_the_next_bad_tick_costs() -> None:
     first = SNAPSHOT.sites[0].id
     shown = row_of(site_channel(in_danger("Bank"), ())[first])
-    assert shown["danger"] == {"text": "Bank", "state": "critical", "note": "next bad tick costs 3.80 kUSD"}
+    assert shown["danger"] == {
+        "text": f"Bank ({SNAPSHOT.contracts[0].id})",
+        "state": "critical",
+        "note": "next bad tick costs 3.80 kUSD",
+    }
     assert row_of(site_channel(in_danger(""), ())[first])["danger"]["text"] == SNAPSHOT.contracts[0].id
 
 
