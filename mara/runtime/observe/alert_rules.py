@@ -172,10 +172,8 @@ def _late(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
 def _clock(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find a live world that waits for a clock that was set back."""
     if current.state is EngineState.RUNNING and signs.ahead_s > 0.0:
-        text = (
-            f"no tick comes for {signs.ahead_s / SECONDS_PER_MINUTE:.0f} min: this machine's clock is behind the newest"
-            " tick by that"
-        )
+        ahead_minutes = signs.ahead_s / SECONDS_PER_MINUTE
+        text = f"no tick comes for {ahead_minutes:.0f} min: this machine's clock is behind the newest tick by that"
         yield Trouble(kind="clock", severity=CRITICAL, subject="engine", text=text)
 
 
@@ -325,11 +323,9 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
         severity = CRITICAL if danger else WARNING
         if site.metered.site_power_mw is None:
             age_minutes = site.metered.age_s / SECONDS_PER_MINUTE
-            why = (
-                f"no good telemetry for {age_minutes:.0f} min"
-                if age_minutes > STALE_TICKS * snapshot.tick_minutes
-                else "its newest telemetry is marked bad, or does not cover all of its machines"
-            )
+            why = "its newest telemetry is marked bad, or does not cover all of its machines"
+            if age_minutes > STALE_TICKS * snapshot.tick_minutes:
+                why = f"no good telemetry for {age_minutes:.0f} min"
             text = f"{site.name}: {why}{danger}"
             yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text, at_risk_usd=at_risk_usd)
         elif site.metered.is_deviating:
