@@ -106,6 +106,10 @@ def _of_site(event: Event, history: RunHistory) -> str:
     return f"Why was {history.name(event.site)} {what} {_at(event, history)}?"
 
 
+def _of_stop(event: Event, history: RunHistory) -> str:
+    return f"Why did {history.name(event.site)} stop {_at(event, history)}?"
+
+
 def _of_contract(event: Event, history: RunHistory) -> str:
     named, off = event.contract, replace(event, tick=off_tick(event))
     return f"Why was {named.customer if named is not None else 'a contract'} off {_at(off, history)}?"
@@ -210,6 +214,8 @@ Where a question names two sites or periods, numbers are compared.
 _FORMS: Final[tuple[tuple[tuple[str, ...], Callable[[Event, RunHistory], str]], ...]] = (
     (("curtailed",), _of_site),
     (("outage",), _of_site),
+    (("called",), _of_stop),
+    (("peak",), _of_stop),
     (("budget", "stranded"), _of_contract),
     (("moved",), _of_move),
     (("refused",), _of_refusal),
