@@ -35,6 +35,7 @@ from mara.core.snapshot import EventSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
 from mara.runtime.guess_check import LookBack, guess_errors
+from mara.runtime.peak_hours import hours_off_for_peaks
 from mara.runtime.replay_check import RulesSince, rules_since
 from mara.runtime.signals.documents import document_at
 from mara.store.read import alert_list, balance, optimizations, order_list, promises, series
@@ -259,6 +260,10 @@ class RunArchive:
                 self._ask(guess_errors, self._look_back, self._rest), name="mara-guesses"
             )
         return await asyncio.shield(self._guesses)
+
+    async def peak_hours(self) -> dict[str, float]:
+        """Count the hours of this year in which miners stayed off for peaks, by site."""
+        return await self._ask(hours_off_for_peaks)
 
     async def why(self, question: str) -> Explanation:
         """Answer a why-question about the run, in sentences of stored facts.
