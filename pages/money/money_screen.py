@@ -27,7 +27,7 @@ from pages.serving.cached_query import CachedQuery
 GAIN_DAYS: Final = 31
 """Days of gains that are shown beside a shorter range that ends now."""
 LONG_TIMEOUT_S: Final = 60.0
-"""Time after which a reading counts as failed: weeks of a large fleet take seconds."""
+"""Time after which a reading counts as failed: weeks of a large fleet take long."""
 
 
 class MoneyScreen:
