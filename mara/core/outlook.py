@@ -6,7 +6,7 @@ many small ones. The numbers are those of `conditions_of`, bit for bit, because 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -172,6 +172,13 @@ def each_of(conditions: Conditions) -> tuple[Conditions, ...]:
     return tuple(found)
 
 
+def known_conditions_of(ticks: Sequence[Outlook]) -> Conditions:
+    """Return the conditions by which successive ticks are planned, together (T, ...)."""
+    all_known, at = ticks[0].together.known_conditions, ticks[0].earlier_count
+    here = slice(at, at + len(ticks))
+    return Conditions(**{name: getattr(all_known, name)[here] for name in _CONDITIONS})
+
+
 def rack_cost_ahead_usd_per_mwh(forecasts: Sequence[Forecast], config: RunConfig) -> Floats:
     """Compute the cost of a rack megawatt-hour in each row of each forecast (T, H, S)."""
     carbon = stacked([ahead.carbon_intensity_g_per_kwh for ahead in forecasts])
@@ -217,3 +224,6 @@ def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
     ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
     ticks[0] -= tick % grid.ticks_per_hour
     return ticks
+
+
+_CONDITIONS: Final = tuple(Conditions.__dataclass_fields__)

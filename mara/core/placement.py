@@ -13,7 +13,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier
 from mara.core.placing import Placing, may_be_off
-from mara.core.plan import PlanStep
+from mara.core.plan import ContractTargets
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World
 
@@ -44,7 +44,9 @@ class Placement:
     gave_way_mw: Floats | None = None
 
 
-def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, least_rest_ticks: int = 0) -> Placement:
+def place(
+    step: ContractTargets, world: World, capacity_mw: Floats, fell: Bools, *, least_rest_ticks: int = 0
+) -> Placement:
     """Place the contracts of a tick.
 
     Args:
@@ -78,7 +80,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, lea
     )
 
 
-def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | None:
+def _as_meant(step: ContractTargets, world: World, capacity_mw: Floats) -> Placement | None:
     """Place contracts at the sites that the plan names; None if that is not possible.
 
     It is not where the sites contradict the plan's megawatts by tier, or lack room. Nor is it used where the plan sheds
@@ -171,7 +173,7 @@ def _stranded_mw(site: Ints, stranded: Bools, book: ContractBook, sites: int) ->
 
 
 def _one_by_one(
-    step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, ran_mw: Floats, least_rest_ticks: int
+    step: ContractTargets, world: World, capacity_mw: Floats, fell: Bools, ran_mw: Floats, least_rest_ticks: int
 ) -> Placement:
     """Place contracts one by one, tier by tier."""
     done = Placing(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)

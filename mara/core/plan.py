@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
@@ -119,6 +119,49 @@ class PlanStep:
     broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
     day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
     power: PowerStep | None = field(default=None, metadata=LATER)
+
+
+class ContractTargets(Protocol):
+    """Contracts of a step, as in `PlanStep`: all that is needed to place them."""
+
+    @property
+    def contracts_mw(self) -> Floats: ...
+    @property
+    def contract_site(self) -> Ints: ...
+    @property
+    def book_changes_count(self) -> int: ...
+    @property
+    def broken_contract(self) -> Ints: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draft:
+    """A step without power terms, as in `PlanStep`, whose miners may still be missing.
+
+    Attributes:
+        miners_mw: None where they are planned later, for many ticks at once.
+    """
+
+    miners_mw: Floats | None
+    merchant_mw: Floats
+    contracts_mw: Floats
+    reserve_mw: Floats
+    contract_site: Ints
+    book_changes_count: int
+    broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
+
+    def step_with(self, miners_mw: Floats, power: PowerStep | None = None) -> PlanStep:
+        """Return the whole step, with these miners (S, 3)."""
+        return PlanStep(
+            miners_mw=miners_mw,
+            merchant_mw=self.merchant_mw,
+            contracts_mw=self.contracts_mw,
+            reserve_mw=self.reserve_mw,
+            contract_site=self.contract_site,
+            book_changes_count=self.book_changes_count,
+            broken_contract=self.broken_contract,
+            power=power,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
