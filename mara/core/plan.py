@@ -46,6 +46,12 @@ class Problem:
         """Cost of a rack megawatt-hour in each row of the forecast (H, S)."""
         return self._rack_cost_usd_per_mwh if self.outlook is None else self.outlook.rack_cost_usd_per_mwh
 
+    @property
+    def present_rack_cost_usd_per_mwh(self) -> Floats:
+        """Cost of a rack megawatt-hour in the first row of the forecast (S,)."""
+        outlook = self.outlook
+        return self._rack_cost_usd_per_mwh[0] if outlook is None else outlook.present_rack_cost_usd_per_mwh
+
     @cached_property
     def _rack_cost_usd_per_mwh(self) -> Floats:
         return np.asarray(rack_cost_ahead_usd_per_mwh((self.forecast,), self.config)[0])
@@ -122,7 +128,7 @@ class PlanStep:
 
 
 class ContractTargets(Protocol):
-    """Contracts of a step, as in `PlanStep`: all that is needed to place them."""
+    """Contracts of a step and their reserve, as in `PlanStep`: all that is needed to place them."""
 
     @property
     def contracts_mw(self) -> Floats: ...
@@ -132,6 +138,8 @@ class ContractTargets(Protocol):
     def book_changes_count(self) -> int: ...
     @property
     def broken_contract(self) -> Ints: ...
+    @property
+    def reserve_mw(self) -> Floats: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -109,6 +109,27 @@ def test_ticks_settled_at_once_are_those_of_advance_to_the_last_bit(hedge_mw: fl
     assert count > TICKS / 4, "most ticks should need no `advance` of their own"
 
 
+@pytest.mark.parametrize("limit_mw", [60.0, 11.0])
+def test_miners_planned_for_many_ticks_are_those_of_plans_one_by_one(limit_mw: float) -> None:
+    config = config_of(0.0, limit_mw)
+    world, outlooks, count = world_of(config), outlooks_from(config, seed=3), 0
+    while world.tick < TICKS:
+        stretch, drafts, ahead = Stretch(world, config), [], outlooks[world.tick :]
+        for outlook in ahead:
+            draft = Rules().draft(problem_in(config, stretch.world, outlook))
+            if not stretch.may_go_on(outlook) or not stretch.follow(outlook, draft):
+                break
+            drafts.append(draft)
+        planned = Rules().miners_mw(world, config, drafts, ahead[: len(drafts)]) if drafts else []
+        for n, outlook in enumerate(ahead[: max(len(drafts), 1)]):
+            plan = Rules().plan(problem_in(config, world, outlook)).steps[0]
+            if n < len(drafts):
+                assert bits_of(plan) == bits_of(drafts[n].step_with(planned[n]))
+            world = advance(world, outlook.observation, plan, config).world
+        count += len(drafts)
+    assert count > TICKS / 4, "most ticks should need no `advance` of their own"
+
+
 def test_conditions_of_many_ticks_are_those_of_each() -> None:
     config = config_of(0.0, 60.0)
     seen = [outlook.observation for outlook in outlooks_from(config, seed=5)]

@@ -26,7 +26,7 @@ def fill_miners(wanted_mw: Floats, pue: Floats, places: Ints, headroom_site_mw: 
         headroom_site_mw: site power left (..., S).
     """
     draw = wanted_mw * pue
-    is_over = (row_sums_of_all(draw) > headroom_site_mw).any(axis=-1)
+    is_over: Bools = np.any(row_sums_of_all(draw) > headroom_site_mw, axis=-1, keepdims=True)[..., None]
     if not np.count_nonzero(is_over):
         return wanted_mw
     left = np.maximum(headroom_site_mw, 0.0)
@@ -37,7 +37,7 @@ def fill_miners(wanted_mw: Floats, pue: Floats, places: Ints, headroom_site_mw: 
         used = np.minimum(np.take_along_axis(each, place, axis=-1), left)
         np.put_along_axis(into, place, used, axis=-1)
         left = left - used
-    return np.where(is_over[..., None, None], filled / pue, wanted_mw)
+    return np.where(is_over, filled / pue, wanted_mw)
 
 
 def miners_that_pay(problem: Problem, tables: TickTables, headroom_site_mw: Floats) -> Floats:
