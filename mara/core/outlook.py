@@ -67,7 +67,10 @@ class Outlook:
 
     @property
     def rack_cost_usd_per_mwh(self) -> Floats:
-        """Cost of a rack megawatt-hour in each row of the forecast (H, S); few ticks ask for it."""
+        """Cost of a rack megawatt-hour in each row of the forecast (H, S).
+
+        It is computed when the first tick asks, as few do.
+        """
         return self.together.derived(_rack_costs)[self.earlier_count][0]
 
     @property
@@ -183,14 +186,18 @@ def known_conditions_of(ticks: Sequence[Outlook]) -> Conditions:
 
 
 def _rack_costs(ticks: Outlooks) -> list[tuple[Floats, float]]:
-    """Compute the cost of a rack megawatt-hour in each row of each forecast (H, S), and the largest of each."""
+    """Compute `rack_cost_usd_per_mwh` of all ticks (H, S), and the largest of each."""
     cost = rack_cost_ahead_usd_per_mwh(ticks.forecasts, ticks.config)
     most: list[float] = cost.max(axis=(1, 2)).tolist()
     return list(zip(cost, most, strict=True))
 
 
 def rack_cost_ahead_usd_per_mwh(forecasts: Sequence[Forecast], config: RunConfig, *, rows: int | None = None) -> Floats:
-    """Compute the cost of a rack megawatt-hour in the first rows, or all, of each forecast (T, H, S)."""
+    """Compute the cost of a rack megawatt-hour in rows of each forecast (T, H, S).
+
+    Args:
+        rows: number of the first rows that are asked for; None for all.
+    """
     carbon = stacked([ahead.carbon_intensity_g_per_kwh[:rows] for ahead in forecasts])
     carbon = carbon * (config.terms.carbon_price_usd_per_t / G_PER_KG)
     dry_bulb_c = stacked([ahead.dry_bulb_c[:rows] for ahead in forecasts])

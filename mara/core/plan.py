@@ -128,7 +128,10 @@ class PlanStep:
 
 
 class ContractTargets(Protocol):
-    """Contracts of a step and their reserve, as in `PlanStep`: all that is needed to place them."""
+    """Contracts of a step and their reserve, as in `PlanStep`.
+
+    No more is needed to place them.
+    """
 
     @property
     def contracts_mw(self) -> Floats: ...
@@ -143,7 +146,7 @@ class ContractTargets(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Draft:
+class DraftStep:
     """A step without power terms, as in `PlanStep`, whose miners may still be missing.
 
     Attributes:

@@ -30,7 +30,7 @@ from mara.core.finance import (
 from mara.core.market import sellback_usd_per_mwh
 from mara.core.outlook import Outlook
 from mara.core.placement import Placement
-from mara.core.plan import Draft
+from mara.core.plan import DraftStep
 from mara.core.sla import SlaReport
 from mara.core.step import Step, sum_of
 from mara.core.world import Gains, Observation, RunConfig, World
@@ -41,7 +41,7 @@ class FollowedTick:
     """A tick that was placed and judged, and is not settled yet."""
 
     outlook: Outlook
-    draft: Draft
+    draft: DraftStep
     placed: Placement
     report: SlaReport
     world: World
@@ -50,7 +50,11 @@ class FollowedTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlannedMiners:
-    """Miners as planned for successive ticks, and the ticks each kind has been off after them (T, S, 3)."""
+    """Miners as planned for successive ticks (T, S, 3).
+
+    Attributes:
+        off_ticks: how long each kind has been off after each tick (T, S, 3).
+    """
 
     planned_mw: Floats
     off_ticks: Ints

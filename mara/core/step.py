@@ -143,7 +143,7 @@ def off_ticks(miners_mw: Floats, world: World) -> Ints:
 
 
 def off_ticks_of_all(runs: Bools, before: Ints) -> Ints:
-    """Count the ticks that each miner kind has been off after each of many ticks (T, S, 3).
+    """Compute `off_ticks` of many ticks in a row (T, S, 3).
 
     Args:
         runs: it runs in the tick (T, S, 3).

@@ -16,7 +16,7 @@ from mara.core.fleet import MINERS, RACKS, Fleet
 from mara.core.outlook import Outlook
 from mara.core.own_load import ROUNDED_UP, crowded_share, fit_miners, held_back
 from mara.core.placement import place
-from mara.core.plan import Draft
+from mara.core.plan import DraftStep
 from mara.core.settled_stretch import LOADS, FollowedTick, PlannedMiners, SettledStretch
 from mara.core.sla import judge
 from mara.core.step import off_ticks, off_ticks_of_all
@@ -62,7 +62,7 @@ class Stretch:
             and (seen.availability_share is available or bool((seen.availability_share == available).all()))
         )
 
-    def follow(self, outlook: Outlook, draft: Draft) -> bool:
+    def follow(self, outlook: Outlook, draft: DraftStep) -> bool:
         """Follow a draft in the next tick; refuse where a contract or a miner cannot."""
         world, seen, conditions = self.world, outlook.observation, outlook.conditions
         if draft.book_changes_count != world.book_changes_count:
@@ -125,12 +125,12 @@ class Stretch:
 
 
 def _are_less(planned_mw: Floats, fitted_mw: Floats) -> Bools:
-    """Say at which sites fewer miners run than planned, by more than rounding (..., S)."""
+    """Find sites where fewer miners run than planned, rounding aside (..., S)."""
     return np.asarray((planned_mw - fitted_mw).sum(axis=-1) > MOST_LESS_MW)
 
 
 def _fitted_miners(planned_mw: Floats, ticks: list[FollowedTick], first: World, config: RunConfig) -> Floats:
-    """Fit miners to availability and their minimum time off, as `fit_miners` does (T, S, 3).
+    """Fit the miners of many ticks, each as `fit_miners` does (T, S, 3).
 
     After a tick in which they have to wait it is not exact: the stretch ends there.
     """

@@ -6,7 +6,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from mara.core.arrays import LATER, Floats, Ints
 from mara.core.outlook import Outlook
-from mara.core.plan import Draft, DualPrices, Plan, PlanStep, Problem
+from mara.core.plan import DraftStep, DualPrices, Plan, PlanStep, Problem
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
 
@@ -36,28 +36,31 @@ class Optimizer(Protocol):
 
 
 @runtime_checkable
-class Drafts(Protocol):
+class DraftsTicks(Protocol):
     """An optimizer that keeps nothing from plan to plan: a tick may be planned again.
 
     Drafts are for fleets without power terms, and become the steps of `plan` to the last bit.
     """
 
-    def draft(self, problem: Problem) -> Draft:
+    def draft(self, problem: Problem) -> DraftStep:
         """Plan a tick, miners included or not."""
         ...
 
 
 @runtime_checkable
-class DraftsMinersLast(Drafts, Protocol):
+class DraftsMinersLast(DraftsTicks, Protocol):
     """An optimizer whose drafts leave out miners, as those matter to no draft.
 
     The miners of many ticks are planned at once.
     """
 
     def miners_mw(
-        self, world: World, config: RunConfig, drafts: Sequence[Draft], outlooks: Sequence[Outlook]
+        self, world: World, config: RunConfig, drafts: Sequence[DraftStep], outlooks: Sequence[Outlook]
     ) -> Floats:
-        """Plan the miners of successive drafts (T, S, 3); `world` is the one before the first."""
+        """Plan the miners of successive drafts (T, S, 3).
+
+        `world` is the one before the first.
+        """
         ...
 
 

@@ -39,7 +39,10 @@ def with_orders(step: PlanStep, problem: Problem, optimizer: Optimizer) -> PlanS
 
 
 def has_auction(forecast: Forecast, tick: int) -> bool:
-    """Return whether orders are sent in a tick; a stale forecast repeats an auction that is over."""
+    """Return whether orders are sent in a tick.
+
+    A stale forecast repeats an auction that is over.
+    """
     return forecast.auction is not None and forecast.auction.tick == tick
 
 

@@ -7,14 +7,14 @@ from typing import Final
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
 from mara.core.outlook import Outlook, outlooks_of
-from mara.core.plan import Draft, PlanStep, problem_in
+from mara.core.plan import DraftStep, PlanStep, problem_in
 from mara.core.settled_stretch import SettledStretch
 from mara.core.step import Step, advance
 from mara.core.stretch import Stretch
 from mara.core.world import RunConfig, World
 from mara.errors import FeedError
 from mara.feeds.base import Feed, FeedReading, read_feed
-from mara.optimizers.base import Drafts, DraftsMinersLast, Optimizer
+from mara.optimizers.base import DraftsMinersLast, DraftsTicks, Optimizer
 from mara.optimizers.day_ahead import has_auction, with_orders
 from mara.optimizers.flexibility.expected_terms import peak_price_now
 from mara.runtime.observe.peak_counts import PeakCounts
@@ -60,7 +60,7 @@ def backtest(
     power = config.fleet.power
     peaks = PeakCounts(config.grid.dt_h) if power is not None and power.peaks else None
     totals = RunTotals(dt_h=config.grid.dt_h, peaks=peaks)
-    end, most, planner = world.tick + ticks, TICKS_AHEAD, optimizer if isinstance(optimizer, Drafts) else None
+    end, most, planner = world.tick + ticks, TICKS_AHEAD, optimizer if isinstance(optimizer, DraftsTicks) else None
     while world.tick < end:
         outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
         while outlooks:
@@ -104,13 +104,13 @@ def _outlooks(config: RunConfig, feed: Feed, ticks: range, horizon_hours: int) -
 
 
 def _together(
-    config: RunConfig, optimizer: Drafts, world: World, outlooks: tuple[Outlook, ...]
+    config: RunConfig, optimizer: DraftsTicks, world: World, outlooks: tuple[Outlook, ...]
 ) -> SettledStretch | None:
     """Settle the ticks in which nothing happens but the plan.
 
     None if the first has to stand alone.
     """
-    stretch, drafts = Stretch(world, config), list[Draft]()
+    stretch, drafts = Stretch(world, config), list[DraftStep]()
     for outlook in outlooks:
         if has_auction(outlook.forecast, stretch.world.tick) or not stretch.may_go_on(outlook):
             break

@@ -11,7 +11,7 @@ from mara.core.commands import Outage
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS
 from mara.core.outlook import Outlook, conditions_of_all, each_of, outlooks_of
-from mara.core.plan import Draft, problem_in
+from mara.core.plan import DraftStep, problem_in
 from mara.core.sla import opened
 from mara.core.step import Step, advance
 from mara.core.stretch import Stretch
@@ -43,7 +43,7 @@ def outlooks_from(config: RunConfig, seed: int) -> tuple[Outlook, ...]:
     return outlooks_of(seen, [feed.forecast(tick, ROWS) for tick in range(TICKS)], config)
 
 
-def drawn(draft: Draft, outlook: Outlook, chance: np.random.Generator) -> tuple[Draft, Floats | None]:
+def drawn(draft: DraftStep, outlook: Outlook, chance: np.random.Generator) -> tuple[DraftStep, Floats | None]:
     """Return a draft and its miners, or in one case of five one that asks for too much.
 
     It asks for all miners, or for all tokens at one site, whether there is power and room or not. Miners are None where

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mara.core.arrays import Floats
 from mara.core.outlook import Outlook
-from mara.core.plan import Draft, Plan, Problem
+from mara.core.plan import DraftStep, Plan, Problem
 from mara.core.world import RunConfig, World
 from mara.optimizer_names import RULES
 from mara.optimizers.base import SPENDS, BudgetPolicy
@@ -34,12 +34,12 @@ class Rules:
         step = with_simple_power(step, problem, limit_mw)
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
-    def draft(self, problem: Problem) -> Draft:
+    def draft(self, problem: Problem) -> DraftStep:
         """Plan all but the miners of a tick without power terms."""
         return ContractScheduler(problem, self.budgets).draft_from_prices()
 
     def miners_mw(
-        self, world: World, config: RunConfig, drafts: Sequence[Draft], outlooks: Sequence[Outlook]
+        self, world: World, config: RunConfig, drafts: Sequence[DraftStep], outlooks: Sequence[Outlook]
     ) -> Floats:
         """Plan the miners that drafts of successive ticks left out (T, S, 3)."""
         return miners_that_pay_in_all(world, config, drafts, outlooks)

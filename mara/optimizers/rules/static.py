@@ -13,7 +13,7 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
-from mara.core.plan import Draft, Plan, Problem
+from mara.core.plan import DraftStep, Plan, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
 from mara.optimizer_names import STATIC, STATIC_BREAKEVEN
@@ -53,7 +53,7 @@ class Static:
         step = with_simple_power(draft.step_with(draft.miners_mw), problem)
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
-    def draft(self, problem: Problem) -> Draft:
+    def draft(self, problem: Problem) -> DraftStep:
         """Plan a tick without power terms, miners included."""
         conditions, tables = problem.conditions, tables_of(problem)
         pue = conditions.pue[:, MINERS]
@@ -67,7 +67,7 @@ class Static:
             merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))
         drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
         headroom = conditions.grid_limit_mw - drawn
-        return Draft(
+        return DraftStep(
             miners_mw=sealed(fill_miners(miners, pue, tables.miner_places, headroom)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),

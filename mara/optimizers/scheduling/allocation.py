@@ -8,16 +8,16 @@ from mara.core.arrays import Bools, Floats, Ints, row_sums_of_all, stacked
 from mara.core.fleet import MINERS, RACKS
 from mara.core.outlook import Outlook, known_conditions_of
 from mara.core.own_load import held_back
-from mara.core.plan import Draft, PowerStep, Problem
+from mara.core.plan import DraftStep, PowerStep, Problem
 from mara.core.step import off_ticks_of_all
 from mara.core.world import Conditions, RunConfig, World
 from mara.optimizers.scheduling.tick_tables import TickTables, tables_in
 
 
 def fill_miners(wanted_mw: Floats, pue: Floats, places: Ints, headroom_site_mw: Floats) -> Floats:
-    """Fit miners into the site power that is left, of one tick or of several (..., S, 3) [MW].
+    """Fit miners into the site power that is left (..., S, 3) [MW].
 
-    The best value per site megawatt-hour comes first.
+    The axis of several ticks comes before that of sites. The best value per site megawatt-hour comes first.
 
     Args:
         wanted_mw: miners that should run (..., S, 3).
@@ -52,9 +52,9 @@ def miners_that_pay(problem: Problem, tables: TickTables, headroom_site_mw: Floa
 
 
 def miners_that_pay_in_all(
-    world: World, config: RunConfig, drafts: Sequence[Draft], outlooks: Sequence[Outlook]
+    world: World, config: RunConfig, drafts: Sequence[DraftStep], outlooks: Sequence[Outlook]
 ) -> Floats:
-    """Choose the miners of successive ticks, each as `miners_that_pay` would (T, S, 3) [MW].
+    """Choose miners of successive ticks, as `miners_that_pay` does (T, S, 3) [MW].
 
     Miners of one tick depend on those of the tick before: they are guessed as if all had power, and chosen again from
     what ran until nothing changes. Each time at least one more tick is right.
@@ -83,7 +83,7 @@ def miners_that_pay_in_all(
 
 
 def _guess(ran: Bools, starts: Bools, stays: Bools) -> Bools:
-    """Guess which miners ran before each tick: those that started last and had no reason to stop (T, S, 3)."""
+    """Guess which miners ran before each tick, as if all had power (T, S, 3)."""
     decides = starts | ~stays
     decides[0] = True
     runs = starts.copy()

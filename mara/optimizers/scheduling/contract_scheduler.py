@@ -20,7 +20,7 @@ from mara.core.arrays import Bools, Floats, row_sums, sealed
 from mara.core.contract import TIER_COUNT, UNPLACED, Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import Placement, place
-from mara.core.plan import Draft, PlanStep, Problem
+from mara.core.plan import DraftStep, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.scheduling.allocation import (
@@ -70,7 +70,7 @@ class ContractScheduler:
             headroom -= np.maximum(grid_limit_mw - limit_mw, 0.0)
         return draft.step_with(sealed(miners_that_pay(self.problem, self.load.tables, headroom)))
 
-    def draft_from_prices(self) -> Draft:
+    def draft_from_prices(self) -> DraftStep:
         """Schedule all but miners, which do not matter to it, by the prices of the tick."""
         self._place_promised()
         self.tokens.sell()
@@ -232,13 +232,13 @@ class ContractScheduler:
         each = zip(limit_mw, tables.mining_mw, tables.room_mw, self.load.free, rack_pue, strict=True)
         return [limit - mining - (room - free) * pue for limit, mining, room, free, pue in each]
 
-    def _drawn_mw(self, draft: Draft) -> Floats:
+    def _drawn_mw(self, draft: DraftStep) -> Floats:
         """Sum the site power that a draft's inference draws (S,)."""
         return inference_power_mw(self.conditions, row_sums(draft.contracts_mw), draft.merchant_mw)
 
-    def _draft(self, broken: list[int]) -> Draft:
+    def _draft(self, broken: list[int]) -> DraftStep:
         """Return the schedule as a step of a plan without miners."""
-        return Draft(
+        return DraftStep(
             miners_mw=None,
             merchant_mw=sealed(self.tokens.merchant_mw()),
             contracts_mw=sealed(self.load.contracts_mw()),
