@@ -120,7 +120,7 @@ def test_miners_planned_for_many_ticks_are_those_of_plans_one_by_one(limit_mw: f
             if not stretch.may_go_on(outlook) or not stretch.follow(outlook, draft):
                 break
             drafts.append(draft)
-        planned = Rules().miners_mw(world, config, drafts, ahead[: len(drafts)]) if drafts else []
+        planned = [*Rules().miners_mw(world, config, drafts, ahead[: len(drafts)])] if drafts else []
         for n, outlook in enumerate(ahead[: max(len(drafts), 1)]):
             plan = Rules().plan(problem_in(config, world, outlook)).steps[0]
             if n < len(drafts):
