@@ -22,6 +22,7 @@ from components.shared.format import utc_moment
 from mara.core.day_gains import gains_today, gains_with_today
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
 from mara.core.history import MoneyBreakdown
+from mara.core.ledger_words import line_label
 from tests.ui.archive import FakeArchive
 from tests.ui.conftest import Screen, element_of
 from tests.ui.rows import row_of, text_of
@@ -38,6 +39,14 @@ async def parts() -> MoneyBreakdown:
 def test_every_ledger_line_is_in_one_kind() -> None:
     assert sorted(line for kind in KINDS for line in kind.lines) == list(Line)
     assert COSTS == set(COST_LINES) == set(Line) - set(REVENUE_LINES)
+
+
+def test_a_kind_of_one_line_bears_the_name_that_the_line_has_everywhere() -> None:
+    single = [(kind.label, *kind.lines) for kind in KINDS if len(kind.lines) == 1]
+    assert len(single) == 5
+    assert [(line_label(line.name.lower()), line) for _, line in single] == single
+    labels = [line_label(line.name.lower()) for line in Line]
+    assert len(set(labels)) == len(labels)
 
 
 def test_kinds_and_sites_add_up_to_the_same_micro_dollar(parts: MoneyBreakdown) -> None:
