@@ -15,6 +15,8 @@ from mara.core.power_signals import PowerForecast, PowerObservation
 from mara.core.power_terms import (
     AS_PRODUCED,
     BLOCK,
+    CFD,
+    COLLAR,
     TAKE_OR_PAY,
     AdderCharge,
     CoincidentPeakCharge,
@@ -271,6 +273,25 @@ def test_a_battery_is_charged_in_cheap_hours_and_ends_where_it_began() -> None:
     assert dear is not None
     assert (cheap.charge_mw[WEST], cheap.discharge_mw[WEST]) == (2.0, 0.0)
     assert (dear.charge_mw[WEST], dear.discharge_mw[WEST]) == (0.0, 2.0)
+
+
+def test_a_battery_rests_where_the_spread_does_not_pay_for_losses_and_wear() -> None:
+    """Energy bought at 50 costs 55.4 USD/MWh when it is delivered, and its wear: at 60 that leaves 4.6."""
+    price = [50.0] * 12 + [60.0] * 12
+    for wear_usd_per_mwh, moves in ((4.0, True), (5.0, False)):
+        plan = Lp().plan(asked(run_of(batteries=(replace(BATTERY, wear_usd_per_mwh=wear_usd_per_mwh),)), price=price))
+        delivered = sum(there.power.discharge_mw[WEST] for there in plan.steps if there.power is not None)
+        assert (delivered > 0.1) == moves
+
+
+def test_financial_contracts_change_no_plan() -> None:
+    price = [20.0] * 8 + [500.0] * 8 + [50.0] * 8
+    fixed = SupplyContract(site=WEST, kind=CFD, power_mw=10.0, price_usd_per_mwh=40.0)
+    collar = SupplyContract(site=WEST, kind=COLLAR, power_mw=10.0, price_usd_per_mwh=60.0, floor_usd_per_mwh=30.0)
+    plain, hedged = (Lp().plan(asked(run_of(supplies=held), price=price)) for held in ((), (fixed, collar)))
+    assert hedged.objective_usd == plain.objective_usd
+    for one, other in zip(plain.steps, hedged.steps, strict=True):
+        assert (one.miners_mw == other.miners_mw).all()
 
 
 def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_take_what_is_fast() -> None:
