@@ -31,6 +31,7 @@ from mara.feeds.power_feed import DEMAND, DEMAND_FORECAST
 from mara.feeds.replay import ReplayFeed
 from mara.optimizers.base import SPENDS, Optimizer
 from mara.optimizers.flexibility.blind import INSTRUMENTS, Blind
+from mara.optimizers.flexibility.simple_rules import with_peak_price
 from mara.optimizers.registry import optimizer_of
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 from mara.runtime.backtest import backtest
@@ -159,7 +160,7 @@ class Held:
             self._plan = self.optimizer.plan(problem)
             return self._plan
         at = self._plan.index_at(problem.tick)
-        step = ContractScheduler(problem, SPENDS).from_megawatts(self._plan.steps[at])
+        step = ContractScheduler(with_peak_price(problem), SPENDS).from_megawatts(self._plan.steps[at])
         return replace(self._plan, steps=(*self._plan.steps[:at], step, *self._plan.steps[at + 1 :]))
 
 
