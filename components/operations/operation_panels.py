@@ -9,6 +9,7 @@ from components.shared.live import LiveTable, TableColumn
 from components.shared.order_form import Field, order_form
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.contract import contract_label
 from mara.core.history import SignalEntry
 from mara.core.metering import METERED, SIMULATED, ExecutorStatus, MeteredSnapshot
 from mara.core.overtaking import ResponseStatus
@@ -216,6 +217,7 @@ def log_panel(first: Channel) -> None:
 
 def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Channel:
     """Return a row for each site, in the fleet's order."""
+    labels = {one.id: contract_label(one.id, one.customer) for one in snapshot.contracts}
     has_meters = any(site.metered is not None for site in snapshot.sites)
     by_site: dict[str, list[ExecutorStatus]] = {}
     for status in executors:
@@ -226,7 +228,7 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
             "site": cell(site.name, href=f"/sites/{site.id}"),
             "mode": cell(MODE_LABELS.get(site.mode, site.mode), MODE_STATES.get(site.mode, "")),
             "planned": text.mw(site.site_power_mw),
-            **_metered_cells(site.metered, "no meter" if has_meters else ""),
+            **_metered_cells(site.metered, labels, "no meter" if has_meters else ""),
             "billed": _billed_cell(site),
             **_executor_cells(by_site.get(site.id, [])),
         }
@@ -234,7 +236,7 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
     }
 
 
-def _metered_cells(metered: MeteredSnapshot | None, none: str) -> dict[str, Shown]:
+def _metered_cells(metered: MeteredSnapshot | None, labels: Mapping[str, str], none: str) -> dict[str, Shown]:
     """Tell what a site's meter shows; `none` where it has none."""
     if metered is None:
         return {"metered": none, "cost": "", "danger": ""}
@@ -245,7 +247,8 @@ def _metered_cells(metered: MeteredSnapshot | None, none: str) -> dict[str, Show
         if metered.site_power_mw is None
         else cell(text.mw(metered.site_power_mw), state, note=age)
     )
-    danger = cell(", ".join(metered.endangered), "critical") if metered.endangered else ""
+    endangered = ", ".join(labels.get(one, one) for one in metered.endangered)
+    danger = cell(endangered, "critical") if endangered else ""
     cost = "" if metered.cost_usd_per_h is None else text.usd_per_h(metered.cost_usd_per_h)
     return {"metered": shown, "cost": cost, "danger": danger}
 

@@ -78,7 +78,8 @@ def check(
     settings = read_settings()
     setup, spec = found_executor(settings, site, group)
     reached = _reached(spec, setup)
-    takes, state = reached.capabilities(), reached.read()
+    state = reached.read()
+    takes = reached.capabilities()
     held = HoldFile(setup.holds, setup.locks, site, group).read()
     show(
         {

@@ -9,6 +9,7 @@ from threading import Event
 
 import pytest
 
+from mara.signals import nvidia
 from mara.signals.executors import asic, http_call, luxos, modbus
 from tests.clocks import HandClock
 from tests.runtime.desks import PATIENCE_S, Desks, desks_in
@@ -24,6 +25,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modbus, "TIMEOUT_S", 1.0)
     monkeypatch.setattr(asic, "TIMEOUT_S", 1.0)
     monkeypatch.setattr(http_call, "DEADLINE_S", 2.0)
+    monkeypatch.setattr(nvidia, "TIMEOUT_S", 1.0)
 
 
 @pytest.fixture(params=KINDS)
@@ -96,7 +98,8 @@ def told(desks: Desks, rig: Rig) -> str:
 
 
 def zero(rig: Rig) -> bool:
-    return {str(value) for value in rig.values} <= {"0", "0.0", "Sleep", "Hold 60", "paused"}
+    least = {str(getattr(device, "least", 0)) for device in rig.devices}  # GPUs do not stop
+    return {str(value) for value in rig.values} <= {"0", "0.0", "Sleep", "Hold 60", "paused", *least}
 
 
 async def test_a_mara_that_hung_for_longer_than_its_lease_has_lost_its_site(rig: Rig, tmp_path: Path) -> None:
@@ -187,6 +190,36 @@ async def test_machines_start_no_earlier_than_their_document_says(tmp_path: Path
             pass_time(clock, 601.0)
             desks.executors._try_again()
             await desks.until(lambda: rig.is_owners)
+
+
+async def test_a_driver_of_gpus_that_hangs_delays_no_other_executor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvidia, "TIMEOUT_S", PATIENCE_S)
+    with rig_of("luxos") as miners, rig_of("nvml") as gpus:
+        miners.spec["group"], gpus.spec["group"] = "air_miner", "gpu"
+        write_executors(tmp_path, miners, gpus)
+        async with desks_in(tmp_path, CLOCK) as desks:
+            assert gpus.driver is not None
+            gpus.driver.load(is_hanging=True)
+            sites = tuple(
+                replace(site, groups=tuple(replace(group, power_mw=LOW_MW) for group in site.groups))
+                for site in desks.document.sites
+            )
+            desks.document = replace(desks.document, sites=sites)
+            desks.publish(0, LOW_MW)
+            await desks.arm()
+            await desks.until(lambda: states(desks)["luxos"] == "written")
+            assert states(desks)["nvml"] == "released", "it waits for its driver"
+            await desks.executors.look_at_lease()
+            assert desks.signals.mode_of(SITE) == "act"
+            gpus.driver.load()
+            await desks.until(lambda: states(desks)["nvml"] == "written")
+        assert (miners.is_owners, gpus.is_owners) == (True, True)
+
+
+def states(desks: Desks) -> dict[str, str]:
+    return {status.kind: status.state for status in desks.publisher.read().executors}
 
 
 async def test_a_thread_pool_that_hangs_holds_up_neither_a_site_nor_the_lease(tmp_path: Path) -> None:

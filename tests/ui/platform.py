@@ -5,9 +5,9 @@ from math import isfinite
 
 from mara.core.alert import AlertChange
 from mara.core.commands import Cancel, Command, Outage, Restore
-from mara.core.live_source import SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
-from mara.core.snapshot import SeriesPoint
+from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.timegrid import TimeGrid
 from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError
@@ -37,6 +37,9 @@ class AlertMemory:
     async def standing(self) -> Standing:
         return (), (), 0
 
+    async def begins(self, last: Snapshot) -> dict[tuple[str, str], int]:
+        return {}
+
     async def free_bytes(self) -> int | None:
         return None
 
@@ -51,6 +54,7 @@ class FakePlatform:
         self.archive = FakeArchive()
         self.advisor: AdvisorScheduler | None = None
         self.told: tuple[SourceSnapshot, ...] = ()
+        self.limits_told: tuple[AnnouncedLimit, ...] = ()
         self.optimizations_asked = 0
         self.advice_asked = 0
         self.asked: list[QuoteRequest] = []
@@ -86,6 +90,9 @@ class FakePlatform:
 
     def sources(self) -> tuple[SourceSnapshot, ...]:
         return self.told
+
+    def announced_limits(self) -> tuple[AnnouncedLimit, ...]:
+        return self.limits_told
 
     def pause(self) -> None:
         self.publisher.mark(EngineState.PAUSED)

@@ -34,7 +34,7 @@ def row(
 def test_a_site_that_deviates_is_shown_with_cost_and_promises_in_danger() -> None:
     shown = row()
     assert shown["metered"] == {"text": "12.5 MW", "state": "warning", "note": "2 min old"}
-    assert shown["danger"] == {"text": "c007", "state": "critical"}
+    assert shown["danger"] == {"text": "Harbour (c007)", "state": "critical"}
     assert "160" in str(shown["cost"])
 
 

@@ -61,7 +61,7 @@ def test_sites_that_change_most_come_first_and_figures_that_stay_stand_once() ->
     assert (mining["state"], "\u2192" in mining["text"], "state" in tokens) == ("changed", True, False)
     assert "Battery, MW" not in by_site["columns"]
     assert by_tier["rows"][0][2]["text"] == "3.0 \u2192 5.0"
-    assert found["moves"] == ["c000 (Aurora Labs, premium, 0.2 MW): Texas USA \u2192 off"]
+    assert found["moves"] == ["Aurora Labs (c000), premium, 0.2 MW: Texas USA \u2192 off"]
     assert "expected 1\u202f206\u202f622 USD from then on" in found["in_force"]
 
 

@@ -239,11 +239,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """Price limits of a market from a day on [currency per MWh]."""
+    """Price limits of a market from a day on [currency per MWh].
+
+    Attributes:
+        currency: currency of the limits; empty where it is the layout's.
+    """
 
     valid_from: date
     floor_per_mwh: float
     cap_per_mwh: float
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from mara.core.contract import TIER_KEYS
 from mara.core.events import Event
 from mara.core.explanation import Explanation
 from mara.core.snapshot import ForecastSnapshot
-from mara.core.timegrid import zone
+from mara.core.timegrid import moment_text, zone
 from mara.runtime.explain.answers.why_against_rules import against_rules
 from mara.runtime.explain.answers.why_budgets import budgets_told
 from mara.runtime.explain.answers.why_contracts import contract_off, off_tick, refused_or_credited
@@ -159,14 +159,14 @@ def _by_subject(question: Question) -> "Answer | None":
 def _out_of_reach(question: Question, history: RunHistory) -> Doubt | None:
     """Say what is wrong with a question's time or contract; None if nothing is."""
     grid, last = history.grid, history.last_tick
-    newest = f"{grid.at(last):%d %b %Y %H:%M} UTC (tick {last})"
+    newest = f"{moment_text(grid.at(last))} (tick {last})"
     for asked in (question.tick_range, *((question.beside,) if question.beside is not None else ())):
         if asked.first_tick > last and question.topic is not Topic.EXPECTED:
             return Doubt(kind="out of reach", text=f"That is in the future: the run stands at {newest}.")
         if asked.first_tick > last + MOST_TICKS_AHEAD:
             return Doubt(kind="out of reach", text=f"That is too far in the future: the run stands at {newest}.")
         if asked.end_tick <= 0:
-            text = f"That is before the run began, at {grid.at(0):%d %b %Y %H:%M} UTC (tick 0)."
+            text = f"That is before the run began, at {moment_text(grid.at(0))} (tick 0)."
             return Doubt(kind="out of reach", text=text)
     if question.topic is Topic.EXPECTED and question.tick_range.is_stated and question.tick_range.end_tick <= last:
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mara.core.alert import CRITICAL, WARNING, Alert, Trouble
-from mara.core.contract import TARGET_PPM, TIER_KEYS
+from mara.core.contract import TARGET_PPM, TIER_KEYS, contract_label
 from mara.core.live_source import GridWarning
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.core.telemetry import STALE_TICKS
@@ -174,42 +174,52 @@ def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
         yield Trouble(kind="disk", severity=severity, subject="disk", text=text)
 
 
-def _grid_alerts(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+def _grid_alerts(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find warnings of the grid's operator."""
+    names = _site_names(current)
     for warning in signs.grid_alerts or ():
         severity = CRITICAL if warning.is_emergency else WARNING
-        yield Trouble(kind="grid_alert", severity=severity, subject=warning.id, text=warning.sentence)
+        yield Trouble(kind="grid_alert", severity=severity, subject=warning.id, text=warning.sentence(names))
 
 
 def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     """Find sites that nobody disarmed, and devices that somebody else has set."""
+    names = _site_names(current)
     for site in current.disarmed:
-        text = f"{site.site_id} was disarmed: {site.reason}"
+        text = f"{names.get(site.site_id, site.site_id)} was disarmed: {site.reason}"
         yield Trouble(kind="disarmed", severity=CRITICAL, subject=site.site_id, text=text)
     for status in current.executors:
         if status.state == "override":
-            text = f"{status.site_id}: {status.message}"
+            text = f"{names.get(status.site_id, status.site_id)}: {status.message}"
             yield Trouble(kind="override", severity=CRITICAL, subject=status.site_id, text=text)
 
 
 def _unreached(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     """Find sites in dry-run or act whose devices their executor does not reach."""
+    names = _site_names(current)
     modes = {} if current.snapshot is None else {site.id: site.mode for site in current.snapshot.sites}
     for status in current.executors:
         mode = modes.get(status.site_id, "advise")
         if status.state == "failed" and mode in {"dry-run", "act"}:
             severity = CRITICAL if mode == "act" else WARNING
-            text = f"{status.site_id}: {status.message}"
+            text = f"{names.get(status.site_id, status.site_id)}: {status.message}"
             yield Trouble(kind="unreached", severity=severity, subject=status.site_id, text=text)
 
 
 def _responses(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     """Find orders that could not wait, and that were not read back in their time."""
+    names = _site_names(current)
     for response in current.responses:
         if response.is_late:
             took = "not read back" if response.read_back_s is None else f"read back after {response.read_back_s:.1f} s"
-            text = f"{response.site_id}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
+            name = names.get(response.site_id, response.site_id)
+            text = f"{name}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
             yield Trouble(kind="slow", severity=CRITICAL, subject=response.site_id, text=text)
+
+
+def _site_names(current: PublishedState) -> dict[str, str]:
+    """Name each site by its id; empty before the first tick."""
+    return {} if current.snapshot is None else {site.id: site.name for site in current.snapshot.sites}
 
 
 def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -271,7 +281,11 @@ def _limited(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     for site in snapshot.sites:
         if site.import_limit_mw is None:
             continue
-        off = [one.id for one in snapshot.contracts if one.is_stranded and one.site_id in {"", site.id}]
+        off = [
+            contract_label(one.id, one.customer)
+            for one in snapshot.contracts
+            if one.is_stranded and one.site_id in {"", site.id}
+        ]
         danger = f"; promised load is off: {', '.join(off[:MOST_NAMED])}" if off else ""
         text = (
             f"{site.name} may draw {site.import_limit_mw:.1f} MW of {site.grid_limit_mw:.1f}, by order of the grid's "
@@ -282,6 +296,7 @@ def _limited(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
 
 def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find sites whose meters deviate from the plan or went silent."""
+    labels = {one.id: contract_label(one.id, one.customer) for one in snapshot.contracts}
     for site in snapshot.sites:
         if site.mode == "advise":
             continue
@@ -289,9 +304,8 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
             text = f"{site.name} is in {site.mode}, and no reading of its meter has ever come"
             yield Trouble(kind="telemetry", severity=WARNING, subject=site.id, text=text)
             continue
-        danger = (
-            f"; in danger within two ticks: {', '.join(site.metered.endangered)}" if site.metered.endangered else ""
-        )
+        endangered = ", ".join(labels.get(one, one) for one in site.metered.endangered)
+        danger = f"; in danger within two ticks: {endangered}" if endangered else ""
         severity = CRITICAL if danger else WARNING
         if site.metered.site_power_mw is None:
             age_minutes = site.metered.age_s / SECONDS_PER_MINUTE

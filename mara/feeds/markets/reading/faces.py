@@ -18,7 +18,7 @@ from mara.feeds.markets.reading.documents import (
     records_of,
     workbook_of,
 )
-from mara.feeds.markets.reading.headers import Header, has_columns, header_in
+from mara.feeds.markets.reading.headers import Header, has_columns, header_in, looks_right
 from mara.feeds.markets.reading.sheets import Batch, batches_of
 from mara.feeds.markets.reading.sources import Source, shown
 from mara.feeds.markets.reading.tagged import batches_by_line
@@ -118,7 +118,10 @@ class Face:
         if self.frame is not None:
             return self._tabular(layout, tuple(self.frame.column_names), partial(batches_of_frame, self.frame))
         if self.book is not None:
-            return self._tabular(layout, self.book[0], partial(batches_of_table, self.book))
+            names, rows = self.book
+            if not looks_right([layout.form.delimiters[0].join(row) for row in rows[:1]], layout.form):
+                return None
+            return self._tabular(layout, names, partial(batches_of_table, self.book))
         start = self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if kind is Kind.PUBLICATION_XML:
             return self._whole(layout, publication_of(self.source)) if start == b"<" else None

@@ -72,7 +72,7 @@ def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
     lines = text.splitlines()[:MOST_LINES_BEFORE]
     needs = _needs_of(layout)
     for number, delimiter, cells in _candidates(lines, form):
-        if _has(cells, needs) and _looks_right(lines[number:], form):
+        if _has(cells, needs) and looks_right(lines[number:], form):
             said = _said_of(form, "\n".join(lines[: max(number - 1, 0)]), file_name)
             if said is not None:
                 width = _width_of(lines[number:], delimiter, form, len(cells))
@@ -178,7 +178,8 @@ def _needed(layout: Layout) -> Iterator[Column]:
     yield from layout.header
 
 
-def _looks_right(lines: Sequence[str], form: Form) -> bool:
+def looks_right(lines: Sequence[str], form: Form) -> bool:
+    """True if the first row below the header fits the sample of its layout."""
     if form.sample is None:
         return True
     first = next((line for line in lines if line.strip() and not line.startswith(form.names[:1] or "\0")), "")

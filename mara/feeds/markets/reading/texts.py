@@ -189,5 +189,6 @@ def _moment_of(text: str, pattern: str) -> Moment | None:
 
 
 def canonical(text: str, same: Sequence[Sequence[str]]) -> str:
-    """Return the first of the values that mean the same as a text."""
-    return next((group[0] for group in same if text in group), text)
+    """Return the first of the values that mean the same as a text, in whatever case."""
+    bare = text.casefold()
+    return next((group[0] for group in same if any(bare == one.casefold() for one in group)), text)

@@ -1,0 +1,80 @@
+"""Shapes of genuine files of publishers that miniatures made by hand had missed."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from mara.errors import FeedInvalid
+from mara.feeds.markets.inspection import inspected
+from mara.feeds.markets.reading.series import series_of
+from tests.feeds.markets import writers_americas as am
+from tests.feeds.markets import writers_europe as eu
+from tests.feeds.markets.cases import EU_SPRING, Case
+from tests.feeds.markets.reading import read_whole, readings_of
+from tests.feeds.markets.rows import rows_of
+from tests.feeds.markets.test_workbooks import workbook
+from tests.feeds.markets.texts import lines_of, put
+
+SUMMER = date(2024, 7, 1)
+BERLIN = "Europe/Berlin"
+
+
+@pytest.mark.parametrize("count", ["{}", "{} lines"])
+def test_the_last_line_of_new_england_may_say_what_it_counts(tmp_path: Path, count: str) -> None:
+    rows = rows_of(am.EASTERN, SUMMER, 1, 60)
+    name, lines = lines_of(am.isone(rows))
+    right, wrong = (f'"T","{count.format(number)}"' for number in (48, 47))
+    assert sum(len(one.begin_s) for one in readings_of([put(tmp_path, name, [*lines[:-1], right])])) == 48
+    with pytest.raises(FeedInvalid, match="should count the 48 rows before it, counts '47"):
+        readings_of([put(tmp_path, name, [*lines[:-1], wrong])])
+
+
+@pytest.mark.parametrize("minutes", [15, 60])
+def test_smard_ends_the_interval_before_the_skipped_hour_on_the_day_before(tmp_path: Path, minutes: int) -> None:
+    rows = rows_of(BERLIN, EU_SPRING, 1, minutes)
+    name, lines = lines_of(eu.smard_german(rows))
+    last = {15: "30.03.2025 01:45;30.03.2025 03:00", 60: "30.03.2025 01:00;30.03.2025 03:00"}[minutes]
+    wrong = last.replace(";30.03.2025 03:00", ";29.03.2025 02:00")
+    mended = [line.replace(last, wrong) for line in lines]
+    assert mended != lines
+    case = Case("smard", "", eu.smard_german, rows, "Deutschland/Luxemburg")
+    series = read_whole([put(tmp_path, name, mended)], case)
+    assert series.begin_s.tolist() == [int(row.begin.timestamp()) for row in rows]
+
+
+def test_an_interval_that_ends_on_the_day_before_anywhere_else_is_refused(tmp_path: Path) -> None:
+    name, lines = lines_of(eu.smard_german(rows_of(BERLIN, SUMMER, 1, 60)))
+    lines[5] = lines[5].replace(";01.07.2024 05:00", ";30.06.2024 05:00")
+    with pytest.raises(FeedInvalid, match="line 6: the interval should end after it begins"):
+        readings_of([put(tmp_path, name, lines)])
+
+
+def test_a_sequence_is_the_same_in_whatever_case_it_is_written(tmp_path: Path) -> None:
+    """Exports of early 2025 say `Without sequence`, later ones `Without Sequence`."""
+    rows = rows_of("Europe/Brussels", SUMMER, 2, 60)
+    name, lines = lines_of(eu.entsoe_gui_cet(rows))
+    label = lines[1].split('","')[2]
+    for number, said in ((1, "Without sequence"), (2, "Without Sequence")):
+        day = [line.replace(f'"{label}"', f'"{said}"') for line in lines[24 * number - 23 : 24 * number + 1]]
+        put(tmp_path, f"{number}_{name}", [lines[0], *day])
+    (series,) = series_of(readings_of(sorted(tmp_path.iterdir())))
+    assert dict(series.key.parts) == {"sequence": "1"}
+    assert len(series.begin_s) == 48
+
+
+def test_kroner_are_not_compared_with_limits_in_euro(tmp_path: Path) -> None:
+    rows = rows_of("Europe/Copenhagen", SUMMER, 1, 60)
+    name, lines = lines_of(eu.elspotprices(rows))
+    cells = lines[3].split(";")
+    lines[3] = ";".join([*cells[:3], "6987,000000", "936,590000"])
+    (report,) = inspected([put(tmp_path, name, lines)])
+    caps = {one["currency"]: one["at_cap"] for one in report["series"] if one["point"] == cells[2]}
+    assert caps == {"DKK": 0, "EUR": 0}
+
+
+def test_a_workbook_of_notes_is_no_frame_of_a_library(tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine", reason="the extra that reads workbooks is not installed")
+    (tmp_path / "notes.xlsx").write_bytes(workbook([[["Public", "", ""], ["", "", ""], ["Explanation", "", ""]]]))
+    with pytest.raises(FeedInvalid, match=r"should be in a layout of `mara import layouts`, begins with 'Public"):
+        readings_of([tmp_path / "notes.xlsx"])
