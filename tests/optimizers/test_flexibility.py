@@ -338,7 +338,9 @@ def test_a_quote_pays_for_the_power_that_its_racks_had_sold_to_a_product() -> No
         given = asked(run_of(products=(slow,)), reserve=paid, tokens_per_h=1e12)
         nothing = OutageRecord(seen_ticks=0, lost_ticks=np.zeros(3), fall_count=np.zeros(3, dtype=np.int64))
         context = QuoteContext(problem=given, before=solution_of(given), waiting=(), record=nothing)
-        costs.append(quote_of(request, 4, context, quote_id="q-1").exact_cost_usd_per_mwh)
+        cost = quote_of(request, 4, context, quote_id="q-1").exact_cost_usd_per_mwh
+        assert cost is not None
+        costs.append(cost)
     assert costs[1] - costs[0] == pytest.approx(4.0 * 1.03, abs=0.2), costs
 
 
