@@ -9,9 +9,11 @@ from mara.errors import FeedInvalid
 from mara.feeds.markets.inspection import inspected
 from mara.feeds.markets.reading.series import series_of
 from tests.feeds.markets import writers_americas as am
+from tests.feeds.markets import writers_demand as load
 from tests.feeds.markets import writers_europe as eu
+from tests.feeds.markets import writers_other as other
 from tests.feeds.markets.cases import EU_SPRING, Case
-from tests.feeds.markets.reading import read_whole, readings_of
+from tests.feeds.markets.reading import read_whole, readings_of, written
 from tests.feeds.markets.rows import rows_of
 from tests.feeds.markets.test_workbooks import workbook
 from tests.feeds.markets.texts import lines_of, put
@@ -78,3 +80,29 @@ def test_a_workbook_of_notes_is_no_frame_of_a_library(tmp_path: Path) -> None:
     (tmp_path / "notes.xlsx").write_bytes(workbook([[["Public", "", ""], ["", "", ""], ["Explanation", "", ""]]]))
     with pytest.raises(FeedInvalid, match=r"should be in a layout of `mara import layouts`, begins with 'Public"):
         readings_of([tmp_path / "notes.xlsx"])
+
+
+def test_titles_may_stand_above_the_header_of_a_workbook(tmp_path: Path) -> None:
+    """Nord Pool's yearly files, whose first line has the currency."""
+    pytest.importorskip("python_calamine", reason="the extra that reads workbooks is not installed")
+    rows = rows_of("Europe/Oslo", date(2024, 10, 27), 1, 60)
+    (content,) = eu.nordpool_yearly(rows).values()
+    cells = [line.split(",") for line in content.decode().replace("EUR/", "SEK/").splitlines()]
+    (tmp_path / "elspot.xlsx").write_bytes(workbook([cells]))
+    case = Case("nordpool-elspot", "", eu.nordpool_yearly, rows, "SE3", currency="SEK")
+    assert read_whole([tmp_path / "elspot.xlsx"], case).values["price"].tolist() == [row.value for row in rows]
+
+
+def test_the_mark_of_the_second_hour_stands_at_no_other_hour(tmp_path: Path) -> None:
+    name, lines = lines_of(load.ercot_native_load(rows_of(am.CENTRAL, SUMMER, 1, 60)))
+    lines[3] = lines[3].replace(" 03:00,", " 03:00 DST,")
+    with pytest.raises(FeedInvalid, match=r"line 4: local day 2024-07-01 .* has the mark of the repeated hour outside"):
+        readings_of([put(tmp_path, name, lines)])
+
+
+def test_of_an_interventions_two_runs_the_one_that_sets_the_price_is_read(tmp_path: Path) -> None:
+    rows = rows_of("UTC+10", date(2018, 4, 30), 1, 5)
+    series = read_whole(
+        written(tmp_path, other.aemo_dispatch(rows)), Case("aemo-dispatch", "", other.aemo_dispatch, rows, "SA1")
+    )
+    assert series.values["price"].tolist() == [row.value for row in rows]

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -66,17 +66,29 @@ def spelled(name: str) -> str:
     return " ".join(plain.split()).casefold() if plain != INDEX_COLUMN else ""
 
 
-def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
-    """Find the header of a layout in a file's first text; None where it is missing."""
+def header_in(lines: Sequence[str], layout: Layout, file_name: str = "") -> Header | None:
+    """Find the header of a layout among first lines; None where it is missing."""
     form = layout.form
-    lines = text.splitlines()[:MOST_LINES_BEFORE]
     needs = _needs_of(layout)
     for number, delimiter, cells in _candidates(lines, form):
-        if _has(cells, needs) and looks_right(lines[number:], form):
+        if _has(cells, needs) and _looks_right(lines[number:], form):
             said = _said_of(form, "\n".join(lines[: max(number - 1, 0)]), file_name)
             if said is not None:
                 width = _width_of(lines[number:], delimiter, form, len(cells))
                 return Header(names=cells, line=number, delimiter=delimiter, width=width, said=said)
+    return None
+
+
+def header_in_rows(rows: Sequence[Sequence[str]], layout: Layout, file_name: str = "") -> Header | None:
+    """Find the header of a layout among first rows; None where it is missing."""
+    form, needs = layout.form, _needs_of(layout)
+    first = rows[:MOST_LINES_BEFORE]
+    for number, row in enumerate(first, start=1):
+        if _has(tuple(row), needs):
+            lines = [form.delimiters[0].join(cells) for cells in rows[: number + 1]]
+            said = _said_of(form, "\n".join(lines[: number - 1]), file_name)
+            if said is not None and _looks_right(lines[number:], form):
+                return Header(names=tuple(row), line=number, said=said)
     return None
 
 
@@ -98,22 +110,28 @@ def position_of(names: Sequence[str], column: str) -> int | None:
     return next((place for place, name in enumerate(names) if spelled(name) == wanted), None)
 
 
-def blocks_of(names: Sequence[str], layout: Layout) -> tuple[Block, ...]:
-    """Find the layout's columns of values in a file."""
+def blocks_of(names: Sequence[str], layout: Layout, said: Mapping[str, str]) -> tuple[Block, ...]:
+    """Find the layout's columns of values in a file.
+
+    Args:
+        said: values of the text before the header, of which the currency is taken.
+    """
     patterns = (column for column in layout.header if isinstance(column, re.Pattern))
     everywhere = {
-        key: text for pattern in patterns for _, said in _matches(names, pattern) for key, text in said.items()
+        key: text for pattern in patterns for _, groups in _matches(names, pattern) for key, text in groups.items()
     }
     return tuple(
         Block(
             value=value,
             column=place,
-            point=said.get("point", "").strip() or value.point or everywhere.get("point", ""),
-            currency=_currency_of(said.get("currency", "")) or value.currency or layout.currency,
-            hour=int(said.get("hour") or 0),
+            point=groups.get("point", "").strip() or value.point or everywhere.get("point", ""),
+            currency=_currency_of(groups.get("currency", "") or said.get("@currency", ""))
+            or value.currency
+            or layout.currency,
+            hour=int(groups.get("hour") or 0),
         )
         for value in layout.values
-        for place, said in _matches(names, value.column)
+        for place, groups in _matches(names, value.column)
     )
 
 
@@ -124,7 +142,7 @@ def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
     if isinstance(stamp, Span):
         return (stamp.begin, stamp.end) if stamp.end else (stamp.begin,)
     if isinstance(stamp, HourEnding):
-        return tuple(filter(None, (stamp.date, stamp.hour, stamp.interval)))
+        return tuple(dict.fromkeys(filter(None, (stamp.date, stamp.hour, stamp.interval))))
     assert isinstance(stamp, Period)
     return (*stamp.date, stamp.period)
 
@@ -178,7 +196,7 @@ def _needed(layout: Layout) -> Iterator[Column]:
     yield from layout.header
 
 
-def looks_right(lines: Sequence[str], form: Form) -> bool:
+def _looks_right(lines: Sequence[str], form: Form) -> bool:
     """True if the first row below the header fits the sample of its layout."""
     if form.sample is None:
         return True
