@@ -94,7 +94,7 @@ def sites_panel(shown: ChartRange, sites: Sequence[SiteSnapshot]) -> None:
     """Draw profit over time by site; the channel `money-sites` states it."""
     if not sites:  # else the total would be drawn alone, as the line of a site without a name
         with panel("Profit by site", "chart-panel", HOW_SITES):
-            element("p", "empty", "The sites are known with the first tick: open this page again then.")
+            element("p", "empty", "The sites are known with the first tick.")
         return
     drawn = drawn_sites(sites)
     series = [BarSeries(key=site.id, name=site.name, look=look) for look, site in enumerate(drawn, start=1)]

@@ -32,7 +32,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 element("p", "place", "What the linear program would plan, and earn, under other conditions")
                 page_tabs(TABS, paths.WHAT_IF)
             if snapshot is None:
-                element("p", "note", "No tick is settled yet: load the page again after the first one.")
+                element("p", "note", "No tick is settled yet: the form comes with the first one.")
                 return
             what_if_panel(platform.what_if, snapshot.sites, LIMITS)
 

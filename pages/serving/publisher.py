@@ -68,14 +68,21 @@ class Publisher:
         self._has_gap = False
         self._pictures: dict[Draw, ViewModel] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
+        self._early: set[str] = set()
         self._follow(publisher.read())
         publisher.follow(self._follow)
 
     def open(self, client: Client, draw: Draw) -> ViewModel:
-        """Register a client for a page's updates; return the view model to draw it from."""
+        """Register a client for a page's updates; return the view model to draw it from.
+
+        A page that is drawn before the first tick lacks all that needs to know the sites; its browser is told to load
+        it once more when that tick has come.
+        """
         self._screens[client.id] = (client, draw)
+        if self._publisher.read().snapshot is None:
+            self._early.add(client.id)
         client.on_connect(lambda: self._resync(client, draw))
-        client.on_delete(lambda: self._screens.pop(client.id, None))
+        client.on_delete(lambda: self._forget(client))
         return self._draw(draw)
 
     def remember(self, series: tuple[SeriesPoint, ...], courses: Courses | None = None) -> None:
@@ -98,6 +105,7 @@ class Publisher:
 
     def look(self) -> None:
         """Compute each page that a browser is connected to, and send the differences."""
+        self._redraw_early()
         before, self._pictures = self._pictures, {}  # view models of pages without a browser are dropped
         for draw, clients in self._audience().items():
             picture = self._pictures[draw] = self._draw(draw)
@@ -113,6 +121,19 @@ class Publisher:
             self._has_gap |= current.world == LIVE and not is_next and self._remembered_tick >= 0
             self._remembered_tick = snapshot.tick
             self._past = self._past.after(snapshot)
+
+    def _redraw_early(self) -> None:
+        """Have browsers load those pages anew that were drawn before the first tick, once it has come."""
+        if not self._early or self._publisher.read().snapshot is None:
+            return
+        for client, _ in [self._screens[client_id] for client_id in self._early]:
+            if client.has_socket_connection:
+                self._early.discard(client.id)
+                client.run_javascript("window.mara.redraw()")
+
+    def _forget(self, client: Client) -> None:
+        self._screens.pop(client.id, None)
+        self._early.discard(client.id)
 
     def _resync(self, client: Client, draw: Draw) -> None:
         """Send the whole view model to a browser that has just connected."""

@@ -60,6 +60,22 @@ async def test_a_browser_that_comes_back_is_shown_the_whole_picture(screen: Scre
     assert len(shown["sites"]) == 10
 
 
+@pytest.mark.parametrize("path", ["/", "/calendar", "/operations", "/help"])
+async def test_a_page_opened_before_the_first_tick_is_drawn_once_more_when_it_comes(screen: Screen, path: str) -> None:
+    publisher = screen.platform.publisher
+    first, publisher._current = publisher.read().snapshot, StatePublisher().read()
+    assert first is not None
+    await screen.open(path)
+    assert await screen.after_a_look() == {}
+    publisher.publish(first)
+    for redraws in (1, 0):
+        await screen.after_a_look()
+        assert screen.sent.count("window.mara.redraw()") == redraws
+    await screen.open(path)
+    await screen.after_a_look()
+    assert "window.mara.redraw()" not in screen.sent
+
+
 async def test_a_client_without_a_connection_costs_no_drawing(screen: Screen) -> None:
     await screen.user.http_client.get("/")
     drawn = screen.publisher._pictures

@@ -1,5 +1,6 @@
-// What was typed into the forms of a page is still there when the page was loaded anew, because the server was away for too
-// long or the session had ended. It is kept for that alone: in this tab, for this page, until it is put back.
+// What was typed into the forms of a page is still there when the page was loaded anew: because the server was away for too
+// long, the session had ended, or the first tick came. It is kept for that alone: in this tab, for this page, until it is
+// put back.
 const KEY = "mara-drafts";
 const FIELDS = "form :is(input, select, textarea):not([type=password], [type=file], [type=hidden], [type=submit])";
 const LOOK_EVERY_MS = 200;
@@ -27,12 +28,12 @@ export function followDrafts(socket) {
     wasLost = true;
   });
   socket.on("connect", () => (forgetting = setTimeout(() => (wasLost = false), JUST_MS)));
-  window.addEventListener("pagehide", () => wasLost && keep());
+  window.addEventListener("pagehide", () => wasLost && keepDrafts());
   putBack(read(), MOST_LOOKS);
   forget();
 }
 
-function keep() {
+export function keepDrafts() {
   const typed = Object.fromEntries(fields().map((field) => [keyOf(field), valueOf(field)]));
   try {
     sessionStorage.setItem(KEY, JSON.stringify({ path: location.pathname, typed }));

@@ -1,6 +1,6 @@
 // What every page does beside its components: single keys, the notice of a lost connection, the theme.
 import { watch } from "vue";
-import { followDrafts } from "./drafts.js";
+import { followDrafts, keepDrafts } from "./drafts.js";
 import { channel, forget, patch } from "./state.js";
 import { store, stored } from "./storage.js";
 
@@ -100,6 +100,12 @@ export function followConnection() {
 export function renew() {
   link("renewing", "A new run is being started, as was ordered. This page comes back by itself.");
   showEngine("Starting", "starting");
+}
+
+// This page was drawn when nothing was known of the fleet, and now the first tick is there: it is drawn once more.
+export function redraw() {
+  keepDrafts();
+  location.reload();
 }
 
 // Shows a state of the engine until the server sends one.
