@@ -22,7 +22,7 @@ from mara.assembly.imports.trash import Deleted
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore, Retract
 from mara.core.dispatch_document import MODES, UNARMED, Mode
 from mara.core.explanation import Explanation
-from mara.core.live_source import AnnouncedLimit, SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, GridWarning, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError
@@ -88,6 +88,10 @@ class Authorized:
     def announced_limits(self) -> tuple[AnnouncedLimit, ...]:
         """List the limits by the grid's operator whose time is not over."""
         return self._platform.announced_limits()
+
+    def grid_warnings(self) -> tuple[GridWarning, ...]:
+        """List the grid operator's standing warnings; none before it has answered."""
+        return self._platform.warnings() or ()
 
     def report(self) -> Report:
         """Return the state of the job runner."""

@@ -1,4 +1,4 @@
-"""Calendar of the coming days: maintenance, contracts, calls, and grid limits."""
+"""Calendar of the coming days: maintenance, contracts, calls, limits and warnings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +12,20 @@ from components.shared.theme import BROWSER_MODULES, panel
 from components.shared.view_model import Channel, Shown, ViewModel
 from mara.core.contract import contract_label
 from mara.core.history import ContractRow, ExclusionAhead, ExclusionRow
-from mara.core.live_source import AnnouncedLimit
+from mara.core.live_source import AnnouncedLimit, GridWarning
 from mara.core.snapshot import ContractSnapshot, Snapshot
 
 DAYS: Final = 14
 MOST_ROWS: Final = 200
 HINT: Final = (
-    "Days and times in UTC. Maintenance and limits by the grid's operator stand at their site, and what is announced "
-    "to one contract where that runs now. Contracts start where the plan puts them, so those that wait stand apart."
+    "Days and times in UTC. Maintenance, and limits and warnings by the grid's operator stand at their site, and what is "
+    "announced to one contract where that runs now. Contracts start where the plan puts them, so those that wait stand "
+    "apart."
 )
 NOWHERE: Final = "Not placed"
 EMPTY: Final = "Nothing is announced, and no contract starts or ends in these days."
 
-Kind = Literal["maintenance", "starts", "ends", "call", "outage", "limit"]
+Kind = Literal["maintenance", "starts", "ends", "call", "outage", "limit", "warning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ def calendar_channels(
     announced: Sequence[ExclusionAhead],
     waiting: Sequence[ContractRow],
     limits: Sequence[AnnouncedLimit] = (),
+    warnings: Sequence[GridWarning] = (),
 ) -> ViewModel:
     """Return the entries of the coming days by site and by contract.
 
@@ -73,10 +75,11 @@ def calendar_channels(
         announced: exclusions to come.
         waiting: contracts that are booked and not live yet.
         limits: limits of sites by the grid's operator, begun or to come.
+        warnings: warnings by the grid's operator, begun or to come.
     """
     today = snapshot.at.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today + timedelta(days=day) for day in range(DAYS)]
-    found = (*_entries(snapshot, announced, waiting), *_limits(snapshot, limits))
+    found = (*_entries(snapshot, announced, waiting), *_limits(snapshot, limits), *_warnings(snapshot, warnings))
     entries = sorted(found, key=lambda entry: (entry.begins_at, entry.contract_id))
     sites = {site.id: site.name for site in snapshot.sites}
     contracts = {one.id: contract_label(one.id, one.customer) for one in snapshot.contracts}
@@ -128,22 +131,39 @@ def _announcements(snapshot: Snapshot, announced: Sequence[ExclusionAhead]) -> I
 
 
 def _limits(snapshot: Snapshot, limits: Sequence[AnnouncedLimit]) -> Iterator[CalendarEntry]:
-    """List the limits by the grid's operator; one without end lasts all days."""
+    """List the limits by the grid's operator."""
     connection_mw = {site.id: site.grid_limit_mw for site in snapshot.sites}
     for limit in limits:
         if limit.site_id not in connection_mw:
             continue
         most = f"at most {text.mw(limit.limit_mw)} of {text.mw(connection_mw[limit.site_id])}"
-        end = limit.until or snapshot.at + timedelta(days=DAYS)
-        span = f"from {text.utc_time(limit.begins_at)}" if limit.until is None else _span(limit.begins_at, end)
-        yield CalendarEntry(
-            kind="limit",
-            site_id=limit.site_id,
-            contract_id="",
-            begins_at=max(limit.begins_at, snapshot.at),
-            ends_at=end,
-            text=f"{span} {most}, by {limit.author}",
-        )
+        yield _by_operator("limit", limit.site_id, limit, most, snapshot)
+
+
+def _warnings(snapshot: Snapshot, warnings: Sequence[GridWarning]) -> Iterator[CalendarEntry]:
+    """List the warnings of the grid's operator, each at all its sites."""
+    known = {site.id for site in snapshot.sites}
+    for warning in warnings:
+        said = f"{warning.subject}: {warning.text}" if warning.text else warning.subject
+        for site_id in warning.site_ids:
+            if site_id in known:
+                yield _by_operator("warning", site_id, warning, said, snapshot)
+
+
+def _by_operator(
+    kind: Kind, site_id: str, told: AnnouncedLimit | GridWarning, said: str, snapshot: Snapshot
+) -> CalendarEntry:
+    """Make an entry of what the grid's operator told; an endless one lasts all days."""
+    end = told.until or snapshot.at + timedelta(days=DAYS)
+    span = f"from {text.utc_time(told.begins_at)}" if told.until is None else _span(told.begins_at, end)
+    return CalendarEntry(
+        kind=kind,
+        site_id=site_id,
+        contract_id="",
+        begins_at=max(told.begins_at, snapshot.at),
+        ends_at=end,
+        text=f"{span} {said}, by {told.author}",
+    )
 
 
 def _said(row: ExclusionRow) -> str:

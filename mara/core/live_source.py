@@ -65,13 +65,17 @@ class GridWarning:
         """True where the grid itself is failing or coming back."""
         return self.kind in EMERGENCIES
 
+    @property
+    def subject(self) -> str:
+        """The kind in plain words, such as "grid emergency"."""
+        return self.kind.removeprefix("ALERT_").replace("_", " ").lower()
+
     def sentence(self, names: Mapping[str, str]) -> str:
         """Write the warning as a sentence, with the names of sites by their ids."""
         until = "until it is withdrawn" if self.until is None else f"until {moment_text(self.until)}"
-        name = self.kind.removeprefix("ALERT_").replace("_", " ").lower()
         said = f": {self.text}" if self.text else ""
         where = ", ".join(names.get(site_id, site_id) for site_id in self.site_ids)
-        return f"{self.author} warns of {name} at {where} {until}{said}"
+        return f"{self.author} warns of {self.subject} at {where} {until}{said}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

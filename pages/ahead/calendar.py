@@ -52,7 +52,11 @@ class CalendarScreen:
         reading = self._query.newest((current.snapshot.tick, current.waiting_count))
         return {
             **calendar_channels(
-                current.snapshot, reading.announced, reading.waiting, self._platform.announced_limits()
+                current.snapshot,
+                reading.announced,
+                reading.waiting,
+                self._platform.announced_limits(),
+                self._platform.grid_warnings(),
             ),
             CHANNEL: announced_channel(current.snapshot, reading.announced),
         }

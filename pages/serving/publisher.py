@@ -19,7 +19,7 @@ from components.shared.view_model import ViewModel, difference
 from mara.api.routes.platform_api import LiveRun
 from mara.core.commands import Command
 from mara.core.dispatch_document import Mode
-from mara.core.live_source import AnnouncedLimit
+from mara.core.live_source import AnnouncedLimit, GridWarning
 from mara.core.snapshot import SeriesPoint
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
@@ -46,6 +46,7 @@ class PlatformView(LiveRun, Protocol):
     @property
     def advisor(self) -> AdvisorScheduler | None: ...
     def announced_limits(self) -> tuple[AnnouncedLimit, ...]: ...
+    def warnings(self) -> tuple[GridWarning, ...] | None: ...
     async def ask_claude(self) -> object: ...
     async def set_mode(self, site_name: str, mode: Mode, reason: str) -> object: ...
     async def order(self, *commands: Command, only_look: bool = ...) -> object: ...
@@ -123,7 +124,7 @@ class Publisher:
             self._past = self._past.after(snapshot)
 
     def _redraw_early(self) -> None:
-        """Have browsers load those pages anew that were drawn before the first tick, once it has come."""
+        """Have pages that were drawn before the first tick loaded anew once it has come."""
         if not self._early or self._publisher.read().snapshot is None:
             return
         for client, _ in [self._screens[client_id] for client_id in self._early]:

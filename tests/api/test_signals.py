@@ -103,7 +103,7 @@ def test_no_site_is_armed_without_a_reason_or_an_executor(client: TestClient) ->
     assert "needs a reason" in mode_put(client, "act").json()["detail"]
     for mode in ("act", "dry-run"):
         refused = mode_put(client, mode, "to try it")
-        assert (refused.status_code, "no executor is set up for oslo" in refused.json()["detail"]) == (409, True)
+        assert (refused.status_code, "no executor is set up for Norway Oslo" in refused.json()["detail"]) == (409, True)
     assert site_of(client)["mode"] == "advise"
 
 

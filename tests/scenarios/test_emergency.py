@@ -122,7 +122,7 @@ async def test_a_stop_that_no_tick_has_obeyed_yet_is_undone_at_once(tmp_path: Pa
         assert fleet.platform.publisher.read().responses == ()
         await fleet.tick()
         assert fleet.site("west").status != "down"
-        with pytest.raises(CommandError, match="west is not stopped: there is nothing to release"):
+        with pytest.raises(CommandError, match="West is not stopped: there is nothing to release"):
             await fleet.platform.release_site("west", "again")
     fleet.refuse_differences()
 
@@ -139,7 +139,7 @@ async def test_a_site_is_stopped_though_the_order_cannot_be_stored(
         with monkeypatch.context() as patch:
             patch.setattr(fleet.platform.orders, "order", refuse)
             with pytest.raises(
-                StoreError, match=r"west was told to stop, but the order is not stored.*the disk is full"
+                StoreError, match=r"West was told to stop, but the order is not stored.*the disk is full"
             ):
                 await fleet.platform.stop_site("west", "smoke")
         await until(lambda: modes_of(miners) == ASLEEP)

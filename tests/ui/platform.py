@@ -6,7 +6,7 @@ from math import isfinite
 
 from mara.core.alert import AlertChange
 from mara.core.commands import Cancel, Command, Outage, Restore
-from mara.core.live_source import AnnouncedLimit, SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, GridWarning, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.timegrid import TimeGrid
@@ -56,6 +56,7 @@ class FakePlatform:
         self.advisor: AdvisorScheduler | None = None
         self.told: tuple[SourceSnapshot, ...] = ()
         self.limits_told: tuple[AnnouncedLimit, ...] = ()
+        self.warnings_told: tuple[GridWarning, ...] | None = None
         self.optimizations_asked = 0
         self.advice_asked = 0
         self.asked: list[QuoteRequest] = []
@@ -98,6 +99,9 @@ class FakePlatform:
 
     def announced_limits(self) -> tuple[AnnouncedLimit, ...]:
         return self.limits_told
+
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        return self.warnings_told
 
     def pause(self) -> None:
         self.publisher.mark(EngineState.PAUSED)

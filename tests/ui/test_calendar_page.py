@@ -9,7 +9,7 @@ from components.ahead.announced_list import announced_channel
 from components.ahead.calendar_table import DAYS, EMPTY, calendar_channels
 from mara.core.commands import Retract
 from mara.core.history import ExclusionAhead
-from mara.core.live_source import AnnouncedLimit
+from mara.core.live_source import AnnouncedLimit, GridWarning
 from tests.ui.archive import maintenance_ahead
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.quotes import contract_row
@@ -79,6 +79,24 @@ def test_limits_by_the_grid_s_operator_stand_at_their_site_for_as_long_as_they_a
     assert days[1][1] == f"09:00 to 11:00 at most 25.0 MW of {connection}, by OpenADR VTN grid.example"
     assert days[13] == [f"from 22:00 at most 30.0 MW of {connection}, by OpenADR VTN grid.example"]
     assert len(days) == DAYS
+
+
+async def test_warnings_by_the_grid_s_operator_stand_at_their_sites(screen: Screen) -> None:
+    warning = GridWarning(
+        id="e1",
+        kind="ALERT_GRID_EMERGENCY",
+        text="low reserves",
+        site_ids=("oslo", "texas", "no site of ours"),
+        begins_at=SNAPSHOT.at + timedelta(days=1, hours=9),
+        until=SNAPSHOT.at + timedelta(days=1, hours=11),
+        author="OpenADR VTN grid.example",
+    )
+    await screen.open("/calendar")
+    screen.platform.warnings_told = (warning,)
+    calendar = (await screen.after_a_look())["calendar-sites"]
+    said = "09:00 to 11:00 grid emergency: low reserves, by OpenADR VTN grid.example"
+    assert all(said in told(calendar, site)[1] for site in ("oslo", "texas"))
+    assert "no site of ours" not in calendar
 
 
 async def test_a_whole_site_is_chosen_and_told_after_a_moment_to_undo_it(screen: Screen) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from mara.core.commands import Outage, Restore
 from mara.core.dispatch_document import DispatchDocument, SiteTarget
-from mara.core.fleet import Fleet, site_index
+from mara.core.fleet import Fleet, Site, site_index
 from mara.core.live_source import GridLimit
 from mara.core.overtaking import Overtaking, overtaken
 from mara.core.units import TOLERANCE_MW
@@ -115,14 +115,17 @@ class EmergencyDesk:
             CommandError: there is no such site, or no reason is given.
             EngineStopped, StoreError: the site was told to stop, but the order is not known to be stored.
         """
-        site_id, why = self._site(site_name), self._reason(reason)
+        site, why = self._site(site_name), self._reason(reason)
+        site_id = site.id
         told = f"stopped at once by {ACTOR.get().name}: {why}"
         told_s = self.overtake(Overtaking(site_id=site_id, limit_mw=0.0, reason=told), cause=STOP)
         outage = Outage(site_id=site_id, duration_ticks=MAX_ORDER_TICKS, reason=why)
         try:
             receipt = await self._orders.order(outage)
         except (EngineStopped, StoreError) as error:
-            message = f"{site_id} was told to stop, but the order is not stored, so that the plan does not know of it: "
+            message = (
+                f"{site.name} was told to stop, but the order is not stored, so that the plan does not know of it: "
+            )
             raise type(error)(f"{message}{error}") from error
         standing = self._standing[site_id, STOP]
         standing.numbers, standing.obeyed_tick = receipt.numbers, receipt.tick
@@ -140,12 +143,13 @@ class EmergencyDesk:
             CommandError: there is no such site, no reason is given, or the site is not stopped.
             EngineStopped, StoreError: the release is not stored.
         """
-        site_id, why = self._site(site_name), self._reason(reason)
+        site, why = self._site(site_name), self._reason(reason)
+        site_id = site.id
         standing = self._standing.get((site_id, STOP))
         snapshot = self._publisher.read().snapshot
         is_out = snapshot is not None and any(s.id == site_id and s.outage_ends_tick for s in snapshot.sites)
         if standing is None and not is_out:
-            raise CommandError(f"{site_id} is not stopped: there is nothing to release")
+            raise CommandError(f"{site.name} is not stopped: there is nothing to release")
         numbers, tick = await self._take_back(site_id, standing, why)
         began_s = self._clock.monotonic_s()
         self._standing.pop((site_id, STOP), None)
@@ -236,8 +240,8 @@ class EmergencyDesk:
         finally:
             ACTOR.reset(before)
 
-    def _site(self, site_name: str) -> str:
-        return self._fleet.site_ids[site_index(self._fleet.sites, site_name)]
+    def _site(self, site_name: str) -> Site:
+        return self._fleet.sites[site_index(self._fleet.sites, site_name)]
 
     def _reason(self, reason: str) -> str:
         why = one_line(reason)

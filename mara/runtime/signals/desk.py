@@ -13,7 +13,7 @@ import numpy as np
 
 from mara.core.arrays import sealed
 from mara.core.dispatch_document import MODES, UNARMED, DispatchDocument, Mode
-from mara.core.fleet import WORKLOAD_KEYS, Fleet, site_index
+from mara.core.fleet import WORKLOAD_KEYS, Fleet, Site, site_index
 from mara.core.meter_means import metering_of
 from mara.core.metering import DisarmedSite, Reading
 from mara.core.snapshot import Snapshot
@@ -78,7 +78,7 @@ class SignalsDesk:
         publisher: StatePublisher,
         clock: Clock,
         *,
-        why_not_armed: Callable[[str, Mode], str] | None = None,
+        why_not_armed: Callable[[Site, Mode], str] | None = None,
         on_mode: Callable[[str, Mode, Mode], None] | None = None,
     ) -> None:
         self._publisher = publisher
@@ -191,25 +191,25 @@ class SignalsDesk:
             StoreError: the change is not stored; a site that was to be disarmed is disarmed all the same.
         """
         fleet = self._opened.config.fleet
-        site_id = fleet.site_ids[site_index(fleet.sites, site_name)]
+        site = fleet.sites[site_index(fleet.sites, site_name)]
         kept = one_line(reason)
         if mode in UNARMED:  # a site is given back whatever the reason looks like
-            self._note_disarmed(site_id, None)
-            return await self._change(site_id, mode, kept or "none given", ACTOR.get(), store_first=False)
+            self._note_disarmed(site.id, None)
+            return await self._change(site.id, mode, kept or "none given", ACTOR.get(), store_first=False)
         if not kept:
             raise CommandError(
-                f"{mode} needs a reason, which is kept with the change: say why {site_id} is to be in it"
+                f"{mode} needs a reason, which is kept with the change: say why {site.name} is to be in it"
             )
         if kept != " ".join(reason.split()):
             raise CommandError(
                 f"a reason is one line of 1 to {MOST_REASON_CHARACTERS} printable characters, got {len(reason)}: "
                 "shorten it, or leave out what cannot be printed"
             )
-        refusal = self._why_not_armed(site_id, mode)
+        refusal = self._why_not_armed(site, mode)
         if refusal:
             raise CommandError(refusal)
-        self._note_disarmed(site_id, None)
-        return await self._change(site_id, mode, kept, ACTOR.get(), store_first=True)
+        self._note_disarmed(site.id, None)
+        return await self._change(site.id, mode, kept, ACTOR.get(), store_first=True)
 
     async def disarm(self, site_id: str, reason: str, actor: Actor = MARA) -> None:
         """Take an armed site back to shadow, for a reason that no person gave.
@@ -303,8 +303,8 @@ def one_line(reason: str) -> str:
     return " ".join(printable.split())[:MOST_REASON_CHARACTERS]
 
 
-def _no_executor(site_id: str, mode: Mode) -> str:
-    return f"no executor is set up for {site_id}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
+def _no_executor(site: Site, mode: Mode) -> str:
+    return f"no executor is set up for {site.name}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
 
 
 def _known(reading: Reading, fleet: Fleet, now: datetime) -> Reading:

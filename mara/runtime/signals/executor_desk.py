@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mara.core.dispatch_document import MODES, VALID_TICKS, DispatchDocument, Mode, SiteTarget
-from mara.core.fleet import machines_of
+from mara.core.fleet import Site, machines_of
 from mara.core.metering import ExecutorStatus
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.core.world import RunConfig
@@ -124,33 +124,33 @@ class ExecutorDesk:
         if self._lease is not None:
             await asyncio.to_thread(self._lease.end)
 
-    def why_not(self, site_id: str, mode: Mode) -> str:
+    def why_not(self, site: Site, mode: Mode) -> str:
         """Explain why a site cannot be put in a mode; empty where it can."""
-        if not self._of(site_id):
-            return f"no executor is set up for {site_id}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
+        if not self._of(site.id):
+            return f"no executor is set up for {site.name}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
         shown = self._publisher.read()
         if shown.state is not EngineState.RUNNING:
-            return f"the engine is {shown.state}: {site_id} can be armed when it runs"
+            return f"the engine is {shown.state}: {site.name} can be armed when it runs"
         if shown.snapshot is None:
-            return f"no tick has been computed yet: {site_id} can be armed after the first"
+            return f"no tick has been computed yet: {site.name} can be armed after the first"
         if mode == MODES[-1] and shown.world != REAL_WORLD:
             return (
-                f"{site_id} can only act on live prices, those of this run are {shown.world}: set MARA_FEED=live, "
+                f"{site.name} can only act on live prices, those of this run are {shown.world}: set MARA_FEED=live, "
                 "or choose dry-run"
             )
         if shown.speed_factor != REAL_TIME:
             return f"time runs {shown.speed_factor:g} times too fast for machines: set the speed to 1 first"
         if mode == MODES[-1] and shown.dispatch is not None and shown.snapshot.plays == REAL_WORLD:
-            return self._why_stale(site_id, shown.dispatch)
+            return self._why_stale(site.name, shown.dispatch)
         return ""
 
-    def _why_stale(self, site_id: str, document: DispatchDocument) -> str:
+    def _why_stale(self, name: str, document: DispatchDocument) -> str:
         """Explain that the newest targets are of another time than now; empty where not."""
         now, begins, ends = self._clock.now(), document.valid_from, document.valid_to
         if begins - timedelta(seconds=self._tick_s) <= now < ends:
             return ""
         return (
-            f"the newest targets of {site_id} hold from {begins:%d %b %H:%M} to {ends:%H:%M} UTC, this machine's clock "
+            f"the newest targets of {name} hold from {begins:%d %b %H:%M} to {ends:%H:%M} UTC, this machine's clock "
             f"says {now:%d %b %H:%M}: wait for the next tick, or set the clock right"
         )
 
