@@ -45,6 +45,7 @@ SOURCE_COLUMNS: Final = (
     TableColumn(key="state", label="State", look="grow"),
 )
 EVENTS: Final = "events_count"
+NO_FORECAST: Final = "No forecast yet: it comes with the next plan."
 NOBODY_ASKED: Final = "This world is not live: nobody is asked. MARA_FEED=live asks the sources of a SPEC."
 
 
@@ -57,7 +58,7 @@ def price_table(first: Channel) -> None:
     title = "Prices of the next 24 hours, USD/MWh"
     with panel(title, "", how), scroll("Prices of the next 24 hours by site"):
         LiveTable(
-            "prices", columns=PRICE_COLUMNS, caption="Prices of the next 24 hours", empty="No plan yet.", first=first
+            "prices", columns=PRICE_COLUMNS, caption="Prices of the next 24 hours", empty=NO_FORECAST, first=first
         )
 
 
