@@ -176,6 +176,15 @@ def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_ba
         expect(form.get_by_label("Tier").locator("option:checked")).to_have_text("Flexible")
 
 
+def test_a_page_that_is_drawn_once_more_keeps_what_was_typed(tab: Visit, address: str) -> None:
+    page = arrive(tab, address + "/backtest").page
+    horizon = page.get_by_label("Horizon").first
+    horizon.fill("36")
+    with page.expect_navigation():
+        page.evaluate("window.mara.redraw()")
+    expect(horizon).to_have_value("36")
+
+
 def test_the_tour_is_shown_at_the_first_visit_and_again_when_it_is_asked_for(browser: Browser, address: str) -> None:
     with new_tab(browser, knows_mara=False) as first:
         page = arrive(first, address).page
