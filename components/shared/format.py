@@ -1,7 +1,7 @@
 """Formats of numbers: always with units, a real minus, thin-space thousands."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from math import floor, isfinite, log10
 
 from mara.core.timegrid import moment_text
@@ -106,6 +106,11 @@ def utc_short_moment(at: datetime) -> str:
 def utc_time(at: datetime) -> str:
     """Format the time of day in UTC: `14:05`; its column or sentence must say "UTC"."""
     return f"{at:%H:%M}"
+
+
+def utc_day(at: date) -> str:
+    """Format a day with its year: `2 Jul 2025`."""
+    return f"{at.day} {at:%b %Y}"
 
 
 def utc_date(at: datetime) -> str:

@@ -100,6 +100,12 @@ export default {
     return { asks: "", values: { ...BLANK }, busy: "" };
   },
   watch: {
+    async asks(now, before) {
+      if (!this.$refs.sheet?.open) return;
+      await this.$nextTick(); // to the first control of what is asked, and back to the button that asked
+      const opener = now ? null : { cancel: ".ask-cancel" }[before] ?? ".ask-exclude";
+      this.$el.querySelector(opener ?? ".sheet-asked :is(select, button)")?.focus();
+    },
     life(life, before) {
       if (life.id !== before.id) this.reset();
       this.busy = "";
@@ -168,7 +174,7 @@ export default {
           />
           <form
             v-if="asks === 'exclude'"
-            class="request-form"
+            class="request-form sheet-asked"
             aria-label="Exclude ticks"
             @submit.prevent="asks = 'announce'"
           >
@@ -205,7 +211,7 @@ export default {
               taken back on the calendar until it ends.
             </p>
           </form>
-          <div v-else-if="asks === 'announce'" class="sheet-buttons" role="group" aria-label="Announce it">
+          <div v-else-if="asks === 'announce'" class="sheet-buttons sheet-asked" role="group" aria-label="Announce it">
             <p class="note cancel-note">{{ notice }}</p>
             <button type="button" class="button" @click="asks = 'exclude'">Back</button>
             <button
@@ -215,7 +221,7 @@ export default {
               @click="send('order-exclude', { ...values })"
             >Announce it</button>
           </div>
-          <div v-else-if="asks === 'cancel'" class="sheet-buttons" role="group" aria-label="Cancel the contract">
+          <div v-else-if="asks === 'cancel'" class="sheet-buttons sheet-asked" role="group" aria-label="Cancel the contract">
             <p class="note cancel-note">
               It ends for good, and its window is settled as if it had ended. It goes out in ten seconds, after that it cannot
               be taken back.
@@ -234,8 +240,8 @@ export default {
               Download evidence (CSV)
             </button>
             <template v-if="!forbidden && life.is_live">
-              <button type="button" class="button" @click="asks = 'exclude'">Exclude ticks …</button>
-              <button type="button" class="button" @click="asks = 'cancel'">Cancel …</button>
+              <button type="button" class="button ask-exclude" @click="asks = 'exclude'">Exclude ticks …</button>
+              <button type="button" class="button ask-cancel" @click="asks = 'cancel'">Cancel …</button>
             </template>
           </div>
         </template>

@@ -33,7 +33,6 @@ SMALL: dict[str, str] = {
     "mara/runtime/signals/watchdog_process.py": "the entry of a process of its own, which must start at once",
     "mara/signals/outlets/document_file.py": "an outlet, in a file of its own as each of them",
     "mara/feeds/live/providers/pacific.py": "a part of the world with one provider so far; the others have files too",
-    "mara/optimizers/rules/rules.py": "an optimizer by name; its work is done by the contract scheduler",
     "mara/optimizers/advisor/fact_ledger.py": "the tools fill it, an answer is checked against it; it knows neither",
 }
 

@@ -226,6 +226,15 @@ def test_a_late_tick_and_a_disk_that_fills_are_told_of_and_a_fuller_one_again() 
     assert not watch.alerts(paused, EngineSigns(overdue_s=6.0)), "in a pause nothing is due"
 
 
+def test_a_live_world_that_waits_for_a_clock_that_was_set_back_says_for_how_long() -> None:
+    watch, shown = Watch(), PublishedState(state=EngineState.RUNNING, snapshot=fleet_at(0))
+    (told,) = watch.alerts(shown, EngineSigns(ahead_s=7_080.0))
+    assert (told.kind, told.severity) == ("clock", "critical")
+    assert told.text == "no tick comes for 118 min: this machine's clock is behind the newest tick by that"
+    (over,) = watch.alerts(replace(shown, state=EngineState.PAUSED), EngineSigns(ahead_s=7_080.0))
+    assert over.severity == "resolved"
+
+
 def test_a_broken_premium_is_the_first_line_with_the_money_at_risk() -> None:
     watch = Watch()
     broken = replace(contract_of("premium", 9, 2), credit_usd=1_000.0, next_bad_tick_cost_usd=250.0)
@@ -276,6 +285,11 @@ def test_a_site_that_deviates_is_told_with_its_cost_and_the_promise_in_danger() 
     assert told.text == f"{UP[0].name} draws 4.0 MW where 12.0 are planned, which costs 416 USD/h"
     (worse,) = looked_at(Watch(), metered_fleet(1, "act", endangered=("c7",)))
     assert (worse.severity, worse.text.endswith("; in danger within two ticks: c7")) == ("critical", True)
+    bank = replace(contract_of("premium", 0, 0), credit_usd=1_000.0, next_bad_tick_cost_usd=250.0, customer="Bank")
+    fleet = replace(metered_fleet(1, "act", endangered=(bank.id,)), contracts=(bank,))
+    (named,) = looked_at(richer := Watch(), fleet)
+    assert named.text.endswith(f"within two ticks: Bank ({bank.id})")
+    assert richer.inbox.shown(AT)[0].at_risk_usd == 1_250.0
     (over,) = looked_at(watch, metered_fleet(2, "shadow", is_deviating=False))
     assert over.severity == "resolved"
 

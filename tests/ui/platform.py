@@ -1,6 +1,7 @@
 """A platform that shows made-up snapshots, and is checked by its state."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 
 from mara.core.alert import AlertChange
@@ -80,6 +81,10 @@ class FakePlatform:
     def _show(self) -> None:
         large = self._sites_count > len(SITES)
         snapshot = large_snapshot_at(self.tick, self._sites_count) if large else snapshot_at(self.tick)
+        if self.modes:
+            modes = {site: mode for site, mode, _ in self.modes}
+            sites = tuple(replace(site, mode=modes.get(site.id, site.mode)) for site in snapshot.sites)
+            snapshot = replace(snapshot, sites=sites)
         self.publisher.publish(snapshot, forecast_at(self.tick), ahead=None if large else ahead_at(self.tick))
 
     async def ask_claude(self) -> None:

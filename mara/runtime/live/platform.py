@@ -274,6 +274,11 @@ class Platform:
         return self._run.loop.overdue_s if self._run is not None else 0.0
 
     @property
+    def ahead_s(self) -> float:
+        """Time by which a live world is ahead of this machine's clock, or zero."""
+        return self._run.loop.ahead_s if self._run is not None else 0.0
+
+    @property
     def _opened(self) -> _LiveRun:
         if self._run is None:
             raise EngineStopped("the engine has not been started: ask when it runs")
@@ -307,7 +312,12 @@ class Platform:
         self._closing.push_async_callback(self.emergency.close)
         shown, warnings = None if last is None else last.snapshot, self.warnings
         await self.alerts.open(
-            StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=shown, warnings=warnings
+            StoredAlerts(store),
+            engine.config.grid,
+            lambda: self.overdue_s,
+            ahead_s=lambda: self.ahead_s,
+            last=shown,
+            warnings=warnings,
         )
         self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:

@@ -92,6 +92,7 @@ class AlertDesk:
         self._found_tick: int | None = None  # the tick that a start found settled
         self._begins: Older = {}
         self._overdue_s: Callable[[], float] = float
+        self._ahead_s: Callable[[], float] = float
         self._warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple
         self._told: dict[int, str] = {}
         self._unrecorded: deque[AlertChange] = deque(maxlen=MOST_UNRECORDED)
@@ -105,6 +106,7 @@ class AlertDesk:
         grid: TimeGrid,
         overdue_s: Callable[[], float] = float,
         *,
+        ahead_s: Callable[[], float] = float,
         last: Snapshot | None = None,
         warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple,
     ) -> None:
@@ -113,6 +115,7 @@ class AlertDesk:
         Args:
             last: the last stored tick, from whose time on things change before another is shown.
             overdue_s: returns the time since the tick under way should have begun.
+            ahead_s: returns the time by which a live world is ahead of this machine's clock.
             warnings: returns the warnings of the grid's operator that stand; None before it has answered.
 
         Raises:
@@ -127,7 +130,8 @@ class AlertDesk:
         self._begins = {key: (tick, grid.at(tick)) for key, tick in begins.items()}
         unheard = self._inbox.unheard(at)
         self._told = {alert.number: alert.severity for alert in standing if alert.number not in unheard}
-        self._record, self._opened, self._overdue_s, self._warnings = record, (tick, at), overdue_s, warnings
+        self._record, self._opened, self._warnings = record, (tick, at), warnings
+        self._overdue_s, self._ahead_s = overdue_s, ahead_s
         self._signs = await self._measured(record)
         self._keep(asyncio.create_task(self._watch(), name="mara-alerts"))
 
@@ -201,7 +205,9 @@ class AlertDesk:
 
     async def _measured(self, record: AlertRecord) -> EngineSigns:
         free_bytes = await record.free_bytes()
-        return EngineSigns(overdue_s=self._overdue_s(), free_bytes=free_bytes, grid_alerts=self._warnings())
+        return EngineSigns(
+            overdue_s=self._overdue_s(), ahead_s=self._ahead_s(), free_bytes=free_bytes, grid_alerts=self._warnings()
+        )
 
     def _follow(self, current: PublishedState) -> None:
         """Take in a published state; called on every change, also on the desk's own."""

@@ -38,7 +38,9 @@ LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 MOST_NAMED: Final = 5
 """Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"})
+OF_ENGINE: Final = frozenset(
+    {"state", "late", "clock", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"}
+)
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -49,11 +51,13 @@ class EngineSigns:
 
     Attributes:
         overdue_s: time since the tick under way should have begun.
+        ahead_s: time by which a live world is ahead of this machine's clock.
         free_bytes: space beside the database; None where it is not on a disk of ours.
         grid_alerts: warnings of the grid's operator that stand; None before it has answered since the start.
     """
 
     overdue_s: float = 0.0
+    ahead_s: float = 0.0
     free_bytes: int | None = None
     grid_alerts: tuple[GridWarning, ...] | None = ()
 
@@ -163,6 +167,14 @@ def _late(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
             subject="engine",
             text=f"a tick is late by more than {MOST_OVERDUE_S:g} s",
         )
+
+
+def _clock(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+    """Find a live world that waits for a clock that was set back."""
+    if current.state is EngineState.RUNNING and signs.ahead_s > 0.0:
+        ahead_minutes = signs.ahead_s / SECONDS_PER_MINUTE
+        text = f"no tick comes for {ahead_minutes:.0f} min: this machine's clock is behind the newest tick by that"
+        yield Trouble(kind="clock", severity=CRITICAL, subject="engine", text=text)
 
 
 def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
@@ -306,22 +318,22 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
             continue
         endangered = ", ".join(labels.get(one, one) for one in site.metered.endangered)
         danger = f"; in danger within two ticks: {endangered}" if endangered else ""
+        of = [one for one in snapshot.contracts if one.id in site.metered.endangered]
+        at_risk_usd = sum(one.credit_usd + one.next_bad_tick_cost_usd for one in of) if of else None
         severity = CRITICAL if danger else WARNING
         if site.metered.site_power_mw is None:
             age_minutes = site.metered.age_s / SECONDS_PER_MINUTE
-            why = (
-                f"no good telemetry for {age_minutes:.0f} min"
-                if age_minutes > STALE_TICKS * snapshot.tick_minutes
-                else "its newest telemetry is marked bad, or does not cover all of its machines"
-            )
+            why = "its newest telemetry is marked bad, or does not cover all of its machines"
+            if age_minutes > STALE_TICKS * snapshot.tick_minutes:
+                why = f"no good telemetry for {age_minutes:.0f} min"
             text = f"{site.name}: {why}{danger}"
-            yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text)
+            yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text, at_risk_usd=at_risk_usd)
         elif site.metered.is_deviating:
             text = (
                 f"{site.name} draws {site.metered.site_power_mw:.1f} MW where {site.site_power_mw:.1f} are planned,"
                 f" which costs {site.metered.cost_usd_per_h or 0.0:.0f} USD/h{danger}"
             )
-            yield Trouble(kind="metered", severity=severity, subject=site.id, text=text)
+            yield Trouble(kind="metered", severity=severity, subject=site.id, text=text, at_risk_usd=at_risk_usd)
 
 
 def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -369,6 +381,7 @@ def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str)
 _ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (
     _states,
     _late,
+    _clock,
     _disk,
     _grid_alerts,
     _disarmed,

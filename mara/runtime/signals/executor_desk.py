@@ -84,6 +84,7 @@ class ExecutorDesk:
         self._tick_s = 0.0
         self._seen = (-1, 0)
         self._document_s = float("-inf")
+        self._clocks_s = self._read_clocks()
 
     async def open(self, store: Store, config: RunConfig, desk: SignalsDesk) -> None:
         """Read the executors file, and bring back what an earlier Mara may have left.
@@ -148,7 +149,7 @@ class ExecutorDesk:
         if before == MODES[-1] or mode == MODES[-1]:
             for site in sites.values():
                 site.last = None
-                self._start(self._release(site, f"the mode is {mode}"))
+                self._start(self._release(site, "armed anew" if mode == MODES[-1] else f"the mode is {mode}"))
         if self._is_followed(mode):
             self._document_s = self._clock.monotonic_s()
             self._follow(self._publisher.read().dispatch)
@@ -239,18 +240,32 @@ class ExecutorDesk:
             await self._clock.wait(self._lease.length_s / BEATS_A_LEASE)
 
     async def look_at_lease(self) -> None:
-        """Keep the lease of armed sites; disarm them where it, or the plan, is over.
+        """Keep the lease; disarm sites where it or the plan is over, or the clock jumped.
+
+        A document holds for two ticks of the clock: after a jump by more than one nobody knows whether it holds still.
 
         What the watchdog gave back meanwhile is logged, which nothing here waits for.
         """
         if self._noting is None or self._noting.done():
             self._noting = self._start(self._note_releases())
+        jumped_s = self._jumped_s()
         if self._lease is None or not self._armed():
             return
         if not await self._lease.kept():
             self._disarm("the lease was lost: Mara or its watchdog stood still for longer than it lasts")
         elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
-            self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
+            self._disarm(f"no new targets came for {VALID_TICKS} ticks: the run is paused, or stands still")
+        elif abs(jumped_s) > self._tick_s:
+            way = "forward" if jumped_s > 0.0 else "back"
+            self._disarm(f"this machine's clock jumped {abs(jumped_s) / SECONDS_PER_MINUTE:.0f} min {way}")
+
+    def _jumped_s(self) -> float:
+        """Return how far the wall's clock jumped since the last look; negative: back."""
+        (wall_s, real_s), self._clocks_s = self._clocks_s, self._read_clocks()
+        return (self._clocks_s[0] - wall_s) - (self._clocks_s[1] - real_s)
+
+    def _read_clocks(self) -> tuple[float, float]:
+        return self._clock.now().timestamp(), self._clock.monotonic_s()
 
     async def _note_releases(self) -> None:
         """Log what the watchdog gave back, in a thread that hanging calls cannot take."""

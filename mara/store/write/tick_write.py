@@ -121,14 +121,14 @@ def tick_write_of(
     facts = _facts(step, state, plan_content, world_digest(light, book_hash), grid)
     promises, state = _promises(step, state)
     audits, last_audit = _audits(step, state, facts.link)
-    sums, state = _day_sums(tick, facts.ledger, state, grid)
+    day_sums, day_rows = _day_sums(tick, facts.ledger, state.day_sums, grid)
     inserts: Inserts = (
         *facts.inserts,
         *promises,
         *_plans(step, plan, plan_content, state, config),
         (tables.EventRow, rows.event_rows(events)),
         *_told_with(tick, audits, outcomes, closed_day),
-        *sums,
+        (LedgerDay, day_rows),
     )
     part_hashes = state.part_hashes | _hashes_of(parts)
     seal = _seal(facts, state, inserts, part_hashes)
@@ -157,6 +157,7 @@ def tick_write_of(
             seal=seal,
             to_seal={},
             part_hashes=part_hashes,
+            day_sums=day_sums,
         ),
     )
 
@@ -306,12 +307,12 @@ def _intervals(step: Step, state: WriterState) -> tuple[list[rows.RowValues], di
     return [(state.numbers[ids[i]], step.tick, values[i]) for i in changed], dict(zip(ids, values, strict=True))
 
 
-def _day_sums(tick: int, ledger: Ints, state: WriterState, grid: TimeGrid) -> tuple[Inserts, WriterState]:
+def _day_sums(tick: int, ledger: Ints, before: Ints, grid: TimeGrid) -> tuple[Ints, list[rows.RowValues]]:
     """Add a tick's ledger to the sums of its day; rows of them where the day ends."""
-    sums, first = state.day_sums + ledger, grid.first_tick_of_day(tick)
+    sums, first = before + ledger, grid.first_tick_of_day(tick)
     if grid.first_tick_of_day(tick + 1) == first:
-        return (), replace(state, day_sums=sums)
-    return ((LedgerDay, rows.by_site(first, sums)),), replace(state, day_sums=np.zeros_like(sums))
+        return sums, []
+    return np.zeros_like(sums), rows.by_site(first, sums)
 
 
 def _audits(step: Step, state: WriterState, link: bytes) -> tuple[list[rows.RowValues], bytes]:
