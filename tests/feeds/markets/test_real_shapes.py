@@ -143,3 +143,26 @@ def test_a_decimal_point_is_no_mark_of_thousands_in_a_german_file(tmp_path: Path
 def test_a_file_that_was_changed_is_told_the_nearest_layout(tmp_path: Path, header: str, told: str) -> None:
     with pytest.raises(FeedInvalid, match=rf'{told}.* describe it with layout = "csv"$'):
         readings_of([put(tmp_path, "changed.csv", [header, "1,2,3,4,5"])])
+
+
+def test_stamps_of_pjm_that_a_spreadsheet_shortened_are_read(tmp_path: Path) -> None:
+    """Both clocks stand in the file and must agree, so that the form of a stamp misleads nobody."""
+    rows = rows_of(am.EASTERN, SUMMER, 1, 60)
+    name, lines = lines_of(am.pjm(rows))
+    for row in rows:
+        for at in (row.begin, eu.local(row.begin, am.EASTERN)):
+            short = f"{at.month}/{at.day}/{at.year} {at:%H:%M}"
+            lines = [line.replace(f"{am.pjm_stamp(at)},", f"{short},") for line in lines]
+    assert not any(" AM," in line or " PM," in line for line in lines)
+    case = Case("pjm-lmp", "", am.pjm, rows, "WESTERN HUB", {"type": "HUB"})
+    assert read_whole([put(tmp_path, name, lines)], case).values["price"].tolist() == [row.value for row in rows]
+
+
+def test_dispatch_whose_seconds_a_spreadsheet_dropped_is_not_taken_for_hours(tmp_path: Path) -> None:
+    name, lines = lines_of(am.nyiso_real_time(rows_of(am.EASTERN, SUMMER, 1, 5)))
+    short = [line.replace(':00",', '",', 1) for line in lines]
+    assert short[1] != lines[1]
+    with pytest.raises(
+        FeedInvalid, match=r"columns are those of nyiso-lbmp \(.*\), but not its title, name or first row"
+    ):
+        readings_of([put(tmp_path, name, short)])
