@@ -242,7 +242,7 @@ def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
             continue
         bad, used = seen[contract.id].unplanned_within(per_hour), contract.bad_ticks
         if used > contract.budget_ticks:
-            why = f"its promise is broken, {used} bad ticks where {contract.budget_ticks} are tolerated"
+            why = f"its promise is broken: {used} bad ticks, tolerated {contract.budget_ticks}"
             yield _of_contract("premium", CRITICAL, contract, why)
         elif bad >= PREMIUM_BAD_IN_AN_HOUR:
             yield _of_contract("burn_rate", CRITICAL, contract, f"{bad} bad ticks in the last hour")
