@@ -291,6 +291,8 @@ def test_a_site_that_deviates_is_told_with_its_cost_and_the_promise_in_danger() 
     (named,) = looked_at(richer := Watch(), fleet)
     assert named.text.endswith(f"within two ticks: Bank ({bank.id})")
     assert richer.inbox.shown(AT)[0].at_risk_usd == 1_250.0
+    (many,) = looked_at(Watch(), metered_fleet(1, "act", endangered=tuple(f"c{n}" for n in range(60))))
+    assert many.text.endswith("within two ticks: c0, c1, c2, c3, c4 and 55 more")
     (over,) = looked_at(watch, metered_fleet(2, "shadow", is_deviating=False))
     assert over.severity == "resolved"
 
