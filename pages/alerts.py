@@ -7,6 +7,7 @@ from typing import Final
 from nicegui import ui
 
 from components.alerts.alert_list import AlertActions, AlertList, alert_channel
+from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element, panel
 from components.shared.view_model import ViewModel
@@ -88,7 +89,7 @@ def alert_actions(platform: Authorized, publisher: Publisher) -> AlertActions:
         await ordered(platform.reopen(*numbers), what, lambda: platform.acknowledge(*numbers))
 
     async def silence(numbers: Sequence[int], until: datetime) -> None:
-        what = f"Silenced {_named(numbers)} until {until:%Y-%m-%d %H:%M} UTC"
+        what = f"Silenced {_named(numbers)} until {text.utc_moment(until)}"
         await ordered(platform.silence(numbers, until), what, lambda: platform.unsilence(*numbers))
 
     async def unsilence(numbers: Sequence[int]) -> None:

@@ -22,7 +22,7 @@ from mara.assembly.imports.trash import Deleted
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore, Retract
 from mara.core.dispatch_document import MODES, UNARMED, Mode
 from mara.core.explanation import Explanation
-from mara.core.live_source import SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError
@@ -84,6 +84,10 @@ class Authorized:
     def sources(self) -> tuple[SourceSnapshot, ...]:
         """Tell how asking the live sources goes."""
         return self._platform.sources()
+
+    def announced_limits(self) -> tuple[AnnouncedLimit, ...]:
+        """List the limits by the grid's operator whose time is not over."""
+        return self._platform.announced_limits()
 
     def report(self) -> Report:
         """Return the state of the job runner."""

@@ -15,6 +15,7 @@ from components.backtest.backtest_panels import (
     PolicyResult,
     empty_panel,
     form_fields,
+    legend_cells,
     order_panel,
     progress_panel,
     result_channels,
@@ -240,10 +241,11 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
 
 def result_cells(report: Report) -> Channel:
     """Return the period of the backtest's results, and whether there are any."""
+    named = legend_cells(results_of(report))
     if not report.results:
-        return {"bt.shown": cell("", "no"), "bt.period": "", "bt.sources": ""}
+        return {"bt.shown": cell("", "no"), "bt.period": "", "bt.sources": "", **named}
     sources = "\n".join(f"\u2022 {line}" for line in source_lines(report.results))
-    return {"bt.shown": cell("", "yes"), "bt.period": _period(report), "bt.sources": sources}
+    return {"bt.shown": cell("", "yes"), "bt.period": _period(report), "bt.sources": sources, **named}
 
 
 def results_of(report: Report) -> tuple[PolicyResult, ...]:

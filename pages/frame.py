@@ -72,10 +72,12 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
             _navigation(here, cells)
-            clock(cells)
-            world_mark(cells)
-            state_chip(cells)
-            mode_chip(cells)
+            with element("div", "bar-pair"):
+                clock(cells)
+                world_mark(cells)
+            with element("div", "bar-pair"):
+                state_chip(cells)
+                mode_chip(cells)
             run_controls(cells, actions, is_live=platform.publisher.read().world == LIVE)
             theme_switch()
             PreferenceMenu()

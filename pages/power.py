@@ -1,5 +1,6 @@
 """Power page: bill, peaks, grid products, batteries and contracted supply."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from nicegui import ui
@@ -23,6 +24,7 @@ from mara.core.snapshot import Snapshot
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
 from pages.frame import frame
+from pages.serving.cached_query import CachedQuery
 from pages.serving.publisher import Publisher
 
 EXAMPLE: Final = "MARA_FLEET=texas_contract mara run"
@@ -34,12 +36,38 @@ HOW_TO_BEGIN: Final = (
 )
 
 
+class PowerScreen:
+    """View model of the power page, shared by viewers; lives as long as the app."""
+
+    def __init__(self, platform: Authorized) -> None:
+        self._platform = platform
+        self._query = CachedQuery[Mapping[str, float]]("power", self._read, {})
+
+    async def renew(self) -> None:
+        """Read the archive before the page is drawn."""
+        snapshot = self._platform.publisher.read().snapshot
+        if snapshot is not None and snapshot.power:
+            await self._query.renew(snapshot.tick)
+
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
+        """Return the contents of the page's channels; empty without power terms."""
+        snapshot = current.snapshot
+        if snapshot is None or not snapshot.power:
+            return {}
+        return draw(snapshot, self._query.newest(snapshot.tick))
+
+    async def _read(self) -> Mapping[str, float]:
+        return await self._platform.archive.peak_hours()
+
+
 def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve the power page."""
+    screen = PowerScreen(platform)
 
     @ui.page(paths.POWER, title="Mara: power", dark=None)
-    def power() -> None:
-        picture = publisher.open(ui.context.client, draw)
+    async def power() -> None:
+        await screen.renew()
+        picture = publisher.open(ui.context.client, screen.picture)
         with frame(platform, publisher, picture["cells"], paths.POWER):
             snapshot = platform.publisher.read().snapshot
             if snapshot is not None and not snapshot.power:
@@ -48,17 +76,18 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 _draw(picture, len(snapshot.sites) if snapshot is not None else 0)
 
 
-def draw(current: PublishedState, _: KeyFigureHistory) -> ViewModel:
-    """Return the contents of the page's channels; empty without power terms."""
-    snapshot = current.snapshot
-    if snapshot is None or not snapshot.power:
-        return {}
+def draw(snapshot: Snapshot, off_h: Mapping[str, float]) -> ViewModel:
+    """Return the contents of the page's channels.
+
+    Args:
+        off_h: hours of the year that each site stayed off for coincident peaks.
+    """
     return {
         "cells": power_cells(snapshot),
         "bill": part_channel(snapshot),
         "bill-sites": site_channel(snapshot),
         "demand-peaks": demand_channel(snapshot),
-        "peak-risk": risk_channel(snapshot),
+        "peak-risk": risk_channel(snapshot, off_h),
         "risk-hours": hour_channel(snapshot),
         "awards": award_channel(snapshot),
         "batteries": battery_channel(snapshot),

@@ -59,6 +59,7 @@ def register(
     authorized = Authorized(platform, jobs, Undo(clock, undo_s), desk)
     app.get(STYLES_URL, include_in_schema=False)(_styles)
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
+    app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # Quasar's bar of each request has no name
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
     publisher = Publisher(platform.publisher)
     for page in (overview, site, sla, optimizer, forecast, calendar, what_if, operations, alerts, money, power, guide):

@@ -14,6 +14,7 @@ from components.sla.contract_table import ContractTable, owed_cells, owed_figure
 from components.sla.sla_panel import TIER_COLUMNS, tier_channel
 from mara.api import paths
 from mara.api.security.permissions import Permission
+from mara.core.contract import contract_label
 from mara.core.history import ContractRow
 from mara.core.units import SECONDS_PER_HOUR
 from mara.errors import CommandError
@@ -108,14 +109,16 @@ def sheet_actions(platform: Authorized) -> SheetActions:
     async def exclude(contract_id: str, notice: Notice) -> None:
         asked = announcement_of(contract_id, notice, platform)
         await platform.exclude(asked, only_look=True)
-        said = f"Announced for {contract_id}: it is stored with the next tick, with reason and author."
-        what = f"{notice.kind.capitalize()} of {contract_id}"
+        named = name_of(contract_id, platform)
+        said = f"Announced for {named}: it is stored with the next tick, with reason and author."
+        what = f"{notice.kind.capitalize()} of {named}"
         platform.undo.hold(what, lambda: platform.exclude(asked), said)
 
     async def cancel(contract_id: str) -> None:
         await platform.cancel(contract_id, only_look=True)
-        said = f"Ordered: {contract_id} ends with the next tick, and its window is settled."
-        platform.undo.hold(f"Cancel {contract_id}", lambda: platform.cancel(contract_id), said)
+        named = name_of(contract_id, platform)
+        said = f"Ordered: {named} ends with the next tick, and its window is settled."
+        platform.undo.hold(f"Cancel {named}", lambda: platform.cancel(contract_id), said)
 
     async def evidence(contract_id: str) -> None:
         life = await platform.archive.contract(contract_id)
@@ -130,6 +133,13 @@ def sheet_actions(platform: Authorized) -> SheetActions:
         now=lambda: platform.publisher.read().snapshot,
         why_not=missing_right(Permission.CANCEL) or missing_right(Permission.EXCLUDE),
     )
+
+
+def name_of(contract_id: str, platform: Authorized) -> str:
+    """Name a contract by its customer and id; one that is not live by its id."""
+    snapshot = platform.publisher.read().snapshot
+    live = () if snapshot is None else snapshot.contracts
+    return next((contract_label(one.id, one.customer) for one in live if one.id == contract_id), contract_id)
 
 
 def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> ExclusionRequest:

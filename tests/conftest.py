@@ -10,11 +10,14 @@ gc.disable()  # of what imports and collection make, nothing is garbage: looking
 import os
 import shutil
 import ssl
+import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from pydantic import ConfigDict, TypeAdapter
 
 from mara.feeds.files.history import History
 from mara.feeds.files.history_file import read_history
@@ -90,6 +93,25 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
 def _programs_are_solved_once() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(solve, "_solver", solved_before.remembering_solver)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _types_of_routes_are_read_once() -> Generator[None]:
+    """Let the APIs that tests build share pydantic's adapters of the types that routes take and return."""
+    if (v2 := sys.modules.get("fastapi._compat.v2")) is None:  # none of the tests builds one
+        yield
+        return
+    made: dict[tuple[object, str, str], TypeAdapter[Any]] = {}
+
+    def adapter(type_: Any, *, config: ConfigDict | None = None) -> TypeAdapter[Any]:
+        named = (type_.__origin__, repr(type_.__metadata__), repr(config))
+        if named not in made:
+            made[named] = TypeAdapter(type_, config=config)
+        return made[named]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(v2, "TypeAdapter", adapter)
         yield
 
 

@@ -19,7 +19,7 @@ export default {
   watch: {
     said(said) {
       this.isBusy = false;
-      if (said.taken) this.asked = "";
+      if (said.taken) this.back(this.asked);
     },
   },
   methods: {
@@ -49,7 +49,7 @@ export default {
             <span class="note">{{ row.contracts }}: {{ row.reason }}, by {{ row.by }}</span>
           </div>
           <button v-if="!forbidden && row.can && asked !== key" type="button" class="button" :data-entry="key" @click="ask(key)">{{ row.button }}<span class="sr-only"> {{ row.name }}</span></button>
-          <div v-if="asked === key" class="sheet-buttons" role="group" :aria-label="row.button + ' ' + row.name">
+          <div v-if="asked === key" class="sheet-buttons" role="group" :aria-label="row.button + ' ' + row.name" @keydown.esc="back(key)">
             <p class="note exclude-note" role="status">{{ row.ask }}</p>
             <button type="button" class="button announced-no" @click="back(key)">Leave it</button>
             <button type="button" class="button button-strong" :aria-disabled="isBusy" @click="send(row)">Take it back</button>

@@ -12,6 +12,7 @@ from components.shared import format as text
 from components.shared.theme import BROWSER_MODULES, panel
 from components.shared.view_model import Channel, Row, ViewModel
 from mara.core.commands import MAINTENANCE, NOTICE_HOURS
+from mara.core.contract import contract_label
 from mara.core.history import ExclusionAhead
 from mara.core.snapshot import Snapshot
 from mara.errors import CommandError, MaraError
@@ -130,7 +131,7 @@ def name_of(key: Announcement, snapshot: Snapshot) -> str:
     if not key.contract_id:
         return "All contracts"
     customer = next((one.customer for one in snapshot.contracts if one.id == key.contract_id), "")
-    return f"{key.contract_id}, {customer}" if customer else key.contract_id
+    return contract_label(key.contract_id, customer)
 
 
 def _key_of(one: ExclusionAhead) -> Announcement:

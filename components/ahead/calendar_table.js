@@ -5,8 +5,8 @@ const VIEWS = [
   { key: "sites", label: "By site" },
   { key: "contracts", label: "By contract" },
 ];
-const SIGNS = { maintenance: "\u25A0", starts: "\u25B2", ends: "\u25BC", call: "\u25CF", outage: "\u2715" };
-const WORDS = { maintenance: "Excluded", starts: "Starts", ends: "Ends", call: "Grid product", outage: "Outage" };
+const SIGNS = { maintenance: "\u25A0", starts: "\u25B2", ends: "\u25BC", call: "\u25CF", outage: "\u2715", limit: "\u25C6" };
+const WORDS = { maintenance: "Excluded", starts: "Starts", ends: "Ends", call: "Grid product", outage: "Outage", limit: "Grid limit" };
 
 export default {
   props: { first: Object, empty: String },

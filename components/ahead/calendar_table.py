@@ -1,4 +1,4 @@
-"""Calendar of the coming days: maintenance, starts and ends of contracts, calls."""
+"""Calendar of the coming days: maintenance, contracts, calls, and grid limits."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,19 +10,21 @@ from nicegui import ui
 from components.shared import format as text
 from components.shared.theme import BROWSER_MODULES, panel
 from components.shared.view_model import Channel, Shown, ViewModel
+from mara.core.contract import contract_label
 from mara.core.history import ContractRow, ExclusionAhead, ExclusionRow
-from mara.core.snapshot import Snapshot
+from mara.core.live_source import AnnouncedLimit
+from mara.core.snapshot import ContractSnapshot, Snapshot
 
 DAYS: Final = 14
 MOST_ROWS: Final = 200
 HINT: Final = (
-    "Days and times in UTC. Maintenance stands at the site that it is of, and what is announced to one contract where "
-    "that runs now. Contracts start where the plan puts them, so those that wait stand apart."
+    "Days and times in UTC. Maintenance and limits by the grid's operator stand at their site, and what is announced "
+    "to one contract where that runs now. Contracts start where the plan puts them, so those that wait stand apart."
 )
 NOWHERE: Final = "Not placed"
-EMPTY: Final = "No maintenance is announced, and no contract starts or ends in these days."
+EMPTY: Final = "Nothing is announced, and no contract starts or ends in these days."
 
-Kind = Literal["maintenance", "starts", "ends", "call", "outage"]
+Kind = Literal["maintenance", "starts", "ends", "call", "outage", "limit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,20 +62,25 @@ def calendar_panel(picture: ViewModel) -> None:
 
 
 def calendar_channels(
-    snapshot: Snapshot, announced: Sequence[ExclusionAhead], waiting: Sequence[ContractRow]
+    snapshot: Snapshot,
+    announced: Sequence[ExclusionAhead],
+    waiting: Sequence[ContractRow],
+    limits: Sequence[AnnouncedLimit] = (),
 ) -> ViewModel:
     """Return the entries of the coming days by site and by contract.
 
     Args:
         announced: exclusions to come.
         waiting: contracts that are booked and not live yet.
+        limits: limits of sites by the grid's operator, begun or to come.
     """
     today = snapshot.at.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today + timedelta(days=day) for day in range(DAYS)]
-    entries = sorted(_entries(snapshot, announced, waiting), key=lambda entry: (entry.begins_at, entry.contract_id))
+    found = (*_entries(snapshot, announced, waiting), *_limits(snapshot, limits))
+    entries = sorted(found, key=lambda entry: (entry.begins_at, entry.contract_id))
     sites = {site.id: site.name for site in snapshot.sites}
-    contracts = {contract.id: f"{contract.id}, {contract.customer}" for contract in snapshot.contracts}
-    contracts |= {row.id: f"{row.id}, {row.customer}" for row in waiting}
+    contracts = {one.id: contract_label(one.id, one.customer) for one in snapshot.contracts}
+    contracts |= {row.id: contract_label(row.id, row.customer) for row in waiting}
     by_site = [(entry.site_id, sites.get(entry.site_id, NOWHERE), entry) for entry in _joined(entries)]
     by_contract = [
         (one.contract_id, contracts[one.contract_id], one) for one in entries if one.contract_id in contracts
@@ -91,9 +98,9 @@ def _entries(
     """List what is known of the time to come, in no order."""
     yield from _announcements(snapshot, announced)
     for contract in snapshot.contracts:
-        yield _moment("ends", contract.site_id, contract.id, contract.ends_at, contract.power_mw, contract.tier)
+        yield _moment("ends", contract.site_id, contract, contract.ends_at)
     for row in waiting:
-        yield _moment("starts", "", row.id, row.starts_at, row.power_mw, row.tier)
+        yield _moment("starts", "", row, row.starts_at)
     for site in snapshot.sites:
         if site.outage_ends_tick > snapshot.tick:
             yield _until("outage", site.id, site.outage_ends_tick, "Ordered down", snapshot)
@@ -120,13 +127,40 @@ def _announcements(snapshot: Snapshot, announced: Sequence[ExclusionAhead]) -> I
                 )
 
 
+def _limits(snapshot: Snapshot, limits: Sequence[AnnouncedLimit]) -> Iterator[CalendarEntry]:
+    """List the limits by the grid's operator; one without end lasts all days."""
+    connection_mw = {site.id: site.grid_limit_mw for site in snapshot.sites}
+    for limit in limits:
+        if limit.site_id not in connection_mw:
+            continue
+        most = f"at most {text.mw(limit.limit_mw)} of {text.mw(connection_mw[limit.site_id])}"
+        end = limit.until or snapshot.at + timedelta(days=DAYS)
+        span = f"from {text.utc_time(limit.begins_at)}" if limit.until is None else _span(limit.begins_at, end)
+        yield CalendarEntry(
+            kind="limit",
+            site_id=limit.site_id,
+            contract_id="",
+            begins_at=max(limit.begins_at, snapshot.at),
+            ends_at=end,
+            text=f"{span} {most}, by {limit.author}",
+        )
+
+
 def _said(row: ExclusionRow) -> str:
-    return f"{text.utc_time(row.starts_at)} to {text.utc_time(row.ends_at)} {row.reason}, by {row.author}"
+    return f"{_span(row.starts_at, row.ends_at)} {row.reason}, by {row.author}"
 
 
-def _moment(kind: Kind, site_id: str, contract_id: str, at: datetime, power_mw: float, tier: str) -> CalendarEntry:
-    said = f"{text.utc_time(at)} {contract_id} {kind}, {tier}, {text.mw(power_mw)}"
-    return CalendarEntry(kind=kind, site_id=site_id, contract_id=contract_id, begins_at=at, ends_at=at, text=said)
+def _span(begins: datetime, ends: datetime) -> str:
+    """Tell two times of a day, or with their dates where these differ."""
+    if begins.date() == ends.date():
+        return f"{text.utc_time(begins)} to {text.utc_time(ends)}"
+    both = (f"{text.utc_date(at)} {text.utc_time(at)}" for at in (begins, ends))
+    return " to ".join(both)
+
+
+def _moment(kind: Kind, site_id: str, of: ContractSnapshot | ContractRow, at: datetime) -> CalendarEntry:
+    said = f"{text.utc_time(at)} {contract_label(of.id, of.customer)} {kind}, {of.tier}, {text.mw(of.power_mw)}"
+    return CalendarEntry(kind=kind, site_id=site_id, contract_id=of.id, begins_at=at, ends_at=at, text=said)
 
 
 def _until(kind: Kind, site_id: str, end_tick: int, said: str, snapshot: Snapshot) -> CalendarEntry:

@@ -1,7 +1,10 @@
 // Form for maintenance of a site: asks the server whom it concerns and what it costs, and announces it once that is confirmed.
 // Emits `order-look` and `order-announce` with what is entered, and `order-propose` for newer times: the proposed ones are
 // moved on with the fleet's clock until somebody enters their own.
+import { DateField } from "mara";
+
 export default {
+  components: { DateField },
   props: { first: Object, proposed: Object, said: Object, sites: Array },
   emits: ["order-propose", "order-look", "order-announce"],
   data() {
@@ -13,7 +16,9 @@ export default {
     },
   },
   watch: {
-    said(said) {
+    // Newer times bring the last answer anew; its number tells whether it is another one.
+    said(said, before) {
+      if (said.number === before.number) return;
       this.isBusy = false;
       this.isAsking = Boolean(said.cost);
       if (said.taken) {
@@ -62,11 +67,11 @@ export default {
         </div>
         <div class="request-field exclude-time">
           <label for="maintenance-begins">Begins</label>
-          <input id="maintenance-begins" v-model="entered.begins" class="field" type="datetime-local" required @input="isOwn = true" />
+          <date-field id="maintenance-begins" v-model="entered.begins" time required @update:model-value="isOwn = true" />
         </div>
         <div class="request-field exclude-time">
           <label for="maintenance-ends">Ends</label>
-          <input id="maintenance-ends" v-model="entered.ends" class="field" type="datetime-local" required @input="isOwn = true" />
+          <date-field id="maintenance-ends" v-model="entered.ends" time required @update:model-value="isOwn = true" />
         </div>
         <div class="request-field exclude-reason">
           <label for="maintenance-reason">Reason</label>
@@ -74,7 +79,7 @@ export default {
         </div>
         <button type="submit" class="button button-strong" :aria-disabled="isBusy">Announce …</button>
       </form>
-      <div v-else class="sheet-buttons" role="group" aria-label="Announce it">
+      <div v-else class="sheet-buttons" role="group" aria-label="Announce it" @keydown.esc="isAsking = false">
         <p class="note exclude-note" role="status">
           {{ said.cost }} It goes out in ten seconds, and can be taken back until it ends.
         </p>

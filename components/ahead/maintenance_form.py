@@ -8,7 +8,7 @@ from typing import Any, Final
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from components.shared.theme import element, panel
+from components.shared.theme import BROWSER_MODULES, element, panel
 from mara.core.commands import NOTICE_HOURS
 from mara.core.timegrid import zone
 from mara.errors import CommandError, MaraError
@@ -57,7 +57,7 @@ class MaintenanceActions:
     """Returns a begin that is allowed, also when the form is filled in without hurry."""
 
 
-class MaintenanceForm(ui.element, component="maintenance_form.js"):
+class MaintenanceForm(ui.element, component="maintenance_form.js", esm=BROWSER_MODULES):
     """Form for a site, times and a reason, which asks for confirmation with the cost."""
 
     def __init__(self, actions: MaintenanceActions, sites: Sequence[FormSite]) -> None:
@@ -68,6 +68,7 @@ class MaintenanceForm(ui.element, component="maintenance_form.js"):
         self.props["first"] = {"site": sites[0].id if len(sites) == 1 else "", "zone": UTC_KEY}
         self.props["proposed"] = proposed_times(actions.propose())
         self.props["said"] = {}
+        self._answers_count = 0
         self.on("order-propose", self._propose)
         self.on("order-look", self._look)
         self.on("order-announce", self._announce)
@@ -85,18 +86,21 @@ class MaintenanceForm(ui.element, component="maintenance_form.js"):
         try:
             cost = await self._actions.look(site_notice_of(event.args, self._zones))
         except MaraError as error:
-            self.props["said"] = {"error": _sentence(error)}
+            self._say(error=_sentence(error))
         else:
-            self.props["said"] = {"cost": cost}
-        self.update()
+            self._say(cost=cost)
 
     async def _announce(self, event: GenericEventArguments) -> None:
         try:
             await self._actions.announce(site_notice_of(event.args, self._zones))
         except MaraError as error:
-            self.props["said"] = {"error": _sentence(error)}
+            self._say(error=_sentence(error))
         else:
-            self.props["said"] = {"taken": True}
+            self._say(taken=True)
+
+    def _say(self, **answer: object) -> None:
+        self._answers_count += 1
+        self.props["said"] = {**answer, "number": self._answers_count}
         self.update()
 
 
@@ -123,7 +127,7 @@ def proposed_begin(now: datetime, speed_factor: float) -> datetime:
 def proposed_times(begins_at: datetime, timezone: str = "") -> dict[str, str]:
     """Return the times of one hour as fields of the form; an empty zone is UTC."""
     begins = begins_at.astimezone(zone(timezone) if timezone else UTC)
-    return {"begins": f"{begins:%Y-%m-%dT%H:%M}", "ends": f"{begins + timedelta(hours=1):%Y-%m-%dT%H:%M}"}
+    return {"begins": f"{begins:%Y-%m-%d %H:%M}", "ends": f"{begins + timedelta(hours=1):%Y-%m-%d %H:%M}"}
 
 
 def site_notice_of(given: object, zones: Mapping[str, str]) -> SiteNotice:

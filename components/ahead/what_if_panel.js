@@ -38,6 +38,7 @@ export default {
     },
     turnOn(id) {
       this.entered.off = this.entered.off.filter((one) => one !== id);
+      this.$refs.off.focus();
     },
     unitOf(column) {
       return column.includes("USD") ? "USD" : null;
@@ -65,7 +66,7 @@ export default {
         </fieldset>
         <fieldset>
           <legend>Sites off</legend>
-          <label>Turn off<select class="field" @change="turnOff">
+          <label>Turn off<select ref="off" class="field" @change="turnOff">
             <option value="">Choose a site</option>
             <option v-for="site in standing" :key="site.id" :value="site.id">{{ site.name }}</option>
           </select></label>

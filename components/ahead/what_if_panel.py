@@ -12,7 +12,7 @@ from components.shared import format as text
 from components.shared.optimizer_labels import maker_of
 from components.shared.theme import BROWSER_MODULES, panel
 from components.shared.view_model import Row, Shown
-from mara.core.contract import TIER_KEYS
+from mara.core.contract import TIER_KEYS, contract_label
 from mara.core.quote import QuoteRequest
 from mara.core.snapshot import SiteSnapshot
 from mara.core.what_if import MovedContract, SiteWhatIf, WhatIf, WhatIfRequest
@@ -206,7 +206,8 @@ def _cell(now: float, changed: float, decimals: int) -> Shown:
 
 def _move(move: MovedContract, names: Mapping[str, str]) -> str:
     start, end = (names.get(site, site) or "off" for site in (move.from_site_id, move.to_site_id))
-    return f"{move.contract_id} ({move.customer}, {move.tier}, {text.mw(move.power_mw)}): {start} \u2192 {end}"
+    name = contract_label(move.contract_id, move.customer)
+    return f"{name}, {move.tier}, {text.mw(move.power_mw)}: {start} \u2192 {end}"
 
 
 def _number(entered: Mapping[str, Any], key: str, what: str) -> float:

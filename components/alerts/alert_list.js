@@ -1,12 +1,12 @@
 // Alerts with filters by state, severity, text and time, each with what to do. Rows come from the channel `alerts`, those
 // of an asked time from the prop `found`. Emits `order-…` with numbers of alerts, and `show-alerts` with two UTC times.
-import { StateFilter, number, ranked, useChannel } from "mara";
+import { DateField, StateFilter, number, ranked, useChannel } from "mara";
 
 const MOST_SHOWN = 100;
 const HOUR_S = 3600;
 
 export default {
-  components: { StateFilter },
+  components: { DateField, StateFilter },
   props: {
     rows: Object, found: Object, refusal: String, chosen: Number, forbidden: String,
     states: Array, severities: Array, silences: Array,
@@ -112,8 +112,8 @@ export default {
         <input v-model="wanted" class="field filter-text" type="search" aria-label="Words" placeholder="Words" maxlength="80" />
       </div>
       <form class="alert-span" @submit.prevent="find">
-        <label>Since <input v-model="since" class="field" type="datetime-local" /></label>
-        <label>until <input v-model="until" class="field" type="datetime-local" /></label>
+        <div class="alert-moment"><label for="alerts-since">Since</label> <date-field id="alerts-since" v-model="since" time /></div>
+        <div class="alert-moment"><label for="alerts-until">until</label> <date-field id="alerts-until" v-model="until" time /></div>
         <span class="note">UTC, fleet's clock</span>
         <button type="submit" class="button" :disabled="!since && !until">Find</button>
         <button v-if="found" type="button" class="button" @click="forget">Back to now</button>
@@ -170,13 +170,13 @@ export default {
                 :aria-expanded="quieting === row.number"
                 @click="quiet(row)"
               >Silence<span class="sr-only"> {{ row.text }}</span></button>
-              <form v-if="quieting === row.number" class="alert-silence" @submit.prevent="silence(row)">
+              <form v-if="quieting === row.number" class="alert-silence" @submit.prevent="silence(row)" @keydown.esc="quiet(row)">
                 <label :for="'silence-' + row.number" class="sr-only">Silence for</label>
                 <select :id="'silence-' + row.number" v-model="hours" class="field">
                   <option v-for="one in silences" :key="one.hours" :value="one.hours">for {{ one.label }}</option>
                   <option :value="0">until a time</option>
                 </select>
-                <input v-if="!hours" v-model="end" class="field" type="datetime-local" aria-label="Until, UTC" required />
+                <date-field v-if="!hours" v-model="end" time aria-label="Until, UTC" required />
                 <button type="submit" class="button button-strong">Silence</button>
               </form>
             </template>

@@ -134,8 +134,10 @@ def time_of(given: Any) -> datetime | None:
 
 
 def question_path(alert: Alert) -> str:
-    """Return the path that answers what happened in the tick of an alert."""
-    return f"/optimizer?ask={quote(f'What happened at {alert.began_at:%Y-%m-%d %H:%M} UTC?')}"
+    """Return the path of the question about the tick in which an alert began."""
+    at = f"{alert.began_at:%Y-%m-%d %H:%M} UTC"
+    asked = f"Why was contract {alert.subject} off at {at}?" if alert.about == "contract" else f"What happened at {at}?"
+    return f"/optimizer?ask={quote(asked)}"
 
 
 def _row(alert: Alert, rank: int) -> Row:
@@ -171,7 +173,8 @@ def _links(alert: Alert) -> Iterable[tuple[str, str]]:
             yield "Open the site", f"/sites/{quote(alert.subject)}"
         case "contract":
             yield "Open the contract", f"/sla?contract={quote(alert.subject)}"
-    yield f"What happened in tick {text.number(alert.began_tick)}", question_path(alert)
+    what = "Why it was off" if alert.about == "contract" else "What happened"
+    yield f"{what} in tick {text.number(alert.began_tick)}", question_path(alert)
 
 
 def _numbers_of(event: GenericEventArguments) -> list[int]:

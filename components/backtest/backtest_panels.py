@@ -7,7 +7,7 @@ from typing import Any
 
 from components.shared import format as text
 from components.shared.bar_chart import Bar, BarChart
-from components.shared.charts import ChartLine, LineChart, csv_button, legend
+from components.shared.charts import ChartLine, LineChart, csv_button
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.order_form import Field, order_form
@@ -223,18 +223,17 @@ def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
 
 
 def result_panels(view_model: ViewModel) -> None:
-    """Draw the table and charts that `result_channels` states."""
+    """Draw the table and charts that `result_channels` and `legend_cells` state."""
+    cells = view_model.get("cells", {})
     with element("div", "bt-results"):
-        live_text("bt.shown", {"bt.shown": cell("", "no"), **view_model.get("cells", {})}, "bt-shown").props(
-            "aria-hidden=true"
-        )
+        live_text("bt.shown", {"bt.shown": cell("", "no"), **cells}, "bt-shown").props("aria-hidden=true")
         with panel("Results, money in USD", "overflow") as top:
             with top:
                 link = element("a", "text-button", "HTML report").props(
                     f'href="{address("/backtest/report")}" download'
                 )
                 link.mark("bt-report")
-            live_text("bt.period", {"bt.period": "", **view_model.get("cells", {})}, "note", "p")
+            live_text("bt.period", {"bt.period": "", **cells}, "note", "p")
             LiveTable(
                 "bt-table",
                 columns=COLUMNS,
@@ -244,10 +243,13 @@ def result_panels(view_model: ViewModel) -> None:
             )
             with element("details", "more bt-sources"):
                 element("summary", "", "Sources and licences of the history")
-                live_text("bt.sources", {"bt.sources": "", **view_model.get("cells", {})}, "note lines", "p")
+                live_text("bt.sources", {"bt.sources": "", **cells}, "note lines", "p")
         with element("div", "lane wide-left"):
             with panel("Cumulative profit") as top:
-                legend(LINES)
+                with element("ul", "legend"):
+                    for policy, line in zip(POLICY_LINES, LINES, strict=True):
+                        look = f"legend-line {line.colour.removeprefix('--')}"
+                        live_text(legend_key(policy), {legend_key(policy): "", **cells}, look, "li")
                 label = "Cumulative profit of each policy, USD"
                 chart = LineChart("bt-profit", unit="USD", label=label, lines=LINES, waiting="No result yet.")
                 with top:
@@ -299,6 +301,17 @@ def result_channels(results: Sequence[PolicyResult]) -> ViewModel:
             for i, result in enumerate(best_first)
         },
     }
+
+
+def legend_cells(results: Sequence[PolicyResult]) -> Channel:
+    """Name the policies that ran; those that did not are left out of the legend."""
+    ran = {result.policy for result in results}
+    return {legend_key(policy): LABELS[policy] if policy in ran else "" for policy in POLICY_LINES}
+
+
+def legend_key(policy: str) -> str:
+    """Return the key of a policy's name in the legend of the results."""
+    return f"bt.legend.{policy}"
 
 
 def _cumulative(result: PolicyResult) -> Channel:

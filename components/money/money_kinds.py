@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mara.core.finance import COST_LINES, Line
+from mara.core.ledger_words import line_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,11 @@ class MoneyKind:
     lines: tuple[Line, ...]
 
 
+def _of_one_line(key: str, look: int, line: Line) -> MoneyKind:
+    """Make a kind of one line, which bears its name."""
+    return MoneyKind(key=key, label=line_label(line.name.lower()), look=look, lines=(line,))
+
+
 KINDS: Final = (
     MoneyKind(
         key="contracts",
@@ -26,8 +32,8 @@ KINDS: Final = (
         look=1,
         lines=(Line.CONTRACT_PREMIUM, Line.CONTRACT_STANDARD, Line.CONTRACT_FLEXIBLE, Line.CONTRACT_SPOT),
     ),
-    MoneyKind(key="mining", label="Mining", look=4, lines=(Line.MINING,)),
-    MoneyKind(key="inference", label="Inference", look=2, lines=(Line.INFERENCE,)),
+    _of_one_line("mining", 4, Line.MINING),
+    _of_one_line("inference", 2, Line.INFERENCE),
     MoneyKind(
         key="reserve",
         label="Reserves and feeding in",
@@ -37,9 +43,14 @@ KINDS: Final = (
     MoneyKind(key="energy", label="Energy", look=5, lines=(Line.ENERGY, Line.METER)),
     MoneyKind(key="hedge", label="Hedge and day-ahead", look=6, lines=(Line.SELLBACK, Line.HEDGE, Line.DAY_AHEAD)),
     MoneyKind(key="supply", label="Contracted supply", look=7, lines=(Line.SUPPLY, Line.CFD, Line.TAKE_OR_PAY)),
-    MoneyKind(key="adders", label="Adders", look=8, lines=(Line.ADDER,)),
-    MoneyKind(key="demand", label="Demand charges", look=9, lines=(Line.DEMAND_CHARGE, Line.COINCIDENT_PEAK)),
-    MoneyKind(key="carbon", label="Carbon", look=10, lines=(Line.CARBON,)),
+    _of_one_line("adders", 8, Line.ADDER),
+    MoneyKind(
+        key="demand",
+        label="Demand charges and transmission",
+        look=9,
+        lines=(Line.DEMAND_CHARGE, Line.COINCIDENT_PEAK),
+    ),
+    _of_one_line("carbon", 10, Line.CARBON),
     MoneyKind(
         key="moves",
         label="Moves and restarts",
@@ -52,7 +63,7 @@ KINDS: Final = (
         look=12,
         lines=(Line.CREDIT_PREMIUM, Line.CREDIT_STANDARD, Line.CREDIT_FLEXIBLE),
     ),
-    MoneyKind(key="wear", label="Battery wear", look=13, lines=(Line.BATTERY_WEAR,)),
+    _of_one_line("wear", 13, Line.BATTERY_WEAR),
 )
 """All kinds, earnings first; every line is in one of them."""
 COSTS: Final = frozenset(COST_LINES)

@@ -9,6 +9,7 @@ from components.shared.live import LiveTable, TableColumn
 from components.shared.order_form import Field, order_form
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.contract import contract_label
 from mara.core.history import SignalEntry
 from mara.core.metering import METERED, SIMULATED, ExecutorStatus, MeteredSnapshot
 from mara.core.overtaking import ResponseStatus
@@ -225,8 +226,10 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
             "rank": -place,
             "site": cell(site.name, href=f"/sites/{site.id}"),
             "mode": cell(MODE_LABELS.get(site.mode, site.mode), MODE_STATES.get(site.mode, "")),
-            "planned": text.mw(site.site_power_mw),
-            **_metered_cells(site.metered, "no meter" if has_meters else ""),
+            "planned": cell(text.mw(site.site_power_mw), note="down")
+            if site.status == "down"
+            else text.mw(site.site_power_mw),
+            **_metered_cells(site, snapshot, "no meter" if has_meters else ""),
             "billed": _billed_cell(site),
             **_executor_cells(by_site.get(site.id, [])),
         }
@@ -234,10 +237,12 @@ def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Cha
     }
 
 
-def _metered_cells(metered: MeteredSnapshot | None, none: str) -> dict[str, Shown]:
-    """Tell what a site's meter shows; `none` where it has none."""
+def _metered_cells(site: SiteSnapshot, snapshot: Snapshot, none: str) -> dict[str, Shown]:
+    """Tell what a site's meter shows; `none` where it has none and needs none."""
+    metered = site.metered
     if metered is None:
-        return {"metered": none, "cost": "", "danger": ""}
+        missing = none if site.mode == "advise" else cell("unknown", "warning", note="no reading ever came")
+        return {"metered": missing, "cost": "", "danger": ""}
     state = "warning" if metered.is_deviating else ""
     age = f"{metered.age_s / SECONDS_PER_MINUTE:.0f} min old"
     shown = (
@@ -245,9 +250,18 @@ def _metered_cells(metered: MeteredSnapshot | None, none: str) -> dict[str, Show
         if metered.site_power_mw is None
         else cell(text.mw(metered.site_power_mw), state, note=age)
     )
-    danger = cell(", ".join(metered.endangered), "critical") if metered.endangered else ""
     cost = "" if metered.cost_usd_per_h is None else text.usd_per_h(metered.cost_usd_per_h)
-    return {"metered": shown, "cost": cost, "danger": danger}
+    return {"metered": shown, "cost": cost, "danger": _danger_cell(metered, snapshot)}
+
+
+def _danger_cell(metered: MeteredSnapshot, snapshot: Snapshot) -> Shown:
+    """Name contracts whose promise is in danger, with the cost of a next bad tick."""
+    if not metered.endangered:
+        return ""
+    of = {one.id: one for one in snapshot.contracts if one.id in metered.endangered}
+    names = ", ".join(contract_label(one, of[one].customer) if one in of else one for one in metered.endangered)
+    cost_usd = sum(one.next_bad_tick_cost_usd for one in of.values())
+    return cell(names, "critical", note=f"next bad tick costs {text.usd_in_short(cost_usd)}" if cost_usd else "")
 
 
 def _billed_cell(site: SiteSnapshot) -> Shown:
@@ -262,7 +276,7 @@ def _executor_cells(statuses: Sequence[ExecutorStatus]) -> dict[str, Shown]:
     if not statuses:
         return {"write": "no executor", "response": ""}
     said = [f"{status.group.replace('_', ' ')} {status.message or status.state}".lstrip() for status in statuses]
-    state = "" if all(status.state in {"idle", "ready", "written"} for status in statuses) else "warning"
+    state = "" if all(status.state in {"idle", "ready", "written", "released"} for status in statuses) else "warning"
     kinds = dict.fromkeys(status.kind for status in statuses)
     took_s = [status.response_s for status in statuses if status.response_s is not None]
     response = f"{max(took_s):.2f} s" if took_s else ""

@@ -51,4 +51,4 @@ def _when(event: EventSnapshot, snapshot: Snapshot) -> Shown:
 
 
 def _what(event: EventSnapshot) -> Shown:
-    return cell(event.text, event.severity, href=f"/sites/{event.site_id}" if event.site_id else "")
+    return cell(text.sentence(event.text), event.severity, href=f"/sites/{event.site_id}" if event.site_id else "")

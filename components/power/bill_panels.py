@@ -47,7 +47,7 @@ SITE_COLUMNS: Final = (
     TableColumn(key="spent", label="So far", look="number"),
     TableColumn(key="end", label="Month's end", look="number", hint="Expected at the end of the calendar month."),
     TableColumn(key="energy", label="Energy", look="number"),
-    TableColumn(key="adders", label="Adders", look="number"),
+    TableColumn(key="adders", label=line_label("adder"), look="number"),
     TableColumn(key="demand", label="Demand", look="number", hint="Charges on the month's highest counted power."),
     TableColumn(
         key="accrued", label="Accrued", look="number", hint="Transmission: this month's coincident peaks as they stand."

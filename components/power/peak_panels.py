@@ -12,6 +12,7 @@ from components.shared.bar_chart import Bar, BarChart, bar_legend
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.peak_avoidance import MOST_OFF_H
 from mara.core.power_snapshot import DemandChargeSnapshot, SitePowerSnapshot
 from mara.core.power_terms import TermTimes
 from mara.core.snapshot import SiteSnapshot, Snapshot
@@ -31,6 +32,12 @@ RISK_COLUMNS: Final = (
     TableColumn(key="peak", label="Load at the peak so far", look="number", hint="Below it the system's demand then."),
     TableColumn(
         key="off", label="Off at peaks", look="number", hint="Peaks so far met at a tenth of the most power or less."
+    ),
+    TableColumn(
+        key="hours",
+        label="Off for peaks",
+        look="number",
+        hint="Clock hours of this year in which miners that pay stayed off for a peak; of the last 90 days.",
     ),
     TableColumn(key="cost", label="A MW at a peak", look="number", hint="What one megawatt drawn at a peak costs."),
 )
@@ -103,8 +110,12 @@ def demand_channel(snapshot: Snapshot) -> Channel:
     }
 
 
-def risk_channel(snapshot: Snapshot) -> Channel:
-    """Return a row for each site with a coincident peak charge, in the fleet's order."""
+def risk_channel(snapshot: Snapshot, off_h: Mapping[str, float]) -> Channel:
+    """Return a row for each site with a coincident peak charge, in the fleet's order.
+
+    Args:
+        off_h: hours off for peaks by site; empty while they are not known.
+    """
     places = _places(snapshot)
     return {
         site.site_id: {
@@ -118,6 +129,7 @@ def risk_channel(snapshot: Snapshot) -> Channel:
             "off": text.NOTHING
             if site.peaks_met is None
             else f"{site.peaks_met.off_count} of {site.peaks_met.peaks_count}",
+            "hours": _off_hours(off_h.get(site.site_id)),
             "cost": text.usd(site.coincident_mw_usd),
         }
         for place, site in enumerate(snapshot.power)
@@ -173,6 +185,15 @@ def _drawn(site: SitePowerSnapshot, charge: DemandChargeSnapshot) -> Shown:
     """Power drawn now; marked where it would raise the peak that is planned."""
     most = max(charge.peak_mw, charge.target_mw or 0.0)
     return cell(text.mw(site.drawn_mw), "warn" if charge.counts_now and site.drawn_mw > most + TOLERANCE_MW else "")
+
+
+def _off_hours(hours: float | None) -> Shown:
+    """Hours off for peaks beside the most that a season should have; marked above it."""
+    if hours is None:
+        return text.NOTHING
+    return cell(
+        f"{text.number(hours, 1)} h", "warn" if hours > MOST_OFF_H else "", note=f"of {text.number(MOST_OFF_H)} h"
+    )
 
 
 def _riskiest(site: SitePowerSnapshot, snapshot: Snapshot, places: Mapping[str, SiteSnapshot]) -> Shown:

@@ -1,8 +1,10 @@
 """Formats of numbers: always with units, a real minus, thin-space thousands."""
 
-from datetime import datetime
+import re
+from datetime import date, datetime
 from math import floor, isfinite, log10
 
+from mara.core.timegrid import moment_text
 from mara.core.units import MINUTES_PER_HOUR
 
 MINUS = "\u2212"
@@ -10,6 +12,9 @@ THIN_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
 NOTHING = "\u2013"
 MINUTES_PER_DAY = 1_440
+_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?= (?:USD|MW)\b)")
+_NEGATIVE = re.compile(rf"(?<!\S)-(?=[\d.{THIN_SPACE}]+ (?:USD|C)\b)")
+_CELSIUS = re.compile(r"(?<=\d) C(?= at )")
 SIGNIFICANT_DIGITS = 3
 
 
@@ -90,7 +95,7 @@ def count_of(part: int, whole: int) -> str:
 
 def utc_moment(at: datetime) -> str:
     """Format a UTC time with its date: `2 Jul 2025 14:05 UTC`."""
-    return f"{at.day} {at:%b %Y %H:%M} UTC"
+    return moment_text(at)
 
 
 def utc_short_moment(at: datetime) -> str:
@@ -101,6 +106,11 @@ def utc_short_moment(at: datetime) -> str:
 def utc_time(at: datetime) -> str:
     """Format the time of day in UTC: `14:05`; its column or sentence must say "UTC"."""
     return f"{at:%H:%M}"
+
+
+def utc_day(at: date) -> str:
+    """Format a day with its year: `2 Jul 2025`."""
+    return f"{at.day} {at:%b %Y}"
 
 
 def utc_date(at: datetime) -> str:
@@ -118,6 +128,15 @@ def duration(minutes: float) -> str:
     if hours:
         return f"{hours} h {left} min" if left else f"{hours} h"
     return f"{left} min"
+
+
+def sentence(told: str) -> str:
+    """Write a sentence of the engine with its numbers as on screens: `39 °C`.
+
+    Stored sentences keep their form, from which they are read back.
+    """
+    apart = _THOUSANDS.sub(lambda found: found[0].replace(",", THIN_SPACE), told)
+    return _CELSIUS.sub(" \u00b0C", _NEGATIVE.sub(MINUS, apart))
 
 
 def ticks(count: int) -> str:

@@ -75,7 +75,7 @@ def answer_props(found: Explanation) -> dict[str, object]:
         "question": found.question,
         "is_answered": found.is_answered,
         "understood": found.understood.text if found.understood is not None else "",
-        "sentences": list(found.sentences),
+        "sentences": [text.sentence(one) for one in found.sentences],
         "facts": [{"ref": fact.ref, "label": fact.label, "text": fact.text} for fact in found.facts],
         "when": _when(found),
         "links": _links(found),

@@ -41,12 +41,12 @@ export default {
   },
   template: `
     <ul class="undo-bar" role="status" aria-label="Can be undone" :hidden="!shown.length">
-      <li v-for="entry in shown" :key="entry.key" class="undo-row">
+      <li v-for="(entry, place) in shown" :key="entry.key" class="undo-row">
         <span>{{ entry.text }}</span>
         <span class="note figure" aria-hidden="true">
           {{ entry.is_held ? "goes out in" : "can be undone for" }} {{ leftS(entry) }} s
         </span>
-        <button type="button" class="button" @click="undo(entry.key)">Undo</button>
+        <button type="button" class="button" :aria-keyshortcuts="place === shown.length - 1 ? 'u' : null" @click="undo(entry.key)">Undo</button>
       </li>
     </ul>
   `,

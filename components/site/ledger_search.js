@@ -1,5 +1,8 @@
 // Form for site, line and days of the ledger, and the totals that were found. Emits `ask-ledger` with what is entered.
+import { DateField } from "mara";
+
 export default {
+  components: { DateField },
   props: { sites: Array, lines: Array, first: Object, found: Object, csv: String },
   emits: ["ask-ledger"],
   data() {
@@ -46,11 +49,11 @@ export default {
         </div>
         <div class="request-field request-customer">
           <label for="ledger-from">From (UTC day)</label>
-          <input id="ledger-from" v-model="asked.from" class="field" type="date" required />
+          <date-field id="ledger-from" v-model="asked.from" required />
         </div>
         <div class="request-field request-customer">
           <label for="ledger-to">To, with it</label>
-          <input id="ledger-to" v-model="asked.to" class="field" type="date" required />
+          <date-field id="ledger-to" v-model="asked.to" required />
         </div>
         <button type="submit" class="button button-strong" :aria-disabled="isBusy">Add up</button>
         <a v-if="file" class="text-button" :href="file" download title="Each day and line, exact, as CSV">CSV</a>

@@ -105,7 +105,7 @@ def totals_of(days: Sequence[Ledger], line: str) -> dict[str, Any]:
     for day in days:
         for one in day.money:
             if line in ("", one.name):
-                when = f"{day.starts_at.day} {day.starts_at:%b %Y}"
+                when = text.utc_day(day.starts_at)
                 by_line[one.name] = by_line.get(one.name, 0) + one.amount_micro_usd
                 by_day[when] = by_day.get(when, 0) + one.amount_micro_usd
     posted = {line_label(name): amount for name, amount in by_line.items() if amount or line}

@@ -150,7 +150,7 @@ def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
         rows[f"{one.tick}.{place}"] = {
             "rank": rank,
             "when": when,
-            "what": cell(one.text, one.severity),
+            "what": cell(text.sentence(one.text), one.severity),
             "teller": _teller(one),
         }
     return rows

@@ -1,4 +1,6 @@
 // One contract in a dialog: facts, a strip of all its ticks, windows, exclusions, and forms to exclude ticks and cancel.
+import { DateField } from "mara";
+
 const HEIGHT = { good: 1, bad: 1, excluded: 0.55 };
 const LEAST_WIDTH = 0.0035; // of the strip: a single bad tick of a month is still to be seen
 const BLANK = { kind: "maintenance", begins: "", hours: "1", reason: "" };
@@ -90,7 +92,7 @@ const TextTable = {
 };
 
 export default {
-  components: { TextTable, TickStrip },
+  components: { DateField, TextTable, TickStrip },
   props: { kinds: Array, life: Object, said: Object, forbidden: String },
   emits: ["order-cancel", "order-exclude", "show-evidence"],
   setup() {
@@ -100,6 +102,12 @@ export default {
     return { asks: "", values: { ...BLANK }, busy: "" };
   },
   watch: {
+    async asks(now, before) {
+      if (!this.$refs.sheet?.open) return;
+      await this.$nextTick(); // to the first control of what is asked, and back to the button that asked
+      const opener = now ? null : { cancel: ".ask-cancel" }[before] ?? ".ask-exclude";
+      this.$el.querySelector(opener ?? ".sheet-asked :is(select, button)")?.focus();
+    },
     life(life, before) {
       if (life.id !== before.id) this.reset();
       this.busy = "";
@@ -168,7 +176,7 @@ export default {
           />
           <form
             v-if="asks === 'exclude'"
-            class="request-form"
+            class="request-form sheet-asked"
             aria-label="Exclude ticks"
             @submit.prevent="asks = 'announce'"
           >
@@ -180,15 +188,7 @@ export default {
             </div>
             <div class="request-field exclude-begins">
               <label for="exclude-begins">Begins (UTC)</label>
-              <input
-                id="exclude-begins"
-                v-model="values.begins"
-                class="field"
-                required
-                maxlength="25"
-                autocomplete="off"
-                placeholder="2025-07-05 14:00"
-              />
+              <date-field id="exclude-begins" v-model="values.begins" time required />
             </div>
             <div class="request-field exclude-hours">
               <label for="exclude-hours">Hours</label>
@@ -205,7 +205,7 @@ export default {
               taken back on the calendar until it ends.
             </p>
           </form>
-          <div v-else-if="asks === 'announce'" class="sheet-buttons" role="group" aria-label="Announce it">
+          <div v-else-if="asks === 'announce'" class="sheet-buttons sheet-asked" role="group" aria-label="Announce it">
             <p class="note cancel-note">{{ notice }}</p>
             <button type="button" class="button" @click="asks = 'exclude'">Back</button>
             <button
@@ -215,7 +215,7 @@ export default {
               @click="send('order-exclude', { ...values })"
             >Announce it</button>
           </div>
-          <div v-else-if="asks === 'cancel'" class="sheet-buttons" role="group" aria-label="Cancel the contract">
+          <div v-else-if="asks === 'cancel'" class="sheet-buttons sheet-asked" role="group" aria-label="Cancel the contract">
             <p class="note cancel-note">
               It ends for good, and its window is settled as if it had ended. It goes out in ten seconds, after that it cannot
               be taken back.
@@ -234,8 +234,8 @@ export default {
               Download evidence (CSV)
             </button>
             <template v-if="!forbidden && life.is_live">
-              <button type="button" class="button" @click="asks = 'exclude'">Exclude ticks …</button>
-              <button type="button" class="button" @click="asks = 'cancel'">Cancel …</button>
+              <button type="button" class="button ask-exclude" @click="asks = 'exclude'">Exclude ticks …</button>
+              <button type="button" class="button ask-cancel" @click="asks = 'cancel'">Cancel …</button>
             </template>
           </div>
         </template>

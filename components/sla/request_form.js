@@ -157,10 +157,15 @@ export default {
       this.asksSinceMs = performance.now();
       this.$nextTick(() => this.$el.querySelector(".request-sure")?.focus());
     },
+    leave() {
+      this.asks = false;
+      this.$nextTick(() => this.$el.querySelector(".request-go").focus());
+    },
     book() {
       if (!this.canBook || performance.now() - this.asksSinceMs < TWO_TAPS_MS) return;
       this.asks = false;
       this.bookingId = this.current.id;
+      this.$el.querySelector(".request-answer").focus();
       this.$emit("order-book", { id: this.current.id, customer: this.values.customer });
     },
     send() {
@@ -210,8 +215,8 @@ export default {
           </template>
           <template v-else-if="asks && canBook">
             <p class="request-question">{{ question }}</p>
-            <div class="sheet-buttons">
-              <button type="button" class="button" @click="asks = false">Not yet</button>
+            <div class="sheet-buttons" @keydown.esc="leave">
+              <button type="button" class="button" @click="leave">Not yet</button>
               <button type="button" class="button button-strong request-sure" @click="book">Book it</button>
             </div>
           </template>

@@ -150,7 +150,7 @@ def _costs(quote: Quote) -> list[dict[str, str]]:
 
 
 def _why(quote: Quote) -> str:
-    return _sentence(quote.landing.why) if quote.landing else ""
+    return _sentence(text.sentence(quote.landing.why)) if quote.landing else ""
 
 
 def _risk(risk: Risk | None, quote: Quote) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _chance(share: float) -> str:
 
 def _alternative(other: Alternative) -> dict[str, Any]:
     """Convert an alternative: one with `power` can be chosen, others are for later."""
-    shown: dict[str, Any] = {"kind": other.kind, "text": _sentence(other.text)}
+    shown: dict[str, Any] = {"kind": other.kind, "text": _sentence(text.sentence(other.text))}
     if other.kind == "later":
         return shown
     return {**shown, "tier": other.tier, "power": f"{other.power_mw:g}", "hours": f"{other.duration_h:g}"}

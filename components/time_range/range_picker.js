@@ -1,12 +1,14 @@
 // The time range of a page's charts: links that change the address, and a form whose times are filled by zooming.
-import { channel, momentText } from "mara";
+import { DateField, channel, momentText } from "mara";
 
 const S_PER_HOUR = 3600;
 const MS_PER_S = 1000;
 
 export default {
+  components: { DateField },
   props: { hours: Object, name: String, span: Array, refusal: String },
   setup: () => ({ moment: channel("moment") }),
+  data: () => ({ from: "", to: "" }),
   mounted() {
     window.addEventListener("mara-zoom", this.fill);
   },
@@ -37,12 +39,12 @@ export default {
     },
     written: (atS) => new Date(atS * MS_PER_S).toISOString().slice(0, 16),
     open() {
-      if (this.bounds && !this.$refs.from.value) this.put(this.bounds);
+      if (this.bounds && !this.from) this.put(this.bounds);
       this.$refs.own.showModal();
     },
     put([from, to]) {
-      this.$refs.from.value = this.written(from);
-      this.$refs.to.value = this.written(to);
+      this.from = this.written(from);
+      this.to = this.written(to);
     },
     fill({ detail }) {
       if (detail.spanS) this.put(detail.spanS);
@@ -63,8 +65,8 @@ export default {
         <form method="get">
           <h2 class="sheet-title">From one moment to another</h2>
           <p class="note">Times are UTC. Drag across a chart to zoom: the times that it shows then stand here.</p>
-          <label>From <input ref="from" type="datetime-local" name="from" required /></label>
-          <label>To <input ref="to" type="datetime-local" name="to" required /></label>
+          <div class="range-moment"><label for="range-from">From</label> <date-field id="range-from" v-model="from" time name="from" required /></div>
+          <div class="range-moment"><label for="range-to">To</label> <date-field id="range-to" v-model="to" time name="to" required /></div>
           <div class="sheet-buttons">
             <button type="button" class="button" @click="$refs.own.close()">Close</button>
             <button type="submit" class="button button-strong">Show</button>

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from mara.core.live_source import GridLimit, GridWarning, SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, GridLimit, GridWarning, SourceSnapshot
 from mara.core.snapshot import Snapshot
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.live.journal import JournalWriter, is_journal
@@ -76,6 +76,7 @@ class Listening:
         self._statuses: Callable[[], tuple[SourceSnapshot, ...]] = tuple
         self._warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple
         self._limits: Callable[[], tuple[GridLimit, ...]] = tuple
+        self._announced: Callable[[], tuple[AnnouncedLimit, ...]] = tuple
         self._take: Callable[[Snapshot], None] | None = None
 
     @property
@@ -123,6 +124,7 @@ class Listening:
                 ven.refuse_silent()
                 self._statuses = lambda: (*poller.statuses(), *ven.statuses())
                 self._warnings, self._limits, self._take = ven.warnings, ven.limits, ven.take
+                self._announced = ven.announced
         except BaseException:
             self.close()
             raise
@@ -139,6 +141,10 @@ class Listening:
         """List the limits of sites by the grid's operator that hold now."""
         return self._limits()
 
+    def announced(self) -> tuple[AnnouncedLimit, ...]:
+        """List the limits by the grid's operator whose time is not over."""
+        return self._announced()
+
     def take(self, snapshot: Snapshot) -> None:
         """Take in a stored tick, for reports to a VTN."""
         if self._take is not None:
@@ -148,6 +154,7 @@ class Listening:
         """Stop asking and close the journal; harmless when repeated."""
         self._ends.close()
         self._statuses, self._warnings, self._limits, self._take = tuple, tuple, tuple, None
+        self._announced = tuple
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()

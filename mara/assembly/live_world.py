@@ -43,7 +43,7 @@ def live_outside(settings: Settings, memory: Memory | None, *, only_looks: bool 
     file, spec = spec_for(settings)
     sources_of_spec(spec)
     config = RunConfig(
-        fleet=_fleet_for(settings, spec, file),
+        fleet=_fleet_beside(settings, spec, file),
         grid=TimeGrid(start=_start_of(settings), tick_minutes=settings.tick_minutes),
         terms=terms_of(settings),
     )
@@ -63,7 +63,17 @@ def live_outside(settings: Settings, memory: Memory | None, *, only_looks: bool 
     return Outside(config=config, feed=feed, history=None, world=world, notes=demand.notes)
 
 
-def _fleet_for(settings: Settings, spec: Spec, file: Path) -> Fleet:
+def live_fleet(settings: Settings) -> Fleet:
+    """Return the fleet of a live world: that which is named, or the SPEC's sites.
+
+    Raises:
+        ConfigError: the SPEC or the fleet cannot be used.
+    """
+    file, spec = spec_for(settings)
+    return _fleet_beside(settings, spec, file)
+
+
+def _fleet_beside(settings: Settings, spec: Spec, file: Path) -> Fleet:
     """Read the named fleet, or equip the SPEC's sites alike.
 
     Raises:

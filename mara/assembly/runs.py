@@ -10,10 +10,11 @@ from functools import partial
 import numpy as np
 
 import mara
-from mara.assembly.live_world import live_outside
-from mara.assembly.worlds import Outside
+from mara.assembly.live_world import live_fleet, live_outside
+from mara.assembly.worlds import Outside, fleet_of_run, history_of
 from mara.assembly.worlds import outside_of as world_without_sources
 from mara.core.arrays import sealed
+from mara.core.fleet import Fleet
 from mara.core.quote import OutageRecord
 from mara.core.world import World
 from mara.errors import ConfigError
@@ -53,6 +54,15 @@ def outside_of(settings: Settings, memory: Memory | None = None, *, only_looks: 
     return (
         live_outside(settings, memory, only_looks=only_looks) if settings.is_live else world_without_sources(settings)
     )
+
+
+def fleet_of(settings: Settings) -> Fleet:
+    """Return the fleet of the world that the settings ask for; no run need be there.
+
+    Raises:
+        ConfigError, FeedError: the fleet, history or live sources cannot be used.
+    """
+    return live_fleet(settings) if settings.is_live else fleet_of_run(settings, history_of(settings))
 
 
 def open_run(

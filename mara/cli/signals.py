@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mara.assembly.runs import fleet_of
 from mara.assembly.signals import executor_setup_of
-from mara.assembly.worlds import outside_of
 from mara.cli.app import app
 from mara.cli.report import show
 from mara.core.fleet import machines_of
@@ -78,7 +78,8 @@ def check(
     settings = read_settings()
     setup, spec = found_executor(settings, site, group)
     reached = _reached(spec, setup)
-    takes, state = reached.capabilities(), reached.read()
+    state = reached.read()
+    takes = reached.capabilities()
     held = HoldFile(setup.holds, setup.locks, site, group).read()
     show(
         {
@@ -166,7 +167,7 @@ def found_executor(settings: Settings, site: str, group: str) -> tuple[ExecutorS
     setup = executor_setup_of(settings)
     if setup is None:
         raise ConfigError("MARA_EXECUTORS should name a file of executors, and is not set: see docs/formats.md")
-    specs = specs_in(setup.specs, machines_of(outside_of(settings).config.fleet))
+    specs = specs_in(setup.specs, machines_of(fleet_of(settings)))
     if (site, group) not in specs:
         there = ", ".join(f"{its} --group {part}" if part else its for its, part in specs)
         raise CommandError(f"no executor is set up for {f'{site} {group}'.rstrip()[:60]!r}: {setup.specs} has {there}")

@@ -38,6 +38,8 @@ class ExportName(StrEnum):
     STEPS = "steps"
     LEDGER = "ledger"
     POSITIONS = "positions"
+    BATTERIES = "batteries"
+    AWARDS = "awards"
     COMMITMENTS = "commitments"
     OPTIMIZATIONS = "optimizations"
     EVENTS = "events"

@@ -52,6 +52,12 @@ KINDS: Final = {
             advice="See that the database and the planner answer, or lower the speed.",
         ),
         AlertKind(
+            key="clock",
+            label="Clock set back",
+            advice="A live world keeps this machine's clock. Set that right; if the newest ticks are of a wrong time, "
+            "begin a new run.",
+        ),
+        AlertKind(
             key="disk",
             label="Disk",
             advice="Free space beside the database, or move it: when the disk is full, no tick can be stored.",
@@ -77,7 +83,8 @@ KINDS: Final = {
             key="site",
             label="Site down",
             about="site",
-            advice="If an operator took it down, bring it back from the outage dialog (o). If not, ask the site.",
+            advice="If an operator took it down, bring it back from the outage dialog (o), or release it on "
+            "the operations page if it was stopped there. If not, ask the site.",
         ),
         AlertKind(
             key="grid_limit",

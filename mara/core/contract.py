@@ -32,6 +32,12 @@ TierKey = Literal["premium", "standard", "flexible", "spot"]
 TIER_KEYS: Final[tuple[TierKey, ...]] = get_args(TierKey)
 """Names of the tiers in settings, the API and exports, in the order of `Tier`."""
 
+
+def contract_label(contract_id: str, customer: str) -> str:
+    """Name a contract for people by its customer, with its id: `Northwind (c012)`."""
+    return f"{customer} ({contract_id})" if customer else contract_id
+
+
 TARGET_PPM: Final = (999_000, 950_000, 900_000, 0)
 RATE_FACTOR: Final = (3.5, 2.0, 1.2, 0.4)
 """Price of a tier as a multiple of the base rate."""

@@ -6,7 +6,10 @@ with the same coefficients cannot disagree about what pays. Model: docs/model.md
 
 from dataclasses import dataclass
 
-from mara.core.arrays import Floats
+import numpy as np
+
+from mara.core.arrays import Bools, Floats
+from mara.core.fleet import MINER_COUNT
 from mara.core.market import sellback_usd_per_mwh
 from mara.core.world import Conditions, Observation, RunConfig
 
@@ -51,3 +54,13 @@ def economics_of(observation: Observation, conditions: Conditions, config: RunCo
         migration_usd_per_mw=terms.migration_rates_usd_per_mw,
         restart_usd_per_mw=terms.restart_usd_per_mw,
     )
+
+
+def priced_out(conditions: Conditions, peak_usd_per_mwh: Floats) -> Bools:
+    """Say which miners pay at the price, but not with the peak expected (S, 3).
+
+    Args:
+        peak_usd_per_mwh: expected cost of a coincident peak of a megawatt-hour drawn (S,).
+    """
+    margin = conditions.miner_margin_usd_per_mwh
+    return np.asarray((margin > 0.0) & (margin <= conditions.pue[:, :MINER_COUNT] * peak_usd_per_mwh[:, None]))

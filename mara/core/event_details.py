@@ -206,6 +206,18 @@ class ProductCalled:
     until: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinersOffForPeak:
+    """Miners that pay at the price stay off, as the power system may have a peak.
+
+    `peak_usd_per_mwh` is what the peak that is expected adds to the cost of a megawatt-hour drawn.
+    """
+
+    power_mw: float
+    price_usd_per_mwh: float
+    peak_usd_per_mwh: float
+
+
 OfContract = (
     ContractStranded
     | ContractPlaced
@@ -216,4 +228,6 @@ OfContract = (
     | ContractBooked
     | RequestRefused
 )
-EventDetails = OfContract | SiteFailed | SiteRecovered | MinersSwitched | CreditOwed | DayEnded | ProductCalled
+EventDetails = (
+    OfContract | SiteFailed | SiteRecovered | MinersSwitched | CreditOwed | DayEnded | ProductCalled | MinersOffForPeak
+)

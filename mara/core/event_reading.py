@@ -21,6 +21,7 @@ from mara.core.event_details import (
     CreditOwed,
     DayEnded,
     EventDetails,
+    MinersOffForPeak,
     MinersSwitched,
     MoveCause,
     ProductCalled,
@@ -50,6 +51,7 @@ from mara.core.event_text import (
     MINER_NAMES,
     MOVED,
     OFF_BEGAN,
+    OFF_FOR_PEAK,
     QUIET_DAY,
     REFUSED,
     RUNS,
@@ -184,6 +186,14 @@ def _switched(parts: _Parts, *, is_on: bool) -> MinersSwitched:
     )
 
 
+def _off_for_peak(parts: _Parts) -> MinersOffForPeak:
+    return MinersOffForPeak(
+        power_mw=parts.number("power_mw"),
+        price_usd_per_mwh=parts.number("price"),
+        peak_usd_per_mwh=parts.number("peak"),
+    )
+
+
 def _booked(parts: _Parts) -> ContractBooked:
     return ContractBooked(
         contract=parts.contract(), duration_h=parts.number("hours"), rate_usd_per_mwh=parts.number("rate")
@@ -289,6 +299,7 @@ _READERS: Final[Mapping[str, tuple[tuple[re.Pattern[str], Callable[[_Parts], Eve
     ),
     "resumed": ((_compiled(RUNS), lambda p: _switched(p, is_on=True)),),
     "curtailed": ((_compiled(CURTAILED), lambda p: _switched(p, is_on=False)),),
+    "peak": ((_compiled(OFF_FOR_PEAK), _off_for_peak),),
     "booked": ((_compiled(BOOKED), _booked),),
     "refused": ((_compiled(REFUSED), lambda p: RequestRefused(contract=p.contract(), reason=p.text("reason"))),),
     "called": (

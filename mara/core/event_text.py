@@ -14,6 +14,7 @@ from mara.core.event_details import (
     CreditOwed,
     DayEnded,
     EventDetails,
+    MinersOffForPeak,
     MinersSwitched,
     MoveCause,
     OfContract,
@@ -69,6 +70,10 @@ BROKEN: Final = (
 )
 RUNS: Final = "{site} runs {power_mw:.1f} MW of {miner}s: price {price:.0f} USD/MWh, break-even {limit:.0f}."
 CURTAILED: Final = "{site} curtailed {power_mw:.1f} MW of {miner}s: price {price:.0f} USD/MWh, break-even {limit:.0f}."
+OFF_FOR_PEAK: Final = (
+    "{site} keeps {power_mw:.1f} MW of miners off, as its power system may have a billed peak: price {price:.0f} "
+    "USD/MWh, and {peak:.0f} more for the peak."
+)
 BOOKED: Final = "{customer} booked {power_mw:.1f} MW {tier} for {hours:.0f} h at {rate:.0f} USD/MWh."
 REFUSED: Final = CONTRACT + " refused: {reason}."
 CALLED: Final = "{product} called {called_mw:.1f} MW at {site} until {until} UTC."
@@ -98,6 +103,8 @@ def text_of(details: EventDetails, site: int, tick: int, config: RunConfig) -> s
         case MinersSwitched(miner=miner, power_mw=power, price_usd_per_mwh=price, break_even_usd_per_mwh=limit):
             template = RUNS if details.is_on else CURTAILED
             return template.format(site=name, power_mw=power, miner=MINER_NAMES[miner], price=price, limit=limit)
+        case MinersOffForPeak(power_mw=power, price_usd_per_mwh=price, peak_usd_per_mwh=peak):
+            return OFF_FOR_PEAK.format(site=name, power_mw=power, price=price, peak=peak)
         case CreditOwed(contract_id=named, bad_ticks=bad, counted_ticks=counted, credit_usd=credit):
             return CREDIT.format(contract_id=named, bad=bad, counted=counted, credit_usd=credit)
         case DayEnded():

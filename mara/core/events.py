@@ -5,13 +5,15 @@ They are derived from the step alone.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
 
-from mara.core.arrays import Bools
+from mara.core.arrays import Bools, Floats, row_sums
 from mara.core.contract import UNPLACED, ContractRequest, SlaContract, Tier, budgets_of
 from mara.core.daybook import begins_day, off_times_over
+from mara.core.economics import priced_out
 from mara.core.event_details import (
     ContractBooked,
     ContractMoved,
@@ -22,6 +24,7 @@ from mara.core.event_details import (
     CreditOwed,
     DayEnded,
     EventDetails,
+    MinersOffForPeak,
     MinersSwitched,
     MoveCause,
     OfContract,
@@ -32,7 +35,7 @@ from mara.core.event_details import (
 )
 from mara.core.event_reading import details_of
 from mara.core.event_text import text_of
-from mara.core.fleet import Workload
+from mara.core.fleet import MINER_COUNT, Workload
 from mara.core.outages import driven_out_by, failure_of, fell
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
@@ -92,9 +95,14 @@ def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -
     return tuple(shown)
 
 
-def events_of(step: Step, config: RunConfig) -> tuple[Event, ...]:
-    """List the events of a tick, in the order in which an operator wants to read them."""
-    makers = (_outages, _calls, _stranded, _moves, _scheduled_off, _broken, _curtailments, _bookings, _closings, _day)
+def events_of(step: Step, config: RunConfig, peak_usd_per_mwh: Floats | None = None) -> tuple[Event, ...]:
+    """List the events of a tick, in the order in which an operator wants to read them.
+
+    Args:
+        peak_usd_per_mwh: cost of the coincident peak expected in the tick of a megawatt-hour drawn (S,).
+    """
+    off = (_curtailments,) if peak_usd_per_mwh is None else (_curtailments, partial(_off_for_peaks, peak_usd_per_mwh))
+    makers = (_outages, _calls, _stranded, _moves, _scheduled_off, _broken, *off, _bookings, _closings, _day)
     return tuple(
         Event(
             tick=step.tick,
@@ -250,6 +258,27 @@ def _curtailments(step: Step, _: RunConfig) -> _Found:
                 break_even_usd_per_mwh=limit,
             )
             yield "info", s, "resumed" if is_on else "curtailed", details
+
+
+def _off_for_peaks(peak_usd_per_mwh: Floats, step: Step, config: RunConfig) -> _Found:
+    """Tell of miners that pay but for the peak that is expected.
+
+    Once a clock hour, and when they stop. Sites whose power a product calls stand still for that.
+    """
+    conditions, done, before = step.conditions, step.allocation, step.before
+    idle = np.maximum(conditions.available_mw[:, :MINER_COUNT] - done.miners_mw, 0.0)
+    out_mw = np.where(priced_out(conditions, peak_usd_per_mwh), idle, 0.0) * conditions.pue[:, :MINER_COUNT]
+    if config.grid.epoch_h(step.tick) == config.grid.epoch_h(step.tick - 1):
+        out_mw *= (before.miners_mw > TOLERANCE_MW) & (done.miners_mw <= TOLERANCE_MW)
+    site_mw = row_sums(out_mw)
+    if done.power is not None:
+        site_mw = np.where((done.power.called_mw > TOLERANCE_MW).any(axis=0), 0.0, site_mw)
+    for s in np.nonzero(site_mw > TOLERANCE_MW)[0].tolist():
+        price = float(step.observation.energy_price_usd_per_mwh[s])
+        details = MinersOffForPeak(
+            power_mw=float(site_mw[s]), price_usd_per_mwh=price, peak_usd_per_mwh=float(peak_usd_per_mwh[s])
+        )
+        yield "info", s, "peak", details
 
 
 def _bookings(step: Step, config: RunConfig) -> _Found:

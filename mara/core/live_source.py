@@ -1,8 +1,11 @@
 """States of live sources, for the outside: values, ages, grid warnings and limits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from mara.core.timegrid import moment_text
 
 EMERGENCIES: Final = frozenset({"ALERT_GRID_EMERGENCY", "ALERT_BLACK_START"})
 
@@ -62,13 +65,29 @@ class GridWarning:
         """True where the grid itself is failing or coming back."""
         return self.kind in EMERGENCIES
 
-    @property
-    def sentence(self) -> str:
-        """The warning as a sentence for people."""
-        until = "until it is withdrawn" if self.until is None else f"until {self.until:%Y-%m-%d %H:%M} UTC"
+    def sentence(self, names: Mapping[str, str]) -> str:
+        """Write the warning as a sentence, with the names of sites by their ids."""
+        until = "until it is withdrawn" if self.until is None else f"until {moment_text(self.until)}"
         name = self.kind.removeprefix("ALERT_").replace("_", " ").lower()
         said = f": {self.text}" if self.text else ""
-        return f"{self.author} warns of {name} at {', '.join(self.site_ids)} {until}{said}"
+        where = ", ".join(names.get(site_id, site_id) for site_id in self.site_ids)
+        return f"{self.author} warns of {name} at {where} {until}{said}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncedLimit:
+    """Limit by the grid's operator for a time that is not over, begun or to come.
+
+    Attributes:
+        until: None for no end.
+        author: who orders it.
+    """
+
+    site_id: str
+    limit_mw: float
+    begins_at: datetime
+    until: datetime | None
+    author: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ many small ones. The numbers are those of `conditions_of`, bit for bit, because 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,6 @@ class Outlooks:
 
     Attributes:
         conditions, known_conditions: conditions of all ticks (T, ...), as in `Outlook`.
-        rack_cost_usd_per_mwh: cost of a rack megawatt-hour in each row of each forecast (T, H, S).
     """
 
     config: RunConfig
@@ -36,7 +35,6 @@ class Outlooks:
     forecasts: Sequence[Forecast]
     conditions: Conditions
     known_conditions: Conditions
-    rack_cost_usd_per_mwh: Floats
     _derived: dict[Callable[["Outlooks"], Sequence[Any]], Sequence[Any]] = field(default_factory=dict)
 
     def derived(self, rows_of: Callable[["Outlooks"], Sequence[Row]]) -> Sequence[Row]:
@@ -54,8 +52,7 @@ class Outlook:
         known: observation by which the tick is planned; that of the tick itself where all prices are known.
         known_conditions: conditions by which it is planned.
         conditions: conditions by which it is settled.
-        rack_cost_usd_per_mwh: cost of a rack megawatt-hour in each row of the forecast (H, S).
-        most_rack_cost_usd_per_mwh: the largest of them.
+        present_rack_cost_usd_per_mwh: cost of a rack megawatt-hour in the first row of the forecast (S,).
         together: the ticks that were computed together; `earlier_count` of them come before this one.
     """
 
@@ -64,10 +61,22 @@ class Outlook:
     known: Observation
     known_conditions: Conditions
     conditions: Conditions
-    rack_cost_usd_per_mwh: Floats
-    most_rack_cost_usd_per_mwh: float
+    present_rack_cost_usd_per_mwh: Floats
     together: Outlooks
     earlier_count: int
+
+    @property
+    def rack_cost_usd_per_mwh(self) -> Floats:
+        """Cost of a rack megawatt-hour in each row of the forecast (H, S).
+
+        It is computed when the first tick asks, as few do.
+        """
+        return self.together.derived(_rack_costs)[self.earlier_count][0]
+
+    @property
+    def most_rack_cost_usd_per_mwh(self) -> float:
+        """The largest cost of a rack megawatt-hour in the forecast."""
+        return self.together.derived(_rack_costs)[self.earlier_count][1]
 
 
 def outlooks_of(
@@ -81,15 +90,13 @@ def outlooks_of(
     conditions = conditions_of_all(observations, config)
     expects = any(forecast.expects_present_price for forecast in forecasts)
     known_conditions = conditions_of_all(known, config) if expects else conditions
-    rack_cost = rack_cost_ahead_usd_per_mwh(forecasts, config)
-    most: list[float] = rack_cost.max(axis=(1, 2)).tolist()
+    present_cost = rack_cost_ahead_usd_per_mwh(forecasts, config, rows=1)[:, 0]
     together = Outlooks(
         config=config,
         observations=observations,
         forecasts=forecasts,
         conditions=conditions,
         known_conditions=known_conditions,
-        rack_cost_usd_per_mwh=rack_cost,
     )
     by_tick = each_of(conditions)
     known_by_tick = each_of(known_conditions) if expects else by_tick
@@ -100,8 +107,7 @@ def outlooks_of(
             known=known[t],
             known_conditions=known_by_tick[t],
             conditions=by_tick[t],
-            rack_cost_usd_per_mwh=rack_cost[t],
-            most_rack_cost_usd_per_mwh=most[t],
+            present_rack_cost_usd_per_mwh=present_cost[t],
             together=together,
             earlier_count=t,
         )
@@ -172,13 +178,32 @@ def each_of(conditions: Conditions) -> tuple[Conditions, ...]:
     return tuple(found)
 
 
-def rack_cost_ahead_usd_per_mwh(forecasts: Sequence[Forecast], config: RunConfig) -> Floats:
-    """Compute the cost of a rack megawatt-hour in each row of each forecast (T, H, S)."""
-    carbon = stacked([ahead.carbon_intensity_g_per_kwh for ahead in forecasts])
+def known_conditions_of(ticks: Sequence[Outlook]) -> Conditions:
+    """Return the conditions by which successive ticks are planned, together (T, ...)."""
+    all_known, at = ticks[0].together.known_conditions, ticks[0].earlier_count
+    here = slice(at, at + len(ticks))
+    return Conditions(**{name: getattr(all_known, name)[here] for name in _CONDITIONS})
+
+
+def _rack_costs(ticks: Outlooks) -> list[tuple[Floats, float]]:
+    """Compute `rack_cost_usd_per_mwh` of all ticks (H, S), and the largest of each."""
+    cost = rack_cost_ahead_usd_per_mwh(ticks.forecasts, ticks.config)
+    most: list[float] = cost.max(axis=(1, 2)).tolist()
+    return list(zip(cost, most, strict=True))
+
+
+def rack_cost_ahead_usd_per_mwh(forecasts: Sequence[Forecast], config: RunConfig, *, rows: int | None = None) -> Floats:
+    """Compute the cost of a rack megawatt-hour in rows of each forecast (T, H, S).
+
+    Args:
+        rows: number of the first rows that are asked for; None for all.
+    """
+    carbon = stacked([ahead.carbon_intensity_g_per_kwh[:rows] for ahead in forecasts])
     carbon = carbon * (config.terms.carbon_price_usd_per_t / G_PER_KG)
-    dry_bulb_c = stacked([ahead.dry_bulb_c for ahead in forecasts])
-    pue = pue_of(dry_bulb_c, stacked([ahead.wet_bulb_c for ahead in forecasts]), config.fleet)[..., Workload.GPU]
-    return sealed(pue * (stacked([ahead.energy_price_usd_per_mwh for ahead in forecasts]) + carbon))
+    dry_bulb_c = stacked([ahead.dry_bulb_c[:rows] for ahead in forecasts])
+    wet_bulb_c = stacked([ahead.wet_bulb_c[:rows] for ahead in forecasts])
+    pue = pue_of(dry_bulb_c, wet_bulb_c, config.fleet)[..., Workload.GPU]
+    return sealed(pue * (stacked([ahead.energy_price_usd_per_mwh[:rows] for ahead in forecasts]) + carbon))
 
 
 def _merchant_value(observations: Sequence[Observation], config: RunConfig) -> Floats:
@@ -217,3 +242,6 @@ def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
     ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
     ticks[0] -= tick % grid.ticks_per_hour
     return ticks
+
+
+_CONDITIONS: Final = tuple(Conditions.__dataclass_fields__)

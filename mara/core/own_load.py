@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, row_sums
+from mara.core.arrays import Bools, Floats, Ints, row_sums
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -100,13 +100,17 @@ def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: 
     """Fit miners to availability and to their minimum time off (S, 3)."""
     available = conditions.available_mw[:, MINERS]
     fitted = np.minimum(wanted_mw, available) if np.count_nonzero(wanted_mw > available) else wanted_mw
+    waits = held_back(world.miner_off_ticks, config)
+    return np.where(waits, 0.0, fitted) if waits is not None and np.count_nonzero(waits) else fitted
+
+
+def held_back(off_ticks: Ints, config: RunConfig) -> Bools | None:
+    """Say which miners have to stay off, by the ticks that they have been off.
+
+    None where none ever has to for longer than a tick.
+    """
     least = config.miner_min_off_ticks
-    if least > 1:
-        off = world.miner_off_ticks
-        held_back = (off > 0) & (off < least)
-        if np.count_nonzero(held_back):
-            fitted = np.where(held_back, 0.0, fitted)
-    return fitted
+    return (off_ticks > 0) & (off_ticks < least) if least > 1 else None
 
 
 def shed_to_grid(

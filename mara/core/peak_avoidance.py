@@ -10,6 +10,7 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.dispatch import Allocation
+from mara.core.economics import priced_out
 from mara.core.fleet import MINER_COUNT, Fleet
 from mara.core.power_calendar import power_of
 from mara.core.power_state import PowerState
@@ -18,6 +19,8 @@ from mara.core.world import Conditions
 
 NEARLY_OFF_SHARE: Final = 0.1
 """Part of its most power below which a site counts as nearly off. Chosen."""
+MOST_OFF_H: Final = 60.0
+"""Most hours of a season that miners should stay off for its peaks. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,6 @@ def priced_out_mw(done: Allocation, conditions: Conditions, peak_usd_per_mwh: Fl
         conditions: those by which the tick was planned.
         peak_usd_per_mwh: expected cost of the peak of a megawatt-hour drawn (S,).
     """
-    pue, margin = conditions.pue[:, :MINER_COUNT], conditions.miner_margin_usd_per_mwh
-    is_out = (margin > 0.0) & (margin <= pue * peak_usd_per_mwh[:, None])
     idle = np.maximum(conditions.available_mw[:, :MINER_COUNT] - done.miners_mw, 0.0)
-    return np.asarray((is_out * idle * pue).sum(axis=1))
+    out = priced_out(conditions, peak_usd_per_mwh)
+    return np.asarray((out * idle * conditions.pue[:, :MINER_COUNT]).sum(axis=1))

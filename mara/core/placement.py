@@ -13,7 +13,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier
 from mara.core.placing import Placing, may_be_off
-from mara.core.plan import PlanStep
+from mara.core.plan import ContractTargets
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World
 
@@ -44,7 +44,9 @@ class Placement:
     gave_way_mw: Floats | None = None
 
 
-def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, least_rest_ticks: int = 0) -> Placement:
+def place(
+    step: ContractTargets, world: World, capacity_mw: Floats, fell: Bools, *, least_rest_ticks: int = 0
+) -> Placement:
     """Place the contracts of a tick.
 
     Args:
@@ -78,45 +80,32 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, lea
     )
 
 
-def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | None:
+def _as_meant(step: ContractTargets, world: World, capacity_mw: Floats) -> Placement | None:
     """Place contracts at the sites that the plan names; None if that is not possible.
 
     It is not where the sites contradict the plan's megawatts by tier, or lack room. Nor is it used where the plan sheds
     Premium, or a contract without budget that could run in free room or in place of one of its tier with budget left:
     placing by megawatts then decides which contract gives way.
     """
-    book, accounts = world.book, world.accounts
-    named = _named_sites(book, step.contract_site.tobytes(), len(capacity_mw))
-    room = capacity_mw - named.site_mw
-    differs = np.abs(named.contracts_mw - step.contracts_mw) > TOLERANCE_MW
+    book = world.book
+    named = _named_sites(book, step.contract_site.tobytes(), world.accounts.site.tobytes(), len(capacity_mw))
+    placed, room = named.placed, capacity_mw - named.site_mw
+    differs = np.abs(placed.contracts_mw - step.contracts_mw) > TOLERANCE_MW
     if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
         return None
-    shed = named.shed
-    scheduled, stranded, stranded_mw = shed, [], None
-    if named.sheds:
-        if named.sheds_premium:
-            return None
-        fits = book.power_mw <= room.max() + TOLERANCE_MW
-        has_budget = may_be_off(step, world)
-        scheduled = shed & has_budget & fits
-        stranded = np.flatnonzero(shed & ~scheduled).tolist()
-        if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
-            return None
-    site = np.where(named.served, step.contract_site, accounts.site)
-    if stranded:
-        stranded_mw = _stranded_mw(site, shed & ~scheduled, book, len(room))
-    changed, moved = site != accounts.site, _no_moves(len(room))
-    if np.count_nonzero(changed):
-        moves_mw = book.power_mw * (changed & (accounts.site != UNPLACED))
-        moved = sealed(_by_cell(site, book.tier, moves_mw, len(room))[:, :PROMISED_TIER_COUNT])
-    return Placement(
-        site=sealed(site),
-        served=named.served,
-        scheduled=sealed(scheduled),
-        contracts_mw=named.contracts_mw,
-        moved_mw=moved,
-        stranded_mw=stranded_mw,
-    )
+    if not named.sheds:
+        return placed
+    if named.sheds_premium:
+        return None
+    shed = placed.scheduled
+    fits = book.power_mw <= room.max() + TOLERANCE_MW
+    has_budget = may_be_off(step, world)
+    scheduled = sealed(shed & has_budget & fits)
+    stranded = np.flatnonzero(shed & ~scheduled).tolist()
+    if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
+        return None
+    stranded_mw = _stranded_mw(placed.site, shed & ~scheduled, book, len(room)) if stranded else None
+    return replace(placed, scheduled=scheduled, stranded_mw=stranded_mw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,33 +113,42 @@ class _NamedSites:
     """Sites that a plan names for all contracts, and what follows from them alone.
 
     Attributes:
-        served, shed: contracts that run, and promised ones that do not (C,).
-        contracts_mw, site_mw: load by site and tier (S, G), and by site (S,).
+        placed: contracts at these sites, all promised ones that do not run scheduled off.
+        site_mw: load by site (S,).
         sheds, sheds_premium: some promised contract, some Premium does not run.
     """
 
-    served: Bools
-    shed: Bools
-    contracts_mw: Floats
+    placed: Placement
     site_mw: Floats
     sheds: bool
     sheds_premium: bool
 
 
 @lru_cache(maxsize=8)
-def _named_sites(book: ContractBook, contract_site: bytes, sites: int) -> _NamedSites:
-    """Add up the load at sites, which mostly are those of the last tick.
+def _named_sites(book: ContractBook, contract_site: bytes, last_site: bytes, sites: int) -> _NamedSites:
+    """Place contracts at sites, which mostly are those of the last tick.
 
-    The site of each contract (C,) comes as bytes, a key of the cache.
+    The site of each contract, named now and of the last tick (C,), come as bytes, keys of the cache.
     """
-    site = np.frombuffer(contract_site, dtype=np.int64)
-    served = site != UNPLACED
+    named, was = np.frombuffer(contract_site, dtype=np.int64), np.frombuffer(last_site, dtype=np.int64)
+    served = named != UNPLACED
     shed = book.is_promised > served
-    contracts_mw = placed_by_cell(site, book.tier, book.power_mw, sites)
-    return _NamedSites(
+    contracts_mw = placed_by_cell(named, book.tier, book.power_mw, sites)
+    site, moved = np.where(served, named, was), _no_moves(sites)
+    changed = site != was
+    if np.count_nonzero(changed):
+        moves_mw = book.power_mw * (changed & (was != UNPLACED))
+        moved = sealed(_by_cell(site, book.tier, moves_mw, sites)[:, :PROMISED_TIER_COUNT])
+    placed = Placement(
+        site=sealed(site),
         served=sealed(served),
-        shed=sealed(shed),
+        scheduled=sealed(shed),
         contracts_mw=sealed(contracts_mw),
+        moved_mw=moved,
+        stranded_mw=None,
+    )
+    return _NamedSites(
+        placed=placed,
         site_mw=sealed(row_sums(contracts_mw)),
         sheds=bool(shed.any()),
         sheds_premium=bool(shed[book.columns[Tier.PREMIUM]].any()),
@@ -171,7 +169,7 @@ def _stranded_mw(site: Ints, stranded: Bools, book: ContractBook, sites: int) ->
 
 
 def _one_by_one(
-    step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, ran_mw: Floats, least_rest_ticks: int
+    step: ContractTargets, world: World, capacity_mw: Floats, fell: Bools, ran_mw: Floats, least_rest_ticks: int
 ) -> Placement:
     """Place contracts one by one, tier by tier."""
     done = Placing(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)

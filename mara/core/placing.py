@@ -5,7 +5,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT, UNPLACED, Tier, budgets_of, spendable_ticks
 from mara.core.packing import most_packed
-from mara.core.plan import PlanStep
+from mara.core.plan import ContractTargets
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World
 
@@ -22,7 +22,13 @@ class Placing:
     """
 
     def __init__(
-        self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, ran_mw: Floats, least_rest_ticks: int
+        self,
+        step: ContractTargets,
+        world: World,
+        capacity_mw: Floats,
+        fell: Bools,
+        ran_mw: Floats,
+        least_rest_ticks: int,
     ) -> None:
         self.book, self.accounts = world.book, world.accounts
         self.power: list[float] = world.book.power_mw.tolist()
@@ -312,12 +318,12 @@ class Placing:
         self.target[tier, site] += self.power[i]
 
 
-def may_be_off(step: PlanStep, world: World) -> Bools:
+def may_be_off(step: ContractTargets, world: World) -> Bools:
     """Contracts that may be shed on purpose: inside their budget, or broken (C,)."""
     return np.asarray((spendable_ticks(world.book, world.accounts, world.tick) > 0) | broken_by(step, world))
 
 
-def broken_by(step: PlanStep, world: World) -> Bools:
+def broken_by(step: ContractTargets, world: World) -> Bools:
     """Contracts whose promise the plan breaks on purpose (C,)."""
     broken = np.zeros(len(world.book.contracts), dtype=np.bool_)
     if len(step.broken_contract) and step.book_changes_count == world.book_changes_count:

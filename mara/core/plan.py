@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
@@ -45,6 +45,12 @@ class Problem:
     def rack_cost_usd_per_mwh(self) -> Floats:
         """Cost of a rack megawatt-hour in each row of the forecast (H, S)."""
         return self._rack_cost_usd_per_mwh if self.outlook is None else self.outlook.rack_cost_usd_per_mwh
+
+    @property
+    def present_rack_cost_usd_per_mwh(self) -> Floats:
+        """Cost of a rack megawatt-hour in the first row of the forecast (S,)."""
+        outlook = self.outlook
+        return self._rack_cost_usd_per_mwh[0] if outlook is None else outlook.present_rack_cost_usd_per_mwh
 
     @cached_property
     def _rack_cost_usd_per_mwh(self) -> Floats:
@@ -119,6 +125,54 @@ class PlanStep:
     broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
     day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
     power: PowerStep | None = field(default=None, metadata=LATER)
+
+
+class ContractTargets(Protocol):
+    """Contracts of a step and their reserve, as in `PlanStep`.
+
+    No more is needed to place them.
+    """
+
+    @property
+    def contracts_mw(self) -> Floats: ...
+    @property
+    def contract_site(self) -> Ints: ...
+    @property
+    def book_changes_count(self) -> int: ...
+    @property
+    def broken_contract(self) -> Ints: ...
+    @property
+    def reserve_mw(self) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DraftStep:
+    """A step without power terms, as in `PlanStep`, whose miners may still be missing.
+
+    Attributes:
+        miners_mw: None where they are planned later, for many ticks at once.
+    """
+
+    miners_mw: Floats | None
+    merchant_mw: Floats
+    contracts_mw: Floats
+    reserve_mw: Floats
+    contract_site: Ints
+    book_changes_count: int
+    broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
+
+    def step_with(self, miners_mw: Floats, power: PowerStep | None = None) -> PlanStep:
+        """Return the whole step, with these miners (S, 3)."""
+        return PlanStep(
+            miners_mw=miners_mw,
+            merchant_mw=self.merchant_mw,
+            contracts_mw=self.contracts_mw,
+            reserve_mw=self.reserve_mw,
+            contract_site=self.contract_site,
+            book_changes_count=self.book_changes_count,
+            broken_contract=self.broken_contract,
+            power=power,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

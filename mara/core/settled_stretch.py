@@ -30,7 +30,7 @@ from mara.core.finance import (
 from mara.core.market import sellback_usd_per_mwh
 from mara.core.outlook import Outlook
 from mara.core.placement import Placement
-from mara.core.plan import PlanStep
+from mara.core.plan import DraftStep
 from mara.core.sla import SlaReport
 from mara.core.step import Step, sum_of
 from mara.core.world import Gains, Observation, RunConfig, World
@@ -41,12 +41,23 @@ class FollowedTick:
     """A tick that was placed and judged, and is not settled yet."""
 
     outlook: Outlook
-    plan: PlanStep
-    miners_mw: Floats
+    draft: DraftStep
     placed: Placement
     report: SlaReport
     world: World
-    """The world after it, but for its money, gains and sums of the day."""
+    """The world after it, but for its miners, money, gains and sums of the day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlannedMiners:
+    """Miners as planned for successive ticks (T, S, 3).
+
+    Attributes:
+        off_ticks: how long each kind has been off after each tick (T, S, 3).
+    """
+
+    planned_mw: Floats
+    off_ticks: Ints
 
 
 class SettledStretch:
@@ -59,9 +70,11 @@ class SettledStretch:
         profit_micro_usd: profit of each tick (T,).
     """
 
-    def __init__(self, ticks: list[FollowedTick], first: World, done: Allocation, config: RunConfig) -> None:
+    def __init__(
+        self, ticks: list[FollowedTick], first: World, miners: PlannedMiners, done: Allocation, config: RunConfig
+    ) -> None:
         self.ticks, self.first, self.done = ticks, first, done
-        self._config = config
+        self._miners, self._config = miners, config
         together, at = ticks[0].outlook.together, ticks[0].outlook.earlier_count
         self._here = slice(at, at + len(ticks))
         self._conditions = together.conditions
@@ -77,6 +90,8 @@ class SettledStretch:
         first, *cash = accumulate(self.profit_micro_usd, initial=self.first.cash_micro_usd)
         return replace(
             self.ticks[-1].world,
+            miners_mw=self.done.miners_mw[-1],
+            miner_off_ticks=self._miners.off_ticks[-1],
             gains=sum_of(self.first.gains, _gains_of(self._gains.sum(axis=0).tolist())),
             cash_micro_usd=cash[-1],
             revenue_micro_usd=self.first.revenue_micro_usd + int(self.lines_micro_usd[:, :, REVENUE_LINES].sum()),
@@ -152,6 +167,8 @@ class SettledStretch:
         seen: Observation = tick.outlook.observation
         after = replace(
             tick.world,
+            miners_mw=done.miners_mw,
+            miner_off_ticks=self._miners.off_ticks[t],
             gains=sum_of(before.gains, gains),
             cash_micro_usd=before.cash_micro_usd + self.profit_micro_usd[t],
             revenue_micro_usd=before.revenue_micro_usd + revenue_micro_usd,
@@ -162,7 +179,7 @@ class SettledStretch:
             before=before,
             observation=seen,
             conditions=tick.outlook.conditions,
-            plan=tick.plan,
+            plan=tick.draft.step_with(self._miners.planned_mw[t]),
             commands=(),
             allocation=done,
             report=tick.report,

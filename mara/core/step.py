@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
 from mara.core.commands import Command
 from mara.core.contract import SlaContract
@@ -140,6 +140,18 @@ def _with_position(gains: Gains, settlement: Settlement) -> Gains:
 def off_ticks(miners_mw: Floats, world: World) -> Ints:
     """Count the ticks that each miner kind has been off after a tick (S, 3)."""
     return sealed((world.miner_off_ticks + 1) * (miners_mw <= 0.0))
+
+
+def off_ticks_of_all(runs: Bools, before: Ints) -> Ints:
+    """Compute `off_ticks` of many ticks in a row (T, S, 3).
+
+    Args:
+        runs: it runs in the tick (T, S, 3).
+        before: ticks that it had been off before the first (S, 3).
+    """
+    tick = np.arange(len(runs))[:, None, None]
+    last = np.maximum.accumulate(np.where(runs, tick, -1), axis=0)
+    return sealed(np.where(last < 0, before + 1 + tick, tick - last))
 
 
 def _current(world: World) -> tuple:  # type: ignore[type-arg]

@@ -1,8 +1,9 @@
 """Many ticks in a row, settled at once in arrays.
 
 The steps are those of `advance`, bit for bit. Tick by tick only contracts are placed and judged, because the next plan
-depends on them. Whether everything else of a plan runs as it is, and what it earns, is found for all ticks together. A
-tick with an event, or whose plan dispatch has to change, ends the stretch: `advance` takes it.
+depends on them. Whether everything else of a plan runs as it is, and what it earns, is found for all ticks together;
+even the miners may be planned for all of them at the end. A tick with an event, or whose plan dispatch has to change,
+ends the stretch: `advance` takes it.
 """
 
 from typing import Final
@@ -13,12 +14,12 @@ from mara.core.arrays import Bools, Floats, row_sums, row_sums_of_all, sealed, s
 from mara.core.dispatch import Allocation, reserve_within, traded
 from mara.core.fleet import MINERS, RACKS, Fleet
 from mara.core.outlook import Outlook
-from mara.core.own_load import ROUNDED_UP, crowded_share, fit_miners
+from mara.core.own_load import ROUNDED_UP, crowded_share, fit_miners, held_back
 from mara.core.placement import place
-from mara.core.plan import PlanStep
-from mara.core.settled_stretch import LOADS, FollowedTick, SettledStretch
+from mara.core.plan import DraftStep
+from mara.core.settled_stretch import LOADS, FollowedTick, PlannedMiners, SettledStretch
 from mara.core.sla import judge
-from mara.core.step import off_ticks
+from mara.core.step import off_ticks, off_ticks_of_all
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import RunConfig, World
 
@@ -34,7 +35,8 @@ class Stretch:
     """Ticks from a world on, until one that has to be advanced by itself.
 
     Attributes:
-        world: the world after the ticks followed so far. Its money, gains and sums of the day are those of the first.
+        world: the world after the ticks followed so far. Its money, gains and sums of the day are those of the first,
+            and so are its miners while drafts leave them out.
     """
 
     def __init__(self, world: World, config: RunConfig) -> None:
@@ -60,24 +62,27 @@ class Stretch:
             and (seen.availability_share is available or bool((seen.availability_share == available).all()))
         )
 
-    def follow(self, outlook: Outlook, plan: PlanStep) -> bool:
-        """Follow a plan in the next tick; refuse where a contract or a miner cannot."""
+    def follow(self, outlook: Outlook, draft: DraftStep) -> bool:
+        """Follow a draft in the next tick; refuse where a contract or a miner cannot."""
         world, seen, conditions = self.world, outlook.observation, outlook.conditions
-        if plan.book_changes_count != world.book_changes_count or plan.day_ahead is not None:
+        if draft.book_changes_count != world.book_changes_count:
             return False
-        placed = place(plan, world, conditions.contract_room_mw, self._fell)
+        placed = place(draft, world, conditions.contract_room_mw, self._fell)
         if placed.stranded_mw is not None or placed.rescued_mw is not None:
             return False
-        miners = fit_miners(plan.miners_mw, world, conditions, self._config)
-        if miners is not plan.miners_mw and np.count_nonzero((plan.miners_mw - miners).sum(axis=1) > MOST_LESS_MW):
-            return False
+        miners, off = world.miners_mw, world.miner_off_ticks
+        if draft.miners_mw is not None:
+            miners = fit_miners(draft.miners_mw, world, conditions, self._config)
+            if miners is not draft.miners_mw and _are_less(draft.miners_mw, miners).any():
+                return False
+            off = off_ticks(miners, world)
         report = judge(placed, world)
         self.world = World(
             tick=world.tick + 1,
             book=world.book,
             accounts=report.accounts,
             miners_mw=sealed(miners),
-            miner_off_ticks=off_ticks(miners, world),
+            miner_off_ticks=off,
             availability_share=seen.availability_share,
             outage_until_tick=world.outage_until_tick,
             gains=world.gains,
@@ -87,27 +92,57 @@ class Stretch:
             book_changes_count=world.book_changes_count,
             day=world.day,
         )
-        self._ticks.append(
-            FollowedTick(outlook=outlook, plan=plan, miners_mw=miners, placed=placed, report=report, world=self.world)
-        )
+        self._ticks.append(FollowedTick(outlook=outlook, draft=draft, placed=placed, report=report, world=self.world))
         return True
 
-    def settled(self) -> SettledStretch | None:
+    def settled(self, miners_mw: Floats | None = None) -> SettledStretch | None:
         """Settle the ticks followed, up to the first whose plan does not run as it is.
 
         None where no tick is left.
+
+        Args:
+            miners_mw: miners planned for each tick (T, S, 3); None where the drafts name them.
         """
         if not self._ticks:
             return None
-        done, fits = _loads_of(self._ticks, self._first, self._config)
+        ticks, first, config = self._ticks, self._first, self._config
+        if miners_mw is None:
+            miners_mw = stacked([tick.draft.miners_mw for tick in ticks if tick.draft.miners_mw is not None])
+            miners = stacked([tick.world.miners_mw for tick in ticks])
+        else:
+            miners = _fitted_miners(miners_mw, ticks, first, config)
+        done, fits = _loads_of(ticks, miners, first, config)
+        fits &= ~_are_less(miners_mw, miners).any(axis=1)
         count = int(fits.argmin()) if not fits.all() else len(fits)
         if not count:
             return None
         kept = {name: sealed(getattr(done, name)[:count]) for name in LOADS}
-        return SettledStretch(self._ticks[:count], self._first, Allocation(**kept), self._config)
+        planned = PlannedMiners(
+            planned_mw=sealed(miners_mw[:count]),
+            off_ticks=off_ticks_of_all(kept["miners_mw"] > 0.0, first.miner_off_ticks),
+        )
+        return SettledStretch(ticks[:count], first, planned, Allocation(**kept), config)
 
 
-def _loads_of(ticks: list[FollowedTick], first: World, config: RunConfig) -> tuple[Allocation, Bools]:
+def _are_less(planned_mw: Floats, fitted_mw: Floats) -> Bools:
+    """Find sites where fewer miners run than planned, rounding aside (..., S)."""
+    return np.asarray((planned_mw - fitted_mw).sum(axis=-1) > MOST_LESS_MW)
+
+
+def _fitted_miners(planned_mw: Floats, ticks: list[FollowedTick], first: World, config: RunConfig) -> Floats:
+    """Fit the miners of many ticks, each as `fit_miners` does (T, S, 3).
+
+    After a tick in which they have to wait it is not exact: the stretch ends there.
+    """
+    outlook = ticks[0].outlook
+    here = slice(outlook.earlier_count, outlook.earlier_count + len(ticks))
+    fitted = np.minimum(planned_mw, outlook.together.conditions.available_mw[here, :, MINERS])
+    off = off_ticks_of_all(fitted[:-1] > 0.0, first.miner_off_ticks)
+    waits = held_back(np.concatenate([first.miner_off_ticks[None], off]), config)
+    return fitted if waits is None else np.where(waits, 0.0, fitted)
+
+
+def _loads_of(ticks: list[FollowedTick], miners: Floats, first: World, config: RunConfig) -> tuple[Allocation, Bools]:
     """Find the loads of all ticks, and the ticks in which they run as planned.
 
     Returns arrays of ticks (T, ...), and True for each tick that does (T,).
@@ -116,7 +151,7 @@ def _loads_of(ticks: list[FollowedTick], first: World, config: RunConfig) -> tup
     fleet, conditions = config.fleet, ticks[0].outlook.together.conditions
     here = slice(ticks[0].outlook.earlier_count, ticks[0].outlook.earlier_count + len(ticks))
     pue, available = conditions.pue[here], conditions.available_mw[here]
-    contracts, miners = stacked([tick.placed.contracts_mw for tick in ticks]), stacked([t.miners_mw for t in ticks])
+    contracts = stacked([tick.placed.contracts_mw for tick in ticks])
     contracts_it, mining_it = row_sums_of_all(contracts), row_sums_of_all(miners)
     merchant, by_kind, fits = _merchant_of(ticks, here, contracts_it, config.fleet)
     own = row_sums_of_all(miners * pue[:, :, MINERS]) + row_sums(by_kind * pue[:, :, RACKS])
@@ -124,7 +159,7 @@ def _loads_of(ticks: list[FollowedTick], first: World, config: RunConfig) -> tup
     fits &= (power - fleet.grid_limit_mw <= TOLERANCE_MW).all(axis=1)
     power = np.minimum(power, fleet.grid_limit_mw)
     bought, sold = (power, np.zeros(power.shape)) if fleet.is_unhedged else traded(power, fleet.hedge_mw)
-    reserve = stacked([tick.plan.reserve_mw for tick in ticks])
+    reserve = stacked([tick.draft.reserve_mw for tick in ticks])
     ramp = mining_it - np.concatenate([row_sums(first.miners_mw)[None], mining_it[:-1]])
     done = Allocation(
         miners_mw=miners,
@@ -156,7 +191,7 @@ def _merchant_of(
     Returns the load (T, R, S, 2), its sum over regions (T, S, 2), and ticks in which it is what was planned (T,).
     """
     conditions = ticks[0].outlook.together.conditions
-    wanted_mw = stacked([tick.plan.merchant_mw for tick in ticks])
+    wanted_mw = stacked([tick.draft.merchant_mw for tick in ticks])
     kinds_mw, racks = conditions.available_mw[here, :, RACKS], conditions.racks_mw[here]
     tokens = (wanted_mw @ fleet.tokens_per_mwh).sum(axis=2)
     demand = stacked([tick.outlook.observation.demand_tokens_per_h for tick in ticks])

@@ -89,28 +89,48 @@ def _metered_site(
     power_mw = sum(reading.power_mw for reading in covering) if is_known else None
     planned_mw = sorted((target.site_power_mw, before.site_power_mw))
     deviation_mw = None if power_mw is None else power_mw - min(max(power_mw, planned_mw[0]), planned_mw[1])
+    needed_mw = _needed_mw(site, target, before)
     return MeteredSnapshot(
         site_power_mw=power_mw,
         age_s=max(0.0, (now - measured_at).total_seconds()),
         deviation_mw=deviation_mw,
         is_deviating=deviation_mw is not None and abs(deviation_mw) > tolerance_mw(target.site_power_mw),
-        cost_usd_per_h=None if deviation_mw is None else _cost_usd_per_h(site, deviation_mw),
-        endangered=_endangered(site, snapshot, power_mw, _needed_mw(site, target, before)),
+        cost_usd_per_h=None
+        if power_mw is None or deviation_mw is None
+        else _cost_usd_per_h(site, snapshot, deviation_mw, needed_mw - power_mw),
+        endangered=_endangered(site, snapshot, power_mw, needed_mw),
     )
 
 
-def _cost_usd_per_h(site: SiteSnapshot, deviation_mw: float) -> float:
+def _cost_usd_per_h(site: SiteSnapshot, snapshot: Snapshot, deviation_mw: float, unmet_mw: float) -> float:
     """Cost of a deviation: power beyond the plan, or profit of what does not run.
 
-    Power beyond the plan is charged at the site's price, whatever it may earn; negative prices pay. Power short of it
-    loses the revenue of the site's average megawatt, less the price that is not paid.
+    Power beyond the plan is charged at the site's price, whatever it may earn; negative prices pay. Of power short of
+    it contracts lose their rate for what they lack, own load the revenue of its average megawatt, each less the price
+    that is not paid, and nothing where that is more. Credits are told beside it.
+
+    Args:
+        unmet_mw: power that the site's contracts need beyond what is metered; negative where it suffices.
     """
+    price = site.energy_price_usd_per_mwh
     if deviation_mw >= 0.0:
-        return deviation_mw * site.energy_price_usd_per_mwh
-    if site.site_power_mw <= 0.0:
-        return 0.0
-    revenue_usd_per_mwh = site.revenue_usd_per_h / site.site_power_mw
-    return -deviation_mw * max(0.0, revenue_usd_per_mwh - site.energy_price_usd_per_mwh)
+        return deviation_mw * price
+    short_mw = -deviation_mw
+    lacking_mw = min(max(unmet_mw, 0.0), short_mw)
+    sold_mw = site.contracts_mw * site.pue
+    sold_usd_per_h = sum(
+        contract.power_mw * contract.rate_usd_per_mwh
+        for contract in snapshot.contracts
+        if contract.site_id == site.id and contract.served
+    )
+    sold_margin = _margin_usd_per_mwh(sold_usd_per_h, sold_mw, price)
+    own_margin = _margin_usd_per_mwh(site.revenue_usd_per_h - sold_usd_per_h, site.site_power_mw - sold_mw, price)
+    return lacking_mw * sold_margin + (short_mw - lacking_mw) * own_margin
+
+
+def _margin_usd_per_mwh(revenue_usd_per_h: float, power_mw: float, price_usd_per_mwh: float) -> float:
+    """Return revenue less price of an average megawatt-hour, never below zero."""
+    return max(0.0, revenue_usd_per_h / power_mw - price_usd_per_mwh) if power_mw > 0.0 else 0.0
 
 
 def _needed_mw(site: SiteSnapshot, target: SiteTarget, before: SiteTarget) -> float:

@@ -11,6 +11,11 @@ from zoneinfo import ZoneInfo
 from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 
+def moment_text(at: datetime) -> str:
+    """Format a UTC time for people: `2 Jul 2025 14:05 UTC`."""
+    return f"{at.day} {at:%b %Y %H:%M} UTC"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TimeGrid:
     """Time grid of a run.

@@ -1,11 +1,14 @@
 """Protocols of optimizers, their state for a restart, and policy on error budgets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
 from mara.core.arrays import LATER, Floats, Ints
-from mara.core.plan import DualPrices, Plan, PlanStep, Problem
+from mara.core.outlook import Outlook
+from mara.core.plan import DraftStep, DualPrices, Plan, PlanStep, Problem
 from mara.core.timegrid import TimeGrid
+from mara.core.world import RunConfig, World
 
 LEAST_OFF_MINUTES: Final = 30
 """Least time that a contract stays scheduled off.
@@ -33,11 +36,32 @@ class Optimizer(Protocol):
 
 
 @runtime_checkable
-class Memoryless(Protocol):
-    """An optimizer that keeps nothing from plan to plan: a tick may be planned again."""
+class DraftsTicks(Protocol):
+    """An optimizer that keeps nothing from plan to plan: a tick may be planned again.
 
-    @property
-    def is_memoryless(self) -> bool: ...
+    Drafts are for fleets without power terms, and become the steps of `plan` to the last bit.
+    """
+
+    def draft(self, problem: Problem) -> DraftStep:
+        """Plan a tick, miners included or not."""
+        ...
+
+
+@runtime_checkable
+class DraftsMinersLast(DraftsTicks, Protocol):
+    """An optimizer whose drafts leave out miners, as those matter to no draft.
+
+    The miners of many ticks are planned at once.
+    """
+
+    def miners_mw(
+        self, world: World, config: RunConfig, drafts: Sequence[DraftStep], outlooks: Sequence[Outlook]
+    ) -> Floats:
+        """Plan the miners of successive drafts (T, S, 3).
+
+        `world` is the one before the first.
+        """
+        ...
 
 
 @runtime_checkable

@@ -15,14 +15,14 @@ from mara.core.arrays import Floats, sealed
 from mara.core.dispatch import dispatch
 from mara.core.plan import PlanStep, Problem
 from mara.core.position import DayAheadOrders
-from mara.core.world import Observation
+from mara.core.world import Forecast, Observation
 from mara.optimizers.base import LooksAhead, Optimizer
 
 
 def with_orders(step: PlanStep, problem: Problem, optimizer: Optimizer) -> PlanStep:
     """Add the tick's orders to a plan's step, the same step where there are none."""
     auction = problem.forecast.auction
-    if auction is None or auction.tick != problem.tick:  # a stale forecast repeats one that is over
+    if auction is None or not has_auction(problem.forecast, problem.tick):
         return step
     planner = optimizer.fallback if isinstance(optimizer, LooksAhead) else optimizer
     load_mw = np.stack([_site_power_mw(problem, seen, planner) for seen in auction.likely])
@@ -36,6 +36,14 @@ def with_orders(step: PlanStep, problem: Problem, optimizer: Optimizer) -> PlanS
         limit_usd_per_mwh=sealed(np.where(is_open, auction.limit_usd_per_mwh, 0.0)),
     )
     return replace(step, day_ahead=orders)
+
+
+def has_auction(forecast: Forecast, tick: int) -> bool:
+    """Return whether orders are sent in a tick.
+
+    A stale forecast repeats an auction that is over.
+    """
+    return forecast.auction is not None and forecast.auction.tick == tick
 
 
 def _site_power_mw(problem: Problem, seen: Observation, planner: Optimizer) -> Floats:

@@ -7,17 +7,26 @@ millisecond, a solution fifty times as long, and over a month an hourly plan ear
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Floats, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.units import MINUTES_PER_HOUR
 from mara.optimizers.base import SPENDS, BudgetPolicy
+from mara.optimizers.flexibility.simple_rules import with_peak_price
 from mara.optimizers.lp.accounting import worth_usd
 from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay, site_limit_mw
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 from mara.optimizers.scheduling.tick_tables import tables_of
+
+LEAST_PRICE_MINUTES: Final = 5
+"""Shortest time for which a price is taken to hold.
+
+It is that of the shortest market interval, however short a tick is.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +73,8 @@ def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
     """Return whether something important has happened since a plan was requested.
 
     That is: the hour is over, contracts came or ended, machines failed or came back, a limit of the grid began, changed
-    or ended, or a price moved so far that one tick of the difference pays for a restart.
+    or ended, or a price moved so far that one tick of the difference, five minutes of it where ticks are shorter, pays
+    for a restart.
     """
     seen, config = problem.observation, problem.config
     per_hour = config.grid.ticks_per_hour
@@ -77,7 +87,8 @@ def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
     if not _same_limits(seen.import_limit_mw, in_force.import_limit_mw):
         return True
     moved = np.abs(seen.energy_price_usd_per_mwh - in_force.price_usd_per_mwh)
-    return float(moved.max()) * config.grid.dt_h > config.terms.restart_usd_per_mw
+    held_h = max(config.grid.dt_h, LEAST_PRICE_MINUTES / MINUTES_PER_HOUR)
+    return float(moved.max()) * held_h > config.terms.restart_usd_per_mw
 
 
 def _same_limits(now: Floats | None, then: Floats | None) -> bool:
@@ -97,9 +108,10 @@ def followed(in_force: PlanInForce, problem: Problem, budgets: BudgetPolicy = SP
         return plan
     at = plan.index_at(problem.tick)
     wanted = _with_newcomers(plan.steps[at], in_force, problem)
-    step = ContractScheduler(problem, budgets).from_megawatts(wanted)
+    priced = with_peak_price(problem)
+    step = ContractScheduler(priced, budgets).from_megawatts(wanted)
     if is_overtaken(in_force, problem):
-        step = _with_miners_that_pay(step, problem)
+        step = _with_miners_that_pay(step, priced)
     return replace(plan, steps=(*plan.steps[:at], step, *plan.steps[at + 1 :]))
 
 

@@ -7,15 +7,15 @@ from typing import Final
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
 from mara.core.outlook import Outlook, outlooks_of
-from mara.core.plan import PlanStep, problem_in
+from mara.core.plan import DraftStep, PlanStep, problem_in
 from mara.core.settled_stretch import SettledStretch
 from mara.core.step import Step, advance
 from mara.core.stretch import Stretch
 from mara.core.world import RunConfig, World
 from mara.errors import FeedError
 from mara.feeds.base import Feed, FeedReading, read_feed
-from mara.optimizers.base import Memoryless, Optimizer
-from mara.optimizers.day_ahead import with_orders
+from mara.optimizers.base import DraftsMinersLast, DraftsTicks, Optimizer
+from mara.optimizers.day_ahead import has_auction, with_orders
 from mara.optimizers.flexibility.expected_terms import peak_price_now
 from mara.runtime.observe.peak_counts import PeakCounts
 from mara.runtime.run_totals import RunTotals
@@ -60,12 +60,12 @@ def backtest(
     power = config.fleet.power
     peaks = PeakCounts(config.grid.dt_h) if power is not None and power.peaks else None
     totals = RunTotals(dt_h=config.grid.dt_h, peaks=peaks)
-    end, is_memoryless, most = world.tick + ticks, isinstance(optimizer, Memoryless), TICKS_AHEAD
+    end, most, planner = world.tick + ticks, TICKS_AHEAD, optimizer if isinstance(optimizer, DraftsTicks) else None
     while world.tick < end:
         outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
         while outlooks:
             tried = outlooks[:most]
-            settled = _together(config, optimizer, world, tried) if is_memoryless else None
+            settled = _together(config, planner, world, tried) if planner is not None else None
             done = len(settled.ticks) if settled is not None else 0
             # Plans beyond the end of a stretch are made again, so that few are made where stretches are short.
             most = min(2 * (most if done == len(tried) else max(done, 1)), TICKS_AHEAD)
@@ -104,18 +104,22 @@ def _outlooks(config: RunConfig, feed: Feed, ticks: range, horizon_hours: int) -
 
 
 def _together(
-    config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]
+    config: RunConfig, optimizer: DraftsTicks, world: World, outlooks: tuple[Outlook, ...]
 ) -> SettledStretch | None:
     """Settle the ticks in which nothing happens but the plan.
 
     None if the first has to stand alone.
     """
-    stretch = Stretch(world, config)
+    stretch, drafts = Stretch(world, config), list[DraftStep]()
     for outlook in outlooks:
-        if not stretch.may_go_on(outlook):
+        if has_auction(outlook.forecast, stretch.world.tick) or not stretch.may_go_on(outlook):
             break
-        if not stretch.follow(outlook, _targets(config, optimizer, stretch.world, outlook)):
+        draft = optimizer.draft(problem_in(config, stretch.world, outlook))
+        if not stretch.follow(outlook, draft):
             break
+        drafts.append(draft)
+    if drafts and isinstance(optimizer, DraftsMinersLast):
+        return stretch.settled(optimizer.miners_mw(world, config, drafts, outlooks[: len(drafts)]))
     return stretch.settled()
 
 

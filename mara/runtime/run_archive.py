@@ -35,6 +35,7 @@ from mara.core.snapshot import EventSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
 from mara.runtime.guess_check import LookBack, guess_errors
+from mara.runtime.peak_hours import hours_off_for_peaks
 from mara.runtime.replay_check import RulesSince, rules_since
 from mara.runtime.signals.documents import document_at
 from mara.store.read import alert_list, balance, optimizations, order_list, promises, series
@@ -42,7 +43,6 @@ from mara.store.read.export import ExportTable
 from mara.store.read.metrics import MetricHistory
 from mara.store.read.money.course import money_breakdown
 from mara.store.read.money.gain_days import daily_gains
-from mara.store.read.money.kept_days import KeptDays
 from mara.store.read.read_model import ReadModel
 from mara.store.read.signal_list import MOST_SIGNALS, signals
 from mara.store.read.table_file import ExportFormat, write_export
@@ -78,7 +78,6 @@ class RunArchive:
         self._look_back: LookBack | None = None
         self._guesses: asyncio.Task[tuple[GuessError, ...]] | None = None
         self._guessed_hour, self._guessed_s = -1, 0.0
-        self._days = KeptDays()
         self._is_over = Event()
 
     def open(self, reading: ReadModel, ahead: Ahead = no_forecast, look_back: LookBack | None = None) -> None:
@@ -89,7 +88,6 @@ class RunArchive:
             look_back: opens a feed of its own, for questions about earlier forecasts; None for no such answers.
         """
         self._is_over.clear()
-        self._days = KeptDays()
         self._look_back, self._guesses, self._guessed_hour = look_back, None, -1
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mara-archive")
         self._reading = reading
@@ -150,7 +148,7 @@ class RunArchive:
 
     async def money_breakdown(self, from_: datetime | None = None, to: datetime | None = None) -> MoneyBreakdown:
         """Sum each ledger line over ``[from_, to)`` by interval of time and site."""
-        return await self._ask(money_breakdown, from_, to, self._days)
+        return await self._ask(money_breakdown, from_, to)
 
     async def daily_gains(self, from_: datetime | None = None, to: datetime | None = None) -> tuple[DayGains, ...]:
         """Read the gains over other policies of each finished UTC day in ``[from_, to)``."""
@@ -262,6 +260,10 @@ class RunArchive:
                 self._ask(guess_errors, self._look_back, self._rest), name="mara-guesses"
             )
         return await asyncio.shield(self._guesses)
+
+    async def peak_hours(self) -> dict[str, float]:
+        """Count the hours of this year in which miners stayed off for peaks, by site."""
+        return await self._ask(hours_off_for_peaks)
 
     async def why(self, question: str) -> Explanation:
         """Answer a why-question about the run, in sentences of stored facts.

@@ -296,7 +296,7 @@ class Store:
         run_id = self._run.run_id
         with self._connection.begin():
             resume.refuse_another_run(self._connection, self.database.name, run_id)
-            return resume.writer_state_in(self._connection)
+            return resume.writer_state_in(self._connection, self._config)
 
     def _refuse_other(self, step: Step, expected_tick: int) -> None:
         """Accept a repeated append if the stored tick has the same digests, else refuse.

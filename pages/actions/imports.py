@@ -236,7 +236,7 @@ def _row_of(card: HistoryCard, rank: int) -> Any:
         rank,
         title=card.title,
         is_shipped=card.is_shipped,
-        period=f"{card.from_.date().isoformat()} to {last.date().isoformat()}",
+        period=f"{text.utc_day(card.from_)} to {text.utc_day(last)}",
         step=f"steps of {text.duration(card.step_minutes)}",
         prices="real-time and day-ahead prices" if card.has_two_prices else "",
         sites="1 site" if len(card.sites) == 1 else f"{text.number(len(card.sites))} sites",
@@ -248,8 +248,12 @@ def _row_of(card: HistoryCard, rank: int) -> Any:
 
 def _gone(deleted: Deleted, rank: int) -> Any:
     name = deleted.names[0].partition("/")[2] or deleted.names[0]
-    return {"rank": rank, "name": name, "text": f"{name} was deleted, and goes for good on {deleted.until.date()}"}
+    return {
+        "rank": rank,
+        "name": name,
+        "text": f"{name} was deleted, and goes for good on {text.utc_day(deleted.until)}",
+    }
 
 
 def _file_of(file: MarketFile) -> dict[str, Any]:
-    return {"name": file.name, "size_bytes": file.size_bytes, "changed": file.changed_at.date().isoformat()}
+    return {"name": file.name, "size_bytes": file.size_bytes, "changed": text.utc_day(file.changed_at)}

@@ -51,7 +51,9 @@ class CalendarScreen:
             return {}
         reading = self._query.newest((current.snapshot.tick, current.waiting_count))
         return {
-            **calendar_channels(current.snapshot, reading.announced, reading.waiting),
+            **calendar_channels(
+                current.snapshot, reading.announced, reading.waiting, self._platform.announced_limits()
+            ),
             CHANNEL: announced_channel(current.snapshot, reading.announced),
         }
 

@@ -22,13 +22,12 @@ from mara.core.history import MoneyBreakdown
 from mara.core.snapshot import Snapshot
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
-from pages.serving.cached_query import READ_TIMEOUT_S, CachedQuery
+from pages.serving.cached_query import CachedQuery
 
 GAIN_DAYS: Final = 31
 """Days of gains that are shown beside a shorter range that ends now."""
-QUICK_HOURS: Final = LIVE_HOURS["week"]
-"""Longest range that is read before the page is drawn."""
 LONG_TIMEOUT_S: Final = 60.0
+"""Time after which a reading counts as failed: weeks of a large fleet take long."""
 
 
 class MoneyScreen:
@@ -40,14 +39,8 @@ class MoneyScreen:
     def __init__(self, platform: Authorized, shown: ChartRange) -> None:
         self._platform = platform
         self._shown = shown
-        timeout_s = READ_TIMEOUT_S if self.is_quick else LONG_TIMEOUT_S
-        self._parts: CachedQuery[MoneyBreakdown | None] = CachedQuery("money by kind", self._read, None, timeout_s)
+        self._parts: CachedQuery[MoneyBreakdown | None] = CachedQuery("money by kind", self._read, None, LONG_TIMEOUT_S)
         self._days: CachedQuery[tuple[DayGains, ...]] = CachedQuery("gains by day", self._read_days, ())
-
-    @property
-    def is_quick(self) -> bool:
-        """True if the range is short enough to be read before the page is drawn."""
-        return self._shown.hours <= QUICK_HOURS
 
     async def renew(self) -> None:
         """Read the archive."""

@@ -1,5 +1,6 @@
 """Money page: costs and revenue by kind and site over time, and gains by day."""
 
+import asyncio
 from urllib.parse import urlencode
 
 from nicegui import background_tasks, ui
@@ -22,6 +23,7 @@ from mara.core.snapshot import Snapshot
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.money.money_screen import MoneyScreen
+from pages.serving.cached_query import READ_TIMEOUT_S
 from pages.serving.publisher import Publisher
 from pages.serving.shown_range import shown_range
 
@@ -37,10 +39,8 @@ def register(platform: Authorized, publisher: Publisher) -> None:
         screen = MoneyScreen(platform, shown)
         if shown.bounds is None:  # others are kept by their own page alone, or they could fill the memory
             screen = screens.setdefault(shown, screen)
-        if screen.is_quick:
-            await screen.renew()
-        else:
-            background_tasks.create(screen.renew(), name="reading money of a long range")
+        reading = background_tasks.create(screen.renew(), name="reading money of a range")
+        await asyncio.wait({reading}, timeout=READ_TIMEOUT_S)  # a longer one goes on behind the page
         picture = publisher.open(client, screen.picture)
         with frame(platform, publisher, picture["cells"], paths.MONEY):
             _draw(picture, platform, shown, refusal)

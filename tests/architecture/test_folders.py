@@ -13,7 +13,6 @@ BY_FLOORS = {"mara/core"}
 SMALL: dict[str, str] = {
     "mara/templates.py": "one loader of Jinja2 templates for the API and the report, neither of which knows the other",
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
-    "pages/ahead/what_if.py": "a page, in a file of its own as each of them",
     # file: why it is a file of its own though it has under 40 lines
     "pages/serving/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
@@ -26,13 +25,13 @@ SMALL: dict[str, str] = {
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
     "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",
     "mara/assembly/people.py": "the commands on users need no other part of a run, and start faster without",
+    "mara/runtime/peak_hours.py": "counts of a backtest, beside which it would stand, know no database",
     "mara/runtime/progress.py": "the command line draws what backtests and studies tell, without importing them",
     "mara/figures.py": "the command line and a backtest's page format reports alike, and neither stands on the other",
     "mara/runtime/actor.py": "the gate sets the acting user, the order book reads it; neither may know the other",
     "mara/runtime/signals/watchdog_process.py": "the entry of a process of its own, which must start at once",
     "mara/signals/outlets/document_file.py": "an outlet, in a file of its own as each of them",
     "mara/feeds/live/providers/pacific.py": "a part of the world with one provider so far; the others have files too",
-    "mara/optimizers/rules/rules.py": "an optimizer by name; its work is done by the contract scheduler",
     "mara/optimizers/advisor/fact_ledger.py": "the tools fill it, an answer is checked against it; it knows neither",
 }
 

@@ -43,6 +43,11 @@ DEAFEN = """() => {
 }"""
 
 
+MOST_TABS = 60
+LABEL_OF_FOCUS = """() => {
+    const element = document.activeElement;
+    return (element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || "").trim();
+}"""
 IS_SETTLED = """(width) => {
     const stands = (chart) => chart.querySelector(".main-svg");
     const moves = (one) => one.playState === "running" && one.effect.getTiming().iterations !== Infinity;
@@ -184,6 +189,16 @@ def arrive(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: st
     page.goto(address)
     page.wait_for_selector("html[data-engine]")
     return tab
+
+
+def go_to(page: Page, label: str) -> None:
+    """Press Tab until the element whose label begins so has the focus."""
+    wanted = re.compile(label)
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if wanted.match(page.evaluate(LABEL_OF_FOCUS)):
+            return
+    raise AssertionError(f"{label} is not reached by Tab")
 
 
 def settle(page: Page) -> None:

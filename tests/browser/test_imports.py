@@ -1,14 +1,13 @@
 """Market files on the backtest page in a real browser: inspected, built and run."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.assembly.imports.desks import PRICES, price_bytes
-from tests.browser.conftest import PHONE, Visit, arrive, picture, running_app, settle
+from tests.browser.conftest import LABEL_OF_FOCUS, MOST_TABS, PHONE, Visit, arrive, go_to, picture, running_app, settle
 from tests.browser.test_accessibility import SERIOUS
 
 pytestmark = pytest.mark.browser
@@ -38,17 +37,26 @@ def page(tab: Visit, apart: str) -> Page:
     return arrive(tab, f"{apart}/backtest").page
 
 
-MOST_TABS = 60
-LABEL_OF_FOCUS = """() => {
-    const element = document.activeElement;
-    return (element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || "").trim();
-}"""
 OWN = "\n".join(["Beginn;Preis", *(f"2024-03-01 {hour:02d}:00;{20 + hour}.5" for hour in range(24))]).encode()
 """A table that no publisher writes."""
 
 
 def send(page: Page, name: str, content: bytes) -> None:
     page.get_by_label("Choose files").set_input_files(FilePayload(name=name, mimeType="text/csv", buffer=content))
+
+
+def fill_by_tab(page: Page, values: Mapping[str, str]) -> None:
+    """Go from field to field by Tab, and type what is wanted of each."""
+    left = dict(values)
+    for _ in range(2 * MOST_TABS):
+        page.keyboard.press("Tab")
+        label = page.evaluate(LABEL_OF_FOCUS)
+        found = next((name for name in left if name in label), None)
+        if found is not None:
+            page.keyboard.type(left.pop(found))
+        if not left:
+            return
+    raise AssertionError(f"{sorted(left)} are not reached by Tab")
 
 
 def test_the_first_visitor_runs_a_shipped_history_by_one_key(page: Page) -> None:
@@ -69,12 +77,16 @@ def test_a_market_file_becomes_a_history_that_can_be_deleted_and_brought_back(pa
     send(page, PRICES, price_bytes())
     chosen = page.get_by_role("checkbox", name=f"uploads/{PRICES}")
     expect(chosen).to_be_checked()
-    page.get_by_role("button", name="See what they are").click()
+    chosen.focus()
+    page.keyboard.press("Space")
+    expect(chosen).not_to_be_checked()
+    page.keyboard.press("Space")
+    go_to(page, "See what they are")
+    page.keyboard.press("Enter")
     expect(page.get_by_role("table", name=f"Series of uploads/{PRICES}")).to_contain_text("Germany/Luxembourg")
     form = page.get_by_role("form", name="History")
-    for label, value in FILLED.items():
-        form.get_by_label(label).last.fill(value)
-    form.get_by_role("button", name="Add a reserve price").click()
+    fill_by_tab(page, FILLED)
+    form.get_by_role("button", name="Add a reserve price").press("Enter")
     form.get_by_label("Name of reserve 1").fill("fcr_up")
     form.get_by_label("Price of fcr_up of Germany/Luxembourg, USD/MW/h").fill("7.5")
     form.get_by_text("The SPEC that this makes").click()
@@ -83,27 +95,24 @@ def test_a_market_file_becomes_a_history_that_can_be_deleted_and_brought_back(pa
     faults = [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in SERIOUS]
     assert faults == []
     picture(page, "import-1440x900", full_page=True)
-    form.get_by_role("button", name="Build history").click()
+    form.get_by_label("Name", exact=True).focus()
+    go_to(page, "Build history")
+    page.keyboard.press("Enter")
     expect(page.locator(".build-state")).to_contain_text("is built: 959 rows", timeout=WORK_TIMEOUT_MS)
-    page.locator(".build-run").click()
+    expect(form.get_by_role("button", name="Build history")).to_be_focused()
+    go_to(page, "Run germany-luxembourg")
+    page.keyboard.press("Enter")
     expect(page.locator(".bt-state")).to_be_in_viewport(timeout=WORK_TIMEOUT_MS)
-    page.get_by_role("button", name="Cancel", exact=True).click()
-    page.get_by_role("button", name="Delete germany-luxembourg").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Delete germany-luxembourg").press("Enter")
+    go_to(page, "Delete$")
+    page.keyboard.press("Enter")
     cards = page.get_by_role("list", name="Histories")
     expect(cards).not_to_contain_text("germany-luxembourg")
+    assert page.evaluate("document.activeElement !== document.body"), "the focus stays near what has gone"
     page.get_by_role("button", name="Bring back germany-luxembourg").click()
     expect(cards).to_contain_text("germany-luxembourg")
-
-
-def go_to(page: Page, label: str) -> None:
-    """Press Tab until the element of that label has the focus."""
-    wanted = re.compile(label)
-    for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
-        if wanted.match(page.evaluate(LABEL_OF_FOCUS)):
-            return
-    raise AssertionError(f"{label} is not reached by Tab")
 
 
 def test_a_file_of_ones_own_is_described_by_keys_alone_on_a_phone_in_the_dark(tab: Visit, apart: str) -> None:

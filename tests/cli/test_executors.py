@@ -14,6 +14,8 @@ from mara.signals.imitations.luxos_miner import ImitatedMiner
 from tests.cli.console import ran
 from tests.signals.devices import CLOCK, a_miner, serving
 
+TRIAL = Path(__file__).parents[2] / "docs" / "trial"
+
 
 @pytest.fixture
 def miner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ImitatedMiner, str]]:
@@ -60,6 +62,18 @@ def test_what_cannot_be_reached_or_is_not_set_up_is_told_in_one_line(
     assert (said.exit_code, "no executor is set up for 'texas'" in said.complaint) == (EXIT_USAGE, True)
     monkeypatch.delenv("MARA_EXECUTORS")
     assert "MARA_EXECUTORS should name a file" in ran("executor", "check", "oslo").complaint
+
+
+def test_the_sites_of_an_executors_file_are_those_of_the_live_world_before_it_ever_ran(
+    miner: tuple[ImitatedMiner, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARA_FEED", "live")
+    monkeypatch.setenv("MARA_FEED_SPEC", str(TRIAL / "sites.toml"))
+    table = (tmp_path / "executors.toml").read_text(encoding="utf-8")
+    (tmp_path / "executors.toml").write_text(table.replace("oslo", "houston"), encoding="utf-8")
+    assert ran("executor", "check", "houston", "--json").report["site"] == "houston"
+    (tmp_path / "executors.toml").write_text(table, encoding="utf-8")
+    assert "no site 'oslo': name one of texas, houston" in ran("executor", "check", "oslo").complaint
 
 
 def test_imitated_devices_take_limits_where_the_executors_file_says(

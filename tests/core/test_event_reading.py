@@ -65,6 +65,12 @@ KINDS: dict[str, st.SearchStrategy[details.EventDetails]] = {
         short_mw=st.just(0.0) | powers_mw,
         until=st.just("14:35"),
     ),
+    "peak": st.builds(
+        details.MinersOffForPeak,
+        power_mw=powers_mw,
+        price_usd_per_mwh=prices,
+        peak_usd_per_mwh=prices,
+    ),
     "placed": st.builds(details.ContractPlaced, contract=contracts, rack_usd_per_mwh=st.none() | prices),
     "moved": st.builds(
         details.ContractMoved,

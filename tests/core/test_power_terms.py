@@ -28,7 +28,7 @@ from mara.core.power_terms import (
     SupplyContract,
     TermTimes,
 )
-from mara.core.step import advance
+from mara.core.step import Step, advance
 from tests.builders import NORTH, WEST, config, contract, observation, step, world
 from tests.core.power_runs import PUE, USD, one, ran, run_of, signals, state_of, terms_of, usd
 
@@ -242,6 +242,26 @@ def test_a_call_takes_spot_first_then_the_battery_then_own_load_and_never_a_prom
         4.0 - (5.0 - 2.0 - 1.0 * float(called.conditions.rack_pue[WEST]))
     )
     assert done.power.delivered_mw[0, WEST] == pytest.approx(5.0)
+
+
+def test_miners_that_pay_but_for_an_expected_peak_are_told_once_an_hour_and_when_they_stop() -> None:
+    """Air miners pay 73.5 USD/MWh above a price of 50: a peak that adds 90 stops them, one of 60 does not."""
+    of = run_of(terms_of(), tick_minutes=30)
+
+    def told(steps: list[Step], peak_usd_per_mwh: float) -> list[list[str]]:
+        peak = np.array([peak_usd_per_mwh, 0.0, 0.0])
+        events = [events_of(done, of, peak) for done in steps]
+        return [[event.text for event in tick if event.kind == "peak"] for tick in events]
+
+    stopped, off = ran(of, [7.42, 0.0]), ran(of, [0.0, 0.0, 0.0])
+    text = (
+        "West keeps 7.4 MW of miners off, as its power system may have a billed peak: price 50 USD/MWh, and 90 more "
+        "for the peak."
+    )
+    assert told(stopped, 90.0) == [[], [text]]
+    assert told(stopped, 60.0) == [[], []]
+    assert told(off, 90.0) == [[text], [], [text]]
+    assert not any(event.kind == "peak" for event in events_of(off[0], of)), "no peak is billed"
 
 
 def test_no_megawatt_is_sold_twice() -> None:

@@ -6,12 +6,12 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
-from mara.core.arrays import sealed
+from mara.core.arrays import Floats, sealed, stacked
 from mara.core.commands import Outage
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS
 from mara.core.outlook import Outlook, conditions_of_all, each_of, outlooks_of
-from mara.core.plan import PlanStep, problem_in
+from mara.core.plan import DraftStep, problem_in
 from mara.core.sla import opened
 from mara.core.step import Step, advance
 from mara.core.stretch import Stretch
@@ -43,19 +43,20 @@ def outlooks_from(config: RunConfig, seed: int) -> tuple[Outlook, ...]:
     return outlooks_of(seen, [feed.forecast(tick, ROWS) for tick in range(TICKS)], config)
 
 
-def drawn(plan: PlanStep, outlook: Outlook, chance: np.random.Generator) -> PlanStep:
-    """Return the plan, or in one case of five a plan that asks for too much.
+def drawn(draft: DraftStep, outlook: Outlook, chance: np.random.Generator) -> tuple[DraftStep, Floats | None]:
+    """Return a draft and its miners, or in one case of five one that asks for too much.
 
-    It asks for all miners, or for all tokens at one site, whether there is power and room or not.
+    It asks for all miners, or for all tokens at one site, whether there is power and room or not. Miners are None where
+    the optimizer is to plan them.
     """
     asked = chance.choice(["as planned", "miners", "crowd"], p=[0.8, 0.1, 0.1])
     if asked == "miners":
-        return replace(plan, miners_mw=sealed(outlook.conditions.available_mw[:, MINERS].copy()))
+        return draft, sealed(outlook.conditions.available_mw[:, MINERS].copy())
     if asked == "crowd":
-        merchant = np.zeros_like(plan.merchant_mw)
-        merchant[:, 0] = plan.merchant_mw.sum(axis=1)
-        return replace(plan, merchant_mw=sealed(merchant))
-    return plan
+        merchant = np.zeros_like(draft.merchant_mw)
+        merchant[:, 0] = draft.merchant_mw.sum(axis=1)
+        return replace(draft, merchant_mw=sealed(merchant)), None
+    return draft, None
 
 
 def stretches(config: RunConfig, seed: int) -> Iterator[tuple[list[Step], list[Step]]]:
@@ -65,17 +66,21 @@ def stretches(config: RunConfig, seed: int) -> Iterator[tuple[list[Step], list[S
     """
     outlooks, chance, world = outlooks_from(config, seed), np.random.default_rng(seed), world_of(config)
     while world.tick < TICKS:
-        stretch, plans = Stretch(world, config), []
+        stretch, drafts, asked, count = Stretch(world, config), [], [], 0
         for outlook in outlooks[world.tick :]:
-            made = Rules().plan(problem_in(config, stretch.world, outlook))
-            plan = drawn(made.steps[0], outlook, chance)
-            plans.append(plan)
-            if not stretch.may_go_on(outlook) or not stretch.follow(outlook, plan):
+            draft, miners = drawn(Rules().draft(problem_in(config, stretch.world, outlook)), outlook, chance)
+            drafts.append(draft)
+            asked.append(miners)
+            if not stretch.may_go_on(outlook) or not stretch.follow(outlook, draft):
                 break
-        settled, alone = stretch.settled(), []
+            count += 1
+        planned = Rules().miners_mw(world, config, drafts, outlooks[world.tick :][: len(drafts)])
+        plans = [sealed(p) if a is None else a for p, a in zip(planned, asked, strict=True)]
+        settled, alone = stretch.settled(stacked(plans[:count])) if count else None, []
         together = list(settled.steps()) if settled is not None else []
-        for outlook, plan in zip(outlooks[world.tick :], plans[: max(len(together), 1)], strict=False):
-            alone.append(advance(world, outlook.observation, plan, config))
+        each = zip(outlooks[world.tick :], drafts, plans[: max(len(together), 1)], strict=False)
+        for outlook, draft, miners in each:
+            alone.append(advance(world, outlook.observation, draft.step_with(miners), config))
             world = alone[-1].world
         if settled is not None:
             assert bits_of(settled.world) == bits_of(together[-1].world)
@@ -101,6 +106,27 @@ def test_ticks_settled_at_once_are_those_of_advance_to_the_last_bit(hedge_mw: fl
         for one, other in zip(together, alone, strict=True):
             assert bits_of(one) == bits_of(other)
         count += len(together)
+    assert count > TICKS / 4, "most ticks should need no `advance` of their own"
+
+
+@pytest.mark.parametrize("limit_mw", [60.0, 11.0])
+def test_miners_planned_for_many_ticks_are_those_of_plans_one_by_one(limit_mw: float) -> None:
+    config = config_of(0.0, limit_mw)
+    world, outlooks, count = world_of(config), outlooks_from(config, seed=3), 0
+    while world.tick < TICKS:
+        stretch, drafts, ahead = Stretch(world, config), [], outlooks[world.tick :]
+        for outlook in ahead:
+            draft = Rules().draft(problem_in(config, stretch.world, outlook))
+            if not stretch.may_go_on(outlook) or not stretch.follow(outlook, draft):
+                break
+            drafts.append(draft)
+        planned = [*Rules().miners_mw(world, config, drafts, ahead[: len(drafts)])] if drafts else []
+        for n, outlook in enumerate(ahead[: max(len(drafts), 1)]):
+            plan = Rules().plan(problem_in(config, world, outlook)).steps[0]
+            if n < len(drafts):
+                assert bits_of(plan) == bits_of(drafts[n].step_with(planned[n]))
+            world = advance(world, outlook.observation, plan, config).world
+        count += len(drafts)
     assert count > TICKS / 4, "most ticks should need no `advance` of their own"
 
 

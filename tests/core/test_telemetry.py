@@ -53,8 +53,11 @@ def reading(power_mw: float, group: str = "", age_s: float = 60.0, quality: str 
     return Reading(site_id=SITE.id, group=group, at=at, known_at=at, power_mw=power_mw, quality=quality)  # type: ignore[arg-type]
 
 
-def seen(*readings: Reading, snapshot: Snapshot = SNAPSHOT) -> MeteredSnapshot:
-    shown = metered(snapshot, DOCUMENT, newest_of({}, readings), {}, NOW)
+def seen(*readings: Reading, snapshot: Snapshot = SNAPSHOT, planned_mw: float = SITE.site_power_mw) -> MeteredSnapshot:
+    targets = tuple(
+        replace(target, site_power_mw=planned_mw) if target.site_id == SITE.id else target for target in DOCUMENT.sites
+    )
+    shown = metered(snapshot, replace(DOCUMENT, sites=targets), newest_of({}, readings), {}, NOW)
     (found,) = [site.metered for site in shown.sites if site.id == SITE.id]
     assert found is not None
     assert all(site.metered is None for site in shown.sites if site.id != SITE.id)
@@ -72,10 +75,26 @@ def test_a_site_that_draws_more_pays_its_price_for_the_difference() -> None:
     assert found.cost_usd_per_h == pytest.approx(4.0 * SITE.energy_price_usd_per_mwh)
 
 
-def test_a_site_that_draws_less_loses_the_profit_of_what_does_not_run() -> None:
+def test_a_site_that_draws_less_loses_the_profit_of_what_does_not_run_own_load_first() -> None:
     found = seen(reading(SITE.site_power_mw - 4.0))
-    worth = SITE.revenue_usd_per_h / SITE.site_power_mw - SITE.energy_price_usd_per_mwh
-    assert found.cost_usd_per_h == pytest.approx(4.0 * max(0.0, worth))
+    here = [one for one in SNAPSHOT.contracts if one.site_id == SITE.id and one.served]
+    own_usd_per_h = SITE.revenue_usd_per_h - sum(one.power_mw * one.rate_usd_per_mwh for one in here)
+    worth = own_usd_per_h / (SITE.site_power_mw - SITE.contracts_mw * SITE.pue) - SITE.energy_price_usd_per_mwh
+    assert worth > 0.0
+    assert found.cost_usd_per_h == pytest.approx(4.0 * worth)
+
+
+def test_a_dark_hall_costs_its_contracts_their_rate_although_mining_would_not_pay() -> None:
+    sold_mw, price = 2.0, 500.0
+    power = {"site_power_mw": 12.0, "contracts_mw": sold_mw, "pue": 1.0}
+    earned = {"energy_price_usd_per_mwh": price, "revenue_usd_per_h": sold_mw * 750.0 + 10.0 * 100.0}
+    site = replace(SITE, **power, **earned)  # type: ignore[arg-type]
+    sites = tuple(site if one.id == SITE.id else one for one in SNAPSHOT.sites)
+    one = replace(CONTRACT, served=True, power_mw=sold_mw, rate_usd_per_mwh=750.0)
+    shown = replace(SNAPSHOT, sites=sites, contracts=(one,))
+    dark = seen(reading(0.5), snapshot=shown, planned_mw=12.0)
+    assert dark.cost_usd_per_h == pytest.approx(1.5 * (750.0 - price))
+    assert seen(reading(2.0), snapshot=shown, planned_mw=12.0).cost_usd_per_h == 0.0
 
 
 def test_what_meters_and_ramps_explain_is_no_deviation() -> None:

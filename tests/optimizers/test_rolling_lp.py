@@ -61,6 +61,20 @@ def test_a_new_plan_is_due_when_something_happens_that_matters(changed: Problem,
     assert is_due(plan_in_force_of(Lp().plan(first), first), changed) == due
 
 
+@pytest.mark.parametrize(
+    ("minutes", "price", "due"), [(1, 85.0, False), (1, 87.0, True), (15, 61.0, False), (15, 63.0, True)]
+)
+def test_a_price_is_taken_to_hold_for_a_tick_and_for_five_minutes_at_least(
+    minutes: int, price: float, due: bool
+) -> None:
+    of = config(tick_minutes=minutes)
+    first, then = (
+        problem(of, replace(world(of, CONTRACTS, at=[0, 1, 2]), tick=tick), observation(of, tick, **seen), 24)  # type: ignore[arg-type]
+        for tick, seen in ((0, {}), (1, {"price": price}))
+    )
+    assert is_due(plan_in_force_of(Lp().plan(first), first), then) == due
+
+
 def test_a_plan_of_one_step_is_due_anew_at_every_tick() -> None:
     assert is_due(plan_in_force_of(Rules().plan(at(0)), at(0)), at(1))
 

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from components.ahead.what_if_panel import answer_of
+from components.alerts.alert_strip import alert_cells
 from components.forecast.forecast_panels import price_channel
 from components.money.gain_panels import POLICIES
 from components.money.money_kinds import KINDS
+from components.operations.operation_panels import site_channel
 from components.overview.site_map import map_channel
 from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
@@ -25,10 +28,12 @@ from components.time_range.chart_range import ChartRange
 from mara.api.routes.metrics import FleetCollector, metrics_text
 from mara.bootstrap import platform_of
 from mara.core.snapshot import Snapshot
+from mara.core.what_if import WhatIfRequest
 from mara.runtime.clock import SystemClock
 from mara.runtime.published_state import PublishedState
 from mara.settings import Settings
 from mara.toolbox import Toolbox
+from pages.ahead.calendar import CalendarScreen
 from pages.money.money_screen import MoneyScreen
 from pages.optimizer import OptimizerScreen
 from pages.overview import overview_picture
@@ -59,6 +64,21 @@ class Surfaces:
         asyncio.run(money.renew())
         self.money = money.picture(self.current, KeyFigureHistory())
         self.site_table = list(csv.DictReader(StringIO(client.get("/api/sites.csv").text)))
+        screen_of_days = CalendarScreen(platform)
+        asyncio.run(screen_of_days.renew())
+        self.calendar = screen_of_days.picture(self.current, KeyFigureHistory())
+        self.exclusions: list[dict[str, Any]] = client.get("/api/exclusions").json()
+        self.contract_table = list(csv.DictReader(StringIO(client.get("/api/contracts.csv?state=live").text)))
+        self.operations = site_channel(self.snapshot, ())
+        self.alerts: list[dict[str, Any]] = client.get("/api/alerts").json()
+        asked = {"hashprice_change_share": -0.3}
+        self.what_if: dict[str, Any] = client.post("/api/what-if", json=asked).json()
+        assert client.portal is not None
+        found = client.portal.call(platform.what_if, WhatIfRequest(token_price_change_share=-0.3))
+        self.what_if_page: Any = answer_of(found, {})
+        run = {"database_url": settings.database_url, "optimizer": "rules", "start": "2025-07-01T23:15:00Z"}
+        here = ran("what-if", "--hashprice-change-share", "-0.3", "--json", **run)
+        self.what_if_told: dict[str, Any] = here.report
         self.gains: list[dict[str, Any]] = client.get("/api/gains").json()
         self.rest_ledger: dict[str, Any] = client.get("/api/ledger").json()
         self.day_table = list(csv.DictReader(StringIO(client.get("/api/ledger.csv").text)))
@@ -73,8 +93,9 @@ class Surfaces:
         box.close()
         out = folder / "ledger.csv"
         assert ran("export", "ledger", "--out", out, database_url=settings.database_url).exit_code == 0
-        asked = ran("why", "What did the fleet earn so far?", "--json", database_url=settings.database_url)
-        self.answered = asked.report
+        self.answered = ran(
+            "why", "What did the fleet earn so far?", "--json", database_url=settings.database_url
+        ).report
         with out.open(newline="", encoding="utf-8") as lines:
             self.ledger = [row for row in csv.DictReader(lines) if row["kind"] == "cash"]
 
@@ -88,6 +109,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surfaces]:
     platform = platform_of(settings)
     with TestClient(served(platform, 8080)) as client:
         wait_for_ticks(client)
+        site_id = client.get("/api/snapshot").json()["contracts"][0]["site_id"]
+        order = {"action": "maintenance", "site_id": site_id, "reason": "pump"}
+        times = {"from": "2025-07-05T02:00:00Z", "to": "2025-07-05T03:00:00Z"}
+        assert client.post("/api/control", json=order | times).status_code == 200
         platform.step(LAST_TICK - FIRST_TICKS + 1)
         wait_for_ticks(client, LAST_TICK)
         yield Surfaces(client, platform, settings, folder)
@@ -263,6 +288,65 @@ def test_today_s_profit_and_gains_are_the_same_on_both_pages_and_over_the_api(
         assert whole_usd(table[field]) == whole_usd(row["today"]) == round(gain_usd)
         since_usd = sum(day[f"{field}_micro_usd"] for day in seen.gains) / 1e6
         assert whole_usd(row["since"]) == round(since_usd)
+
+
+def test_a_contract_ends_at_one_time_and_with_one_power_on_the_calendar_over_the_api_and_in_the_file(
+    seen: Surfaces,
+) -> None:
+    calendar = seen.calendar["calendar-contracts"]
+    days = seen.calendar["calendar-days"]["labels"]
+    assert isinstance(days, list)
+    for contract, told, line in zip(
+        sorted(seen.snapshot.contracts, key=lambda one: one.id),
+        sorted(seen.api["contracts"], key=lambda one: str(one["id"])),
+        sorted(seen.contract_table, key=lambda one: one["contract_id"]),
+        strict=True,
+    ):
+        assert (
+            datetime.fromisoformat(told["ends_at"]) == datetime.fromisoformat(line["ends_at_utc"]) == contract.ends_at
+        )
+        assert told["power_mw"] == float(line["power_mw"]) == contract.power_mw
+        day = (contract.ends_at.date() - seen.snapshot.at.date()).days
+        if day >= len(days):
+            continue
+        entries = [entry["text"] for entry in row_of(calendar[contract.id])["days"][day] if entry["kind"] == "ends"]
+        name = f"{contract.customer} ({contract.id})"
+        ends = f"{text.utc_time(contract.ends_at)} {name} ends, {contract.tier}, {text.mw(contract.power_mw)}"
+        assert entries == [ends]
+
+
+def test_what_is_announced_is_the_same_on_the_calendar_in_the_list_and_over_the_api(seen: Surfaces) -> None:
+    assert seen.exclusions
+    (listed,) = (row_of(row) for row in seen.calendar["announced"].values())
+    count = f"{len(seen.exclusions)} {'contract' if len(seen.exclusions) == 1 else 'contracts'}"
+    assert listed["contracts"] == count
+    assert {one["row"]["starts_at"][:16] for one in seen.exclusions} == {"2025-07-05T02:00"}
+    assert listed["when"] == "5 Jul 2025 02:00 UTC to 5 Jul 2025 03:00 UTC"
+    (by_site,) = (
+        entry["text"]
+        for row in seen.calendar["calendar-sites"].values()
+        for entries in row_of(row)["days"]
+        for entry in entries
+        if entry["kind"] == "maintenance"
+    )
+    assert by_site.startswith("02:00 to 03:00 maintenance: pump")
+    assert by_site.endswith(f"({count})")
+
+
+def test_a_what_if_has_one_present_plan_whatever_is_asked_and_wherever(seen: Surfaces) -> None:
+    profit_usd = seen.what_if["profit_now_usd"]
+    assert seen.what_if_told["profit_now_usd"] == pytest.approx(profit_usd, rel=1e-9)
+    assert seen.what_if_told["profit_changed_usd"] == pytest.approx(seen.what_if["profit_changed_usd"], rel=1e-9)
+    assert seen.what_if["tick"] == seen.what_if_told["tick"] == LAST_TICK + 1
+    assert seen.what_if_page["profits"].startswith(f"{text.usd(profit_usd)} as it is, ")
+
+
+def test_power_and_alerts_are_the_same_on_operations_in_the_head_and_over_the_api(seen: Surfaces) -> None:
+    for site in seen.api["sites"]:
+        assert row_of(seen.operations[site["id"]])["planned"] == text.mw(site["site_power_mw"])
+    cells = alert_cells(seen.current.alerts, str(seen.current.state))
+    still_open = [alert for alert in seen.alerts if alert["state"] == "open"]
+    assert shown(cells["alerts-open"]) == (text.number(len(still_open)) if still_open else "")
 
 
 def test_an_answer_of_the_command_line_tells_the_profit_of_the_pages(seen: Surfaces) -> None:

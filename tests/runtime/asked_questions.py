@@ -312,7 +312,7 @@ QUESTIONS = (
     Asked(
         text="why is Nimbus Games off?",
         kind="off",
-        says=("Nimbus Games had no contract", "was cancelled at 03 Jul 2025 13:00 UTC"),
+        says=("Nimbus Games had no contract", "was cancelled at 3 Jul 2025 13:00 UTC"),
     ),
 )
 REFUSED = (

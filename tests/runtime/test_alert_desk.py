@@ -10,6 +10,7 @@ import pytest
 from mara.core.alert import Alert
 from mara.core.commands import Outage
 from mara.core.metering import Reading
+from mara.core.snapshot import Snapshot
 from mara.errors import CommandError, EngineStopped, StoreError
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.live.platform import Platform
@@ -244,3 +245,25 @@ async def test_an_alert_found_by_a_start_says_for_as_long_as_it_stands_that_it_b
         }
     finally:
         await desk.close()
+
+
+async def test_an_alert_found_by_a_start_has_the_time_of_its_condition_where_stored_ticks_tell_it() -> None:
+    last, publisher = snapshot_at(288), StatePublisher()
+    record = _Begins()
+    desk = AlertDesk(publisher)
+    await desk.open(record, GRID, last=last)
+    try:
+        publisher.publish(last)
+        (alert,) = (one for one in publisher.read().alerts if one.subject == "dublin")
+        assert (alert.began_tick, alert.began_at) == (250, GRID.at(250))
+        assert alert.text.endswith("none of its machines is available")
+        await until(lambda: any(change.tick == 250 for change in record.changes))
+    finally:
+        await desk.close()
+
+
+class _Begins(AlertMemory):
+    """A store of alerts whose ticks tell since when a site is down."""
+
+    async def begins(self, last: Snapshot) -> dict[tuple[str, str], int]:
+        return {("site", "dublin"): 250}

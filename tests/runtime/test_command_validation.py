@@ -34,7 +34,7 @@ IMPOSSIBLE = [
     (Cancel(contract_id="c9"), "no live contract 'c9', there is none"),
     (exclude("c9"), "no live contract 'c9'"),
     (exclude(to_tick=5), "an exclusion lasts 5 minutes to 83,333 hours, got 0 h"),
-    (exclude(from_tick=-1), "before it begins, 2025-06-30 23:55 UTC is past: begin at 2025-07-01 00:00 UTC"),
+    (exclude(from_tick=-1), "before it begins, 30 Jun 2025 23:55 UTC is past: begin at 1 Jul 2025 00:00 UTC"),
     (Book(request=request(power_mw=math.nan), rate_usd_per_mwh=100.0), "power above 0 MW, got nan"),
     (Book(request=request(power_mw=-1.0), rate_usd_per_mwh=100.0), "power above 0 MW, got -1"),
     (Book(request=request(ticks=MAX_ORDER_TICKS + 1), rate_usd_per_mwh=100.0), "a contract lasts"),
@@ -123,6 +123,6 @@ async def test_an_exclusion_outside_the_life_of_its_contract_is_refused_in_times
         await here.stored(1)
         await here.platform.order(exclude("new", from_tick=2, to_tick=13))
         with pytest.raises(
-            CommandError, match="live from 2025-07-01 00:05 UTC to 2025-07-01 01:05 UTC, got 2025-07-01"
+            CommandError, match="live from 1 Jul 2025 00:05 UTC to 1 Jul 2025 01:05 UTC, got 1 Jul 2025"
         ):
             await here.platform.order(exclude("new", from_tick=2, to_tick=14))

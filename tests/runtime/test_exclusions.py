@@ -68,10 +68,10 @@ def test_of_several_contracts_all_are_announced_or_none_and_each_refusal_is_told
         ({"kind": "bad luck"}, "maintenance, grid order, customer order, got 'bad luck'"),
         ({"contract_id": "b"}, "no live contract 'b'"),
         ({"reason": "  "}, "needs a reason"),
-        ({"from_tick": 59 * DAY, "to_tick": 60 * DAY + 1}, "live from 2025-07-01 00:00 UTC to 2025-08-30 00:00 UTC"),
-        ({"kind": "grid order", "from_tick": -1}, "got 2025-06-30 23:55 UTC to 2025-07-06 04:00 UTC"),
+        ({"from_tick": 59 * DAY, "to_tick": 60 * DAY + 1}, "live from 1 Jul 2025 00:00 UTC to 30 Aug 2025 00:00 UTC"),
+        ({"kind": "grid order", "from_tick": -1}, "got 30 Jun 2025 23:55 UTC to 6 Jul 2025 04:00 UTC"),
         ({"to_tick": 5 * DAY}, "end after it begins"),
-        ({"from_tick": 3 * DAY - 1, "to_tick": 3 * DAY}, "72 h ahead: begin at 2025-07-04 00:00 UTC or later"),
+        ({"from_tick": 3 * DAY - 1, "to_tick": 3 * DAY}, "72 h ahead: begin at 4 Jul 2025 00:00 UTC or later"),
         ({"to_tick": 5 * DAY + 4 * HOUR + 1}, "4 h of maintenance at most, 4 h are left"),
     ],
 )
@@ -125,8 +125,8 @@ TOLD = Exclude(contract_id="a", from_tick=900, to_tick=912, reason="maintenance:
     ("retract", "said"),
     [
         (Retract(site_id="nowhere", contract_id="", from_tick=900), "no site 'nowhere'"),
-        (Retract(site_id="west", contract_id="", from_tick=901), "no maintenance of west stands that begins at"),
-        (Retract(site_id="", contract_id="a", from_tick=900), "part of the maintenance of west: take that back"),
+        (Retract(site_id="west", contract_id="", from_tick=901), "no maintenance of West stands that begins at"),
+        (Retract(site_id="", contract_id="a", from_tick=900), "part of the maintenance of West: take that back"),
         (Retract(site_id="", contract_id="b", from_tick=900), "no announcement about b stands that begins at"),
     ],
 )

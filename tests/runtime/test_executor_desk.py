@@ -173,7 +173,7 @@ async def test_a_plan_that_grows_stale_disarms(site: RealSite) -> None:
     await site.platform.executors.look_at_lease()
     await site.until(lambda: site.platform.signals.mode_of(SITE) == "shadow" and site.state() == "released")
     (newest, *_) = await site.platform.archive.signals(SITE, "mode")
-    assert newest.reason == "the newest document is older than 2 ticks"
+    assert newest.reason == "no new targets came for 2 ticks: the run is paused, or stands still"
 
 
 async def test_a_lost_watchdog_disarms_and_nothing_more_is_written(site: RealSite) -> None:

@@ -9,6 +9,9 @@ from threading import Event
 
 import pytest
 
+from mara.errors import CommandError
+from mara.runtime.published_state import EngineState
+from mara.signals import nvidia
 from mara.signals.executors import asic, http_call, luxos, modbus
 from tests.clocks import HandClock
 from tests.runtime.desks import PATIENCE_S, Desks, desks_in
@@ -24,6 +27,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modbus, "TIMEOUT_S", 1.0)
     monkeypatch.setattr(asic, "TIMEOUT_S", 1.0)
     monkeypatch.setattr(http_call, "DEADLINE_S", 2.0)
+    monkeypatch.setattr(nvidia, "TIMEOUT_S", 1.0)
 
 
 @pytest.fixture(params=KINDS)
@@ -71,32 +75,43 @@ async def test_a_stale_plan_gives_a_site_back(rig: Rig, tmp_path: Path) -> None:
         await given_back(desks, rig, "shadow")
 
 
-async def test_a_wall_clock_that_jumps_disarms_nobody_and_is_told_where_it_matters(rig: Rig, tmp_path: Path) -> None:
+async def test_a_clock_that_jumps_by_less_than_a_tick_disarms_nobody(rig: Rig, tmp_path: Path) -> None:
     clock = a_clock()
     async with desks_in(tmp_path, clock) as desks:
         await armed(desks, rig)
-        begun = clock.begun
-        clock.begun = begun.replace(year=begun.year + 1)
-        desks.publish(1, LOWER_MW)
-        await desks.until(lambda: desks.status().state in {"written", "failed"} and "0.5" in told(desks, rig))
+        clock.begun += timedelta(minutes=4)
+        await desks.executors.look_at_lease()
         assert desks.signals.mode_of(SITE) == "act"
-        if rig.kind == "webhook":  # a signature of another time may be a repeated one
-            assert "see that both have the same secret and the right time" in desks.status().message
-        clock.begun = begun
+        clock.begun -= timedelta(minutes=4)
         desks.publish(2, 0.0)
         await desks.until(lambda: desks.status().state == "written" and zero(rig))
-        await desks.signals.set_mode(SITE, "shadow", "the test ends")
+
+
+@pytest.mark.parametrize(
+    ("by", "said"), [(timedelta(hours=2), "120 min forward"), (timedelta(hours=-1), "60 min back")]
+)
+async def test_a_clock_that_jumps_further_gives_a_site_back_as_soon_as_its_device_believes_the_time(
+    rig: Rig, tmp_path: Path, by: timedelta, said: str
+) -> None:
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        await armed(desks, rig)
+        clock.begun += by
+        await desks.executors.look_at_lease()
+        await desks.until(lambda: desks.signals.mode_of(SITE) == "shadow" and desks.status().state != "written")
+        (site,) = desks.publisher.read().disarmed
+        assert site.reason == f"this machine's clock jumped {said}"
+        if rig.kind == "webhook":  # a signature of another time may be a repeated one
+            assert "see that both have the same secret and the right time" in desks.status().message
+            clock.begun -= by
+            pass_time(clock, 2.0)
+            desks.executors._try_again()
         await given_back(desks, rig, "shadow")
 
 
-def told(desks: Desks, rig: Rig) -> str:
-    """Say 0.5 once the second document has been followed, however the kind of device puts it."""
-    reached = {"webhook": "right time", "modbus": "setpoint=1", "kueue": "quota=1"}.get(rig.kind, "read back")
-    return "0.5" if reached in desks.status().message else ""
-
-
 def zero(rig: Rig) -> bool:
-    return {str(value) for value in rig.values} <= {"0", "0.0", "Sleep", "Hold 60", "paused"}
+    least = {str(getattr(device, "least", 0)) for device in rig.devices}  # GPUs do not stop
+    return {str(value) for value in rig.values} <= {"0", "0.0", "Sleep", "Hold 60", "paused", *least}
 
 
 async def test_a_mara_that_hung_for_longer_than_its_lease_has_lost_its_site(rig: Rig, tmp_path: Path) -> None:
@@ -189,6 +204,36 @@ async def test_machines_start_no_earlier_than_their_document_says(tmp_path: Path
             await desks.until(lambda: rig.is_owners)
 
 
+async def test_a_driver_of_gpus_that_hangs_delays_no_other_executor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvidia, "TIMEOUT_S", PATIENCE_S)
+    with rig_of("luxos") as miners, rig_of("nvml") as gpus:
+        miners.spec["group"], gpus.spec["group"] = "air_miner", "gpu"
+        write_executors(tmp_path, miners, gpus)
+        async with desks_in(tmp_path, CLOCK) as desks:
+            assert gpus.driver is not None
+            gpus.driver.load(is_hanging=True)
+            sites = tuple(
+                replace(site, groups=tuple(replace(group, power_mw=LOW_MW) for group in site.groups))
+                for site in desks.document.sites
+            )
+            desks.document = replace(desks.document, sites=sites)
+            desks.publish(0, LOW_MW)
+            await desks.arm()
+            await desks.until(lambda: states(desks)["luxos"] == "written")
+            assert states(desks)["nvml"] == "released", "it waits for its driver"
+            await desks.executors.look_at_lease()
+            assert desks.signals.mode_of(SITE) == "act"
+            gpus.driver.load()
+            await desks.until(lambda: states(desks)["nvml"] == "written")
+        assert (miners.is_owners, gpus.is_owners) == (True, True)
+
+
+def states(desks: Desks) -> dict[str, str]:
+    return {status.kind: status.state for status in desks.publisher.read().executors}
+
+
 async def test_a_thread_pool_that_hangs_holds_up_neither_a_site_nor_the_lease(tmp_path: Path) -> None:
     """On two cores the pool of the event loop has six threads: so many calls that hang would hold all of it."""
     is_over, pool = Event(), asyncio.get_running_loop()
@@ -204,3 +249,23 @@ async def test_a_thread_pool_that_hangs_holds_up_neither_a_site_nor_the_lease(tm
             assert not any(call.done() for call in hanging)
             is_over.set()
             await asyncio.gather(*hanging)
+
+
+@pytest.mark.parametrize("rig", ["webhook"], indirect=True)
+async def test_nobody_arms_a_site_before_its_first_targets_or_by_those_of_another_time(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """As after a start whose clock stands before or behind that of the stored ticks."""
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        desks.publisher.mark(EngineState.RUNNING)
+        with pytest.raises(CommandError, match="no tick has been computed yet"):
+            await desks.arm()
+        desks.snapshot = replace(desks.snapshot, plays="live")
+        desks.publish(0, LOW_MW)
+        clock.begun = desks.document.valid_to
+        with pytest.raises(CommandError, match="wait for the next tick, or set the clock right"):
+            await desks.arm()
+        assert rig.is_owners
+        clock.begun = desks.document.valid_from
+        await desks.arm()

@@ -93,6 +93,17 @@ async def test_a_call_that_devices_refuse_is_late_once_its_time_has_passed(rig: 
         assert response(desks).read_back_s is None
 
 
+async def test_gpus_told_to_stop_say_that_their_least_limit_is_more_and_stay_armed(tmp_path: Path) -> None:
+    with rig_of("nvml") as rig:
+        async with timed(tmp_path, rig, SHORT) as (desks, _):
+            call(desks, 0.0)
+            await desks.until(lambda: "told its least limit of 300000 W, asked for 0" in response(desks).message)
+            assert (response(desks).state, response(desks).read_back_s) == ("told", None)
+            await desks.until(lambda: response(desks).is_late)
+            assert (desks.status().state, desks.signals.mode_of(SITE)) == ("written", "act")
+        assert rig.is_owners
+
+
 async def test_the_response_of_a_site_counts_once_every_group_has_reached_its_part(tmp_path: Path) -> None:
     """Executors of groups are told IT power, and one of them may have nothing to write."""
     with rig_of("luxos") as one, rig_of("luxos") as two:

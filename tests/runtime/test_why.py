@@ -114,7 +114,7 @@ def test_a_contract_that_a_failing_site_stranded_is_told_so(reading: ReadModel) 
 def test_a_contract_that_has_ended_is_said_to_have_ended(reading: ReadModel) -> None:
     text, _ = answer(reading, "why is Basalt Render off?")
     assert "Basalt Render had no contract" in text
-    assert "ended at 01 Jul 2025 12:00 UTC" in text
+    assert "ended at 1 Jul 2025 12:00 UTC" in text
 
 
 def test_a_move_is_explained_with_what_power_cost_at_both_ends(reading: ReadModel) -> None:

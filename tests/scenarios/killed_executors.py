@@ -16,6 +16,7 @@ import httpx  # noqa: F401  imported once, before processes are forked
 from mara.core.metering import Reading
 from mara.runtime.clock import SystemClock
 from tests.runtime.desks import Desks, desks_in
+from tests.signals.gpus import reach_gpus
 from tests.signals.rigs import SITE
 
 LIMITS_MW = (1.0, 0.0, 1_000.0, 0.7, None, 0.5)
@@ -25,9 +26,15 @@ LIBRARY = "library"
 """Folder of the stand-in for pyasic-rs."""
 
 
-def acted(folder: Path, parent: Connection) -> None:
-    """Act until somebody kills this process; tell the parent each reading that was acknowledged."""
+def acted(folder: Path, gpus: Path | None, parent: Connection) -> None:
+    """Act until somebody kills this process; tell the parent each reading that was acknowledged.
+
+    Args:
+        gpus: state of imitated GPUs, if there are any.
+    """
     reach_library(folder)
+    if gpus is not None:
+        reach_gpus(gpus)
     asyncio.run(_acted(folder, parent))
 
 

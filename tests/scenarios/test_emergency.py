@@ -221,14 +221,14 @@ async def test_a_response_that_is_not_read_back_in_time_is_an_alert(tmp_path: Pa
         fleet.platform.emergency.overtake(order, cause="call of ecrs", allowed_s=0.01)
         await until(lambda: response_of(fleet).is_late)
         await until(lambda: ("slow", "west") in fleet.alerts)
-        assert fleet.alerts["slow", "west"] == "west: call of ecrs not read back, 0.01 s are allowed"
+        assert fleet.alerts["slow", "west"] == "West: call of ecrs not read back, 0.01 s are allowed"
 
 
 async def test_a_site_that_nobody_disarmed_is_an_alert_until_a_person_sets_its_mode(tmp_path: Path) -> None:
     async with acting(tmp_path, [a_miner()]) as fleet:
         fleet.platform.set_speed(60.0)
         await until(lambda: ("disarmed", "west") in fleet.alerts)
-        assert fleet.alerts["disarmed", "west"] == "west was disarmed: time runs 60 times too fast for machines"
+        assert fleet.alerts["disarmed", "west"] == "West was disarmed: time runs 60 times too fast for machines"
         await fleet.platform.set_mode("west", "shadow", "I know")
         await until(lambda: ("disarmed", "west") not in fleet.alerts)
 

@@ -20,12 +20,14 @@ import numpy as np
 import pytest
 
 from mara.signals.executors.hold import HOLD
+from mara.signals.executors.nvml import watts_text
 from mara.store import maintenance
 from tests.forks import FORKS
 from tests.runtime.desks import desks_in
 from tests.scenarios.killed_executors import ARMED, LIBRARY, acted
 from tests.signals.asics import forget_library, write_library
 from tests.signals.devices import CLOCK
+from tests.signals.gpus import library_folder
 from tests.signals.rigs import KINDS, Rig, rig_of, write_executors
 from tests.store.databases import url_of
 
@@ -43,6 +45,7 @@ PLACES = {
     "luxos": ("site1", "air_miner"),
     "asic": ("site1", "hydro_miner"),
     "kueue": ("site1", "gpu"),
+    "nvml": ("site1", "asic"),
 }
 """Sites and groups of machines of each kind of device, of which each process has all."""
 
@@ -55,7 +58,8 @@ def rigs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Rig]]
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.syspath_prepend(str(tmp_path / LIBRARY))
     with ExitStack() as links:
-        made = [links.enter_context(rig_of(kind, is_linked=True)) for kind in KINDS]
+        kinds = [kind for kind in KINDS if kind != "nvml" or library_folder() is not None]
+        made = [links.enter_context(rig_of(kind, is_linked=True)) for kind in kinds]
         for rig in made:
             site_id, group = PLACES[rig.kind]
             rig.spec.update(site=site_id, **({"group": group} if group else {}))
@@ -67,12 +71,13 @@ def rigs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Rig]]
 class Life:
     """A process that acts, and the readings that it acknowledged."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rigs: list[Rig]) -> None:
         self.folder = folder
         self.acknowledged: set[int] = set()
         self._here: Connection
         self._here, there = FORKS.Pipe(duplex=False)
-        self._child: BaseProcess = FORKS.Process(target=acted, args=(folder, there))
+        gpus = next((rig.driver.state for rig in rigs if rig.driver is not None), None)
+        self._child: BaseProcess = FORKS.Process(target=acted, args=(folder, gpus, there))
         self._child.start()
         there.close()
         assert self._here.poll(SLOWEST_START_S)
@@ -147,6 +152,8 @@ def _words(kind: str, value: object, port: int) -> tuple[str, ...]:
     if kind == "kueue":
         policy, count = str(value).split()
         return (f"stopPolicy={policy}",) if policy == "Hold" else (f"quota={count}", "stopPolicy=None restored")
+    if kind == "nvml":
+        return (f"{port:08d}={watts_text(int(str(value)))}",)
     return (f":{port}={'sleep' if value in {'Sleep', 'paused'} else 'wakeup'}",)
 
 
@@ -156,7 +163,7 @@ async def test_a_mara_killed_while_it_writes_leaves_devices_as_their_owner_had_t
     rng = np.random.default_rng(KILL_COUNT)
     acknowledged: set[int] = set()
     for number in range(1, KILL_COUNT + 1):
-        life = Life(tmp_path)
+        life = Life(tmp_path, rigs)
         if number % 3:  # the others die at their start
             life.live_until_written(rigs)
         life.live(float(rng.uniform(0.0, LONGEST_LIFE_S)))

@@ -62,7 +62,7 @@ async def test_a_site_that_leaves_its_plan_is_named_within_two_ticks_with_its_co
         assert west.metered.endangered == ("gold",)
         told = fleet.alerts["metered", "west"]
         assert told.startswith("West draws 2.0 MW where")
-        assert f"costs {west.metered.cost_usd_per_h:.0f} USD/h; in danger within two ticks: gold" in told
+        assert f"costs {west.metered.cost_usd_per_h:.0f} USD/h; in danger within two ticks: Gold (gold)" in told
         assert [key for key in fleet.alerts if key[0] == "metered"] == [("metered", "west")]
         # 2 MW at the meter serve none of the 7 MW of contracts there; at North all is well.
         missed = {one.id: (one.is_missed, one.bad_ticks) for one in fleet.shown.contracts}

@@ -12,7 +12,10 @@ from typing import Any
 
 
 class FakeAsic:
-    """A miner of the library, which may lack an ability, or have a fault."""
+    """A miner of the library, which may lack an ability, or have a fault.
+
+    As the library has it, one that tells nothing is taken for one that mines, and its hashrate is then none.
+    """
 
     make, model, firmware = "MicroBT", "M60S", "stock"
 
@@ -20,7 +23,7 @@ class FakeAsic:
         self.ip = ip
         self.mode = "mining"
         self.fault = ""
-        self.supports_pause = self.supports_resume = True
+        self.supports_pause = self.supports_resume = self.tells = True
         self.history: list[str] = []
 
     def set_auth(self, user: str, password: str) -> None:
@@ -29,7 +32,10 @@ class FakeAsic:
 
     async def get_is_mining(self) -> bool:
         await self._respond()
-        return self.mode == "mining"
+        return self.mode == "mining" or not self.tells
+
+    async def get_hashrate(self) -> object:
+        return "59.8 TH/s" if self.tells else None
 
     async def pause(self) -> bool:
         return await self._switch("paused", self.supports_pause)
@@ -86,7 +92,7 @@ class LinkedAsic(FakeAsic):
         """Obey a connection's one command."""
         with link.makefile("r") as heard:
             command = json.loads(heard.readline() or "null")
-        if command in {"get_is_mining", "pause", "resume"}:
+        if command in {"get_is_mining", "get_hashrate", "pause", "resume"}:
             link.sendall(json.dumps(asyncio.run(getattr(self, command)())).encode() + b"\n")
 
 
@@ -101,6 +107,9 @@ class AsicByPort:
 
     async def get_is_mining(self) -> bool:
         return await self._told("get_is_mining")
+
+    async def get_hashrate(self) -> object:
+        return await self._told("get_hashrate") or None
 
     async def pause(self) -> bool:
         return await self._told("pause")

@@ -13,8 +13,9 @@ from mara.signals.executors.registry import executor_of, spec_of
 from mara.signals.imitations.kube_api import TOKEN, ImitatedCluster
 from tests.signals.asics import FakeAsic, LinkedAsic, forget_library, reached_by_library
 from tests.signals.devices import CLOCK, SECRET, a_controller, a_miner, a_service, serving
+from tests.signals.gpus import KILOWATT, ImitatedDriver, imitated_gpus
 
-KINDS = ("webhook", "modbus", "luxos", "kueue", "asic")
+KINDS = ("webhook", "modbus", "luxos", "kueue", "asic", "nvml")
 SITE = "site1"
 MOST_MW = 30.0
 
@@ -27,6 +28,8 @@ class Rig:
         attribute: name of the setting of each device.
         owners: what their owner has set.
         by_hand: a setting that neither the owner nor Mara makes.
+        ports: those of the devices; of GPUs their indexes.
+        driver: driver of the devices, where they are GPUs.
     """
 
     kind: str
@@ -37,6 +40,7 @@ class Rig:
     by_hand: object
     links: ExitStack
     ports: list[int] = field(default_factory=list)
+    driver: ImitatedDriver | None = None
 
     @property
     def executor(self) -> Executor:
@@ -70,6 +74,9 @@ class Rig:
         known = self.ports or [0] * len(self.devices)
         if self.kind == "asic" and not isinstance(self.devices[0], LinkedAsic):
             self.links.enter_context(reached_by_library(self.devices))
+        elif self.driver is not None:
+            self.links.enter_context(self.driver.loaded())
+            self.ports = list(range(len(self.devices)))
         elif self.kind in {"webhook", "kueue"}:
             url = self.links.enter_context(self.devices[0].serving(port=known[0]))
             self.ports = [int(url.split(":")[2].split("/")[0])]
@@ -83,8 +90,8 @@ class Rig:
 @contextmanager
 def rig_of(kind: str, *, is_linked: bool = False) -> Iterator[Rig]:
     """Serve devices of a kind; `is_linked` where other processes are to reach ASIC miners too."""
-    with ExitStack() as links:
-        rig = _unlinked(kind, links)
+    with ExitStack() as devices, ExitStack() as links:
+        rig = _gpus(devices.enter_context(imitated_gpus()), links) if kind == "nvml" else _unlinked(kind, links)
         if kind == "asic" and is_linked:
             rig.devices = [LinkedAsic("") for _ in rig.devices]
         rig.link()
@@ -96,7 +103,7 @@ def rig_of(kind: str, *, is_linked: bool = False) -> Iterator[Rig]:
             rig.spec["hosts"] = [miner.ip for miner in rig.devices]
         elif kind == "modbus":
             rig.spec["port"] = rig.ports[0]
-        else:
+        elif rig.driver is None:
             rig.spec["hosts"] = [f"127.0.0.1:{port}" for port in rig.ports]
         try:
             yield rig
@@ -105,8 +112,18 @@ def rig_of(kind: str, *, is_linked: bool = False) -> Iterator[Rig]:
                 forget_library()
 
 
+def _gpus(driver: ImitatedDriver, links: ExitStack) -> Rig:
+    """Megawatts are shared out to GPUs like any other power, so these take some hundreds of kilowatts each."""
+    spec = {**_common("nvml"), "gpus": [gpu.uuid for gpu in driver.gpus]}
+    return Rig("nvml", spec, list(driver.gpus), "limit", 700 * KILOWATT, 123 * KILOWATT, links, driver=driver)
+
+
+def _common(kind: str) -> dict[str, Any]:
+    return {"site": SITE, "kind": kind, "least_interval_s": 0.0, "lease_s": 10.0}
+
+
 def _unlinked(kind: str, links: ExitStack) -> Rig:
-    common = {"site": SITE, "kind": kind, "least_interval_s": 0.0, "lease_s": 10.0}
+    common = _common(kind)
     if kind == "webhook":
         service = a_service()
         service.most_mw = MOST_MW

@@ -1,8 +1,12 @@
 """Executors against imitated devices, which refuse what real ones refuse."""
 
+import json
+import select
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +105,37 @@ def test_a_miner_that_hangs_is_waited_for_once_and_counts_as_running(
     assert CLOCK.monotonic_s() - began_s < 2.0 * waited_s
     wanted = executor.state_for(2 * UNIT_MW, owners, found[3:])
     assert [state for _, state in wanted] == ["sleep", "sleep", "wakeup", "silent"]
+
+
+def test_a_miner_that_is_idle_is_off_and_information_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    miner = a_miner()
+    obey = miner._obey
+
+    def informing(asked: dict[str, Any]) -> dict[str, Any]:
+        said = obey(asked)
+        return {**said, "STATUS": [{**said["STATUS"][0], "STATUS": "I"}]}
+
+    monkeypatch.setattr(miner, "_obey", informing)
+    with serving(miner.answer) as port:
+        executor = luxos_miners([f"127.0.0.1:{port}"], UNIT_MW, CLOCK.monotonic_s)
+        miner.mode = "Idle"
+        assert [state for _, state in executor.read()] == ["sleep"]
+        executor.apply(((f"127.0.0.1:{port}", "wakeup"),))
+        assert [state for _, state in executor.read()] == ["wakeup"]
+
+
+def test_a_command_keeps_its_connection_open_until_the_answer_has_come() -> None:
+    """As the maker's tool does: a miner may take a half-closed connection for one that was given up."""
+    miner, is_half_closed = a_miner(), []
+
+    def answer(connection: socket.socket) -> None:
+        asked = json.loads(connection.recv(65_536))
+        is_half_closed.append(bool(select.select([connection], [], [], 0.02)[0]))
+        connection.sendall(json.dumps(miner._obey(asked)).encode())
+
+    with serving(answer) as port:
+        assert luxos_miners([f"127.0.0.1:{port}"], UNIT_MW, CLOCK.monotonic_s).read()
+    assert is_half_closed == [False]
 
 
 def test_a_hundred_miners_are_told_at_once() -> None:

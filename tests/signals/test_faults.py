@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mara.core.metering import ExecutorStatus
+from mara.signals import nvidia
 from mara.signals.executors import asic, http_call, luxos, modbus
 from mara.signals.executors.driver import Driver, WritePace
 from mara.signals.executors.hold import HoldFile
@@ -29,6 +30,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modbus, "TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(asic, "TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(http_call, "DEADLINE_S", PATIENCE_S)
+    monkeypatch.setattr(nvidia, "TIMEOUT_S", PATIENCE_S)
 
 
 class Driven:

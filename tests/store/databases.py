@@ -98,8 +98,9 @@ def tamper(path: Path, statements: Sequence[str]) -> None:
     with connected(path) as connection:
         if path.suffix == ON_A_SERVER:
             connection.execute("SET session_replication_role = replica")
-            for name in ("money_balances", "energy_balances"):
-                connection.execute(f"ALTER TABLE ledger DROP CONSTRAINT IF EXISTS ck_ledger_{name}")
+            for table in ("ledger", "ledger_days"):
+                for name in ("money_balances", "energy_balances"):
+                    connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS ck_{table}_{name}")
         else:
             connection.execute("PRAGMA ignore_check_constraints = ON")
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():

@@ -18,6 +18,7 @@ KEPT = (
     "ticks",
     "hourly",
     "ledger",
+    "ledger_days",
     "sla_contracts",
     "sla_intervals",
     "sla_windows",
@@ -45,8 +46,9 @@ def test_a_kept_row_cannot_be_changed_deleted_or_replaced(store: Store, table: s
         store._connection.exec_driver_sql(statement.format(table, column, column))
 
 
-def test_the_ledger_has_a_leg_for_every_line_in_the_order_of_the_settlement() -> None:
-    columns = [column.name for column in tables.Row.metadata.tables["ledger"].columns]
+@pytest.mark.parametrize("table", ["ledger", "ledger_days"])
+def test_the_ledger_has_a_leg_for_every_line_in_the_order_of_the_settlement(table: str) -> None:
+    columns = [column.name for column in tables.Row.metadata.tables[table].columns]
     first, later = ledger.MONEY_LEGS[ledger.FIRST_LINES], ledger.MONEY_LEGS[ledger.LATER_LINES]
     energy, later_energy = ledger.ENERGY_LEGS[ledger.FIRST_ENERGY], ledger.ENERGY_LEGS[ledger.LATER_ENERGY]
     last = ledger.MONEY_LEGS[ledger.LAST_LINES]

@@ -2,23 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from mara.core.arrays import Ints
 from mara.core.finance import EnergyLine, Line
 from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError, RangeTooLong
-from mara.store.read import balance
+from mara.store.read import balance, query_scope
 from mara.store.read.balance import daily_ledgers, ledger, profit_between, site_ledger
-from mara.store.read.money import course, kept_days
 from mara.store.read.money.course import MOST_INTERVALS, money_breakdown, step_of
-from mara.store.read.money.kept_days import KeptDays
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
@@ -42,7 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(params=[100_000, 3, 40], ids=["at once", "tick by tick", "in pieces"])
 def reading(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> ReadModel:
-    monkeypatch.setattr(balance, "ROWS_A_QUERY", request.param)
+    monkeypatch.setattr(query_scope, "ROWS_A_QUERY", request.param)
     return store.read_model
 
 
@@ -77,49 +71,6 @@ def test_the_intervals_and_sites_of_a_breakdown_add_up_to_the_ledger(reading: Re
     for i, site_id in enumerate(parts.site_ids):
         site = ledger(reading, begin, end, site_id)
         assert amounts[:, i].sum(axis=0).tolist() == [line.amount_micro_usd for line in site.money]
-
-
-def test_days_of_a_breakdown_that_are_long_over_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course, "MOST_INTERVALS", 4)
-    store = stored_run(tmp_path / "days.db", 80, small_charter(tick_minutes=60))
-    reading, kept = store.read_model, KeptDays()
-    asked = heard_reads(monkeypatch)
-    spans = [(None, None), (START + timedelta(hours=12), None), (None, START + timedelta(hours=50))]
-    for begin, end in spans:
-        assert money_breakdown(reading, begin, end, kept) == money_breakdown(reading, begin, end)
-    assert money_breakdown(reading).step_minutes == course.DAY_MINUTES
-    asked.clear()
-    money_breakdown(reading, None, None, kept)
-    assert asked == [(50, 74), (74, 80)], "the first two hours and two days are kept, the day before the newest is not"
-    store.close()
-
-
-def heard_reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """The ranges of ticks in which money is summed from now on."""
-    asked: list[tuple[object, ...]] = []
-    ask = ReadModel.ask
-
-    def heard(self: ReadModel, query: Any, *values: object) -> Any:
-        if "GROUP BY 1, 2" in str(query):
-            asked.append(values[-2:])
-        return ask(self, query, *values)
-
-    monkeypatch.setattr(ReadModel, "ask", heard)
-    return asked
-
-
-def test_kept_days_are_few_and_the_oldest_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_days, "MOST_KEPT_ROWS", 5)
-    kept, read = KeptDays(), []
-
-    def sums(day: int) -> Ints:
-        read.append(day)
-        return np.full((2, 3), day, dtype=np.int64)
-
-    for day in (1, 2, 2, 3, 1):
-        assert kept.sums_of(day, partial(sums, day))[0, 0] == day
-    assert read == [1, 2, 3, 1], "two days of two sites fit"
-    assert not kept.sums_of(1, partial(sums, 1)).flags.writeable
 
 
 @pytest.mark.parametrize(

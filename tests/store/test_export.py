@@ -10,16 +10,22 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import Executable
 
+from mara.assembly.runs import open_run
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import StoreError
+from mara.runtime.tick.engine import simulate
 from mara.store.read.export import EXPORT_TABLES, ExportTable, export
 from mara.store.read.read_model import ReadModel
 from mara.store.read.table_file import EXPORT_FORMATS, harmless, write_export
+from tests.scenarios.test_power_terms import settings_of
 from tests.store.databases import KINDS, url_of
 from tests.store.runs import START, TWO_PRICES, small_charter, stored_run
 
 TICKS = 100
 SITES = 3
+OF_TERMS: tuple[ExportTable, ...] = ("batteries", "awards")
+"""Tables that are empty without power terms."""
+OF_ANY_FLEET = tuple(table for table in EXPORT_TABLES if table not in OF_TERMS)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -118,7 +124,45 @@ def test_optimizations_tell_when_a_plan_came_into_force_and_leave_what_is_unknow
     assert rows[0]["note"] == "a; note"
 
 
-@pytest.mark.parametrize("table", EXPORT_TABLES)
+@pytest.fixture(scope="module")
+def with_terms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
+    """Nine hours of a site with a battery that sells to a grid product, and is called."""
+    folder = tmp_path_factory.mktemp("terms")
+    store, engine = open_run(settings_of(folder, database_url=url_of(folder / "mara.db")))
+    simulate(engine, store, 9)
+    yield store.read_model
+    store.close()
+
+
+def test_batteries_and_awards_are_told_beside_what_the_ledger_posted_for_them(
+    with_terms: ReadModel, tmp_path: Path
+) -> None:
+    batteries, awards = (csv_of(with_terms, table, tmp_path) for table in OF_TERMS)
+    assert {row["site_id"] for row in batteries} == {"tx"}
+    before = 10.0
+    for row in batteries:
+        power, stored = float(row["battery_mw"]), float(row["stored_mwh"])
+        change = stored - before
+        assert change == 0.0 if power == 0.0 else (change > 0.0) == (power < 0.0)
+        assert float(row["battery_wear_usd"]) == pytest.approx(-5.0 * max(power, 0.0))
+        before = stored
+    assert any(float(row["battery_mw"]) for row in batteries)
+    called = [row for row in awards if float(row["called_mw"]) > 0.0]
+    assert called[0]["timestamp_utc"] == "2025-07-10T16:00:00Z"
+    legs = [row for row in csv_of(with_terms, "ledger", tmp_path) if row["unit"] == "micro_usd"]
+    for kind in ("reserve_revenue", "deployment_revenue", "reserve_penalty"):
+        posted = sum(int(row["amount"]) for row in legs if row["kind"] == kind)
+        assert round(sum(float(row[f"{kind}_usd"]) for row in awards) * MICRO_USD_PER_USD) == posted
+    assert sum(float(row["reserve_revenue_usd"]) for row in awards) > 0.0
+
+
+@pytest.mark.parametrize("table", OF_TERMS)
+def test_a_fleet_without_power_terms_has_no_batteries_and_awards(reading: ReadModel, table: ExportTable) -> None:
+    header, values = export(reading, table)
+    assert ([column.name for column in header[:3]], list(values)) == (["tick", "timestamp_utc", "site_id"], [])
+
+
+@pytest.mark.parametrize("table", OF_ANY_FLEET)
 def test_parquet_holds_the_rows_of_the_csv(reading: ReadModel, tmp_path: Path, table: ExportTable) -> None:
     out = tmp_path / "rows.parquet"
     count = write_export(reading, table, "parquet", out)
@@ -130,7 +174,7 @@ def test_parquet_holds_the_rows_of_the_csv(reading: ReadModel, tmp_path: Path, t
     assert read.column(0).to_pylist() == [int(next(iter(row.values()))) for row in rows]
 
 
-@pytest.mark.parametrize("table", EXPORT_TABLES)
+@pytest.mark.parametrize("table", OF_ANY_FLEET)
 def test_from_is_inclusive_and_to_is_not(reading: ReadModel, table: ExportTable) -> None:
     grid = small_charter().grid
     for from_, to, ticks in (

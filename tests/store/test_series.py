@@ -216,7 +216,7 @@ def test_hours_of_an_older_mara_get_their_extremes_from_the_ticks_that_are_still
         ]
         for table, column in later:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        for table in ("alert_log", "signal_log", "telemetry", "daily_gains", "meters"):
+        for table in ("alert_log", "signal_log", "telemetry", "daily_gains", "meters", "ledger_days"):
             connection.execute(f"DROP TABLE {table}")
         revisions = known_revisions(MIGRATIONS)
         connection.execute(f"UPDATE alembic_version SET version_num = '{revisions[revisions.index('0009') - 1]}'")

@@ -98,6 +98,10 @@ class FakeArchive:
         self._ask(f"guesses {hour}")
         return ()
 
+    async def peak_hours(self) -> dict[str, float]:
+        self._ask("peak_hours")
+        return {"texas": 12.5}
+
     async def exclusions_ahead(self) -> tuple[ExclusionAhead, ...]:
         self._ask("exclusions_ahead")
         return self.announced

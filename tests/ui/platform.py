@@ -1,13 +1,14 @@
 """A platform that shows made-up snapshots, and is checked by its state."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 
 from mara.core.alert import AlertChange
 from mara.core.commands import Cancel, Command, Outage, Restore
-from mara.core.live_source import SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
-from mara.core.snapshot import SeriesPoint
+from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.timegrid import TimeGrid
 from mara.core.what_if import WhatIf, WhatIfRequest
 from mara.errors import CommandError
@@ -37,6 +38,9 @@ class AlertMemory:
     async def standing(self) -> Standing:
         return (), (), 0
 
+    async def begins(self, last: Snapshot) -> dict[tuple[str, str], int]:
+        return {}
+
     async def free_bytes(self) -> int | None:
         return None
 
@@ -51,6 +55,7 @@ class FakePlatform:
         self.archive = FakeArchive()
         self.advisor: AdvisorScheduler | None = None
         self.told: tuple[SourceSnapshot, ...] = ()
+        self.limits_told: tuple[AnnouncedLimit, ...] = ()
         self.optimizations_asked = 0
         self.advice_asked = 0
         self.asked: list[QuoteRequest] = []
@@ -76,6 +81,10 @@ class FakePlatform:
     def _show(self) -> None:
         large = self._sites_count > len(SITES)
         snapshot = large_snapshot_at(self.tick, self._sites_count) if large else snapshot_at(self.tick)
+        if self.modes:
+            modes = {site: mode for site, mode, _ in self.modes}
+            sites = tuple(replace(site, mode=modes.get(site.id, site.mode)) for site in snapshot.sites)
+            snapshot = replace(snapshot, sites=sites)
         self.publisher.publish(snapshot, forecast_at(self.tick), ahead=None if large else ahead_at(self.tick))
 
     async def ask_claude(self) -> None:
@@ -86,6 +95,9 @@ class FakePlatform:
 
     def sources(self) -> tuple[SourceSnapshot, ...]:
         return self.told
+
+    def announced_limits(self) -> tuple[AnnouncedLimit, ...]:
+        return self.limits_told
 
     def pause(self) -> None:
         self.publisher.mark(EngineState.PAUSED)

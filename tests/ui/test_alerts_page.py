@@ -50,6 +50,11 @@ def test_a_row_says_what_to_do_who_has_seen_it_and_where_to_look() -> None:
     assert rows["2"]["who"] == "Acknowledged by ola."
     assert rows["4"]["who"] == "Silenced by ola until 1 Jul 2025 15:05 UTC."
     assert [link["path"] for link in rows["3"]["links"]] == ["/sla?contract=s3", question_path(STANDING[0])]
+    assert rows["3"]["links"][1]["label"] == "Why it was off in tick 7"
+    assert (
+        question_path(STANDING[0])
+        == "/optimizer?ask=Why%20was%20contract%20s3%20off%20at%202025-07-01%2014%3A05%20UTC%3F"
+    )
     assert rows["3"]["advice"]
     assert not rows["1"]["advice"], "what is over needs nothing"
     assert time_of("2025-07-01T14:05") == AT

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from nicegui import ui
 
-from components.backtest.backtest_panels import PolicyResult, result_channels
+from components.backtest.backtest_panels import PolicyResult, legend_cells, result_channels
 from components.backtest.study_panels import QUANTILES, study_cells, study_channels, study_fields
 from components.shared.key_figure_history import MOST_POINTS
 from mara.api.security.authenticator import LOCAL, Identity
@@ -231,6 +231,12 @@ def test_results_come_best_first_and_tell_the_gain_over_break_even() -> None:
     rows = ranked(table)
     assert [key for key, _ in rows] == ["lp", "static-breakeven", "static"]
     assert [row["gain"] for _, row in rows] == ["+30", "–", {"text": "−20", "state": "bad"}]
+
+
+def test_the_legend_names_the_policies_that_ran_and_no_others() -> None:
+    named = legend_cells([policy("lp", 130.0), policy("rules", 100.0)])
+    assert {key.rpartition(".")[2] for key, name in named.items() if name} == {"lp", "rules"}
+    assert not any(legend_cells([]).values())
 
 
 def test_a_long_period_draws_no_more_points_than_a_screen_shows_and_ends_with_the_profit() -> None:

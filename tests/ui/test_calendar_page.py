@@ -9,6 +9,7 @@ from components.ahead.announced_list import announced_channel
 from components.ahead.calendar_table import DAYS, EMPTY, calendar_channels
 from mara.core.commands import Retract
 from mara.core.history import ExclusionAhead
+from mara.core.live_source import AnnouncedLimit
 from tests.ui.archive import maintenance_ahead
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.quotes import contract_row
@@ -40,8 +41,8 @@ def test_contracts_start_and_end_on_their_day_and_those_that_wait_are_nowhere_ye
     ends = replace(first, ends_at=SNAPSHOT.at + timedelta(days=2, hours=6))
     starts = replace(contract_row(99, 288, is_live=False), id="c099", starts_at=SNAPSHOT.at + timedelta(hours=1))
     channels = calendar_channels(replace(SNAPSHOT, contracts=(ends,)), (), (starts,))
-    assert told(channels["calendar-sites"], first.site_id)[2][0].startswith(f"06:00 {first.id} ends")
-    assert told(channels["calendar-sites"], "Not placed")[0][0].startswith("01:00 c099 starts")
+    assert told(channels["calendar-sites"], first.site_id)[2][0].startswith(f"06:00 {first.customer} ({first.id}) ends")
+    assert told(channels["calendar-sites"], "Not placed")[0][0].startswith(f"01:00 {starts.customer} (c099) starts")
     assert set(channels["calendar-contracts"]) == {first.id, "c099"}
 
 
@@ -59,6 +60,25 @@ def test_ordered_outages_are_shown_until_their_end() -> None:
     down = replace(SNAPSHOT.sites[0], outage_ends_tick=SNAPSHOT.tick + 12)
     channels = calendar_channels(replace(SNAPSHOT, sites=(down,), contracts=()), (), ())
     assert told(channels["calendar-sites"], down.id) == {0: ["Ordered down until 01:00"]}
+
+
+def test_limits_by_the_grid_s_operator_stand_at_their_site_for_as_long_as_they_are_announced() -> None:
+    limit = AnnouncedLimit(
+        site_id="oslo",
+        limit_mw=25.0,
+        begins_at=SNAPSHOT.at + timedelta(days=1, hours=9),
+        until=SNAPSHOT.at + timedelta(days=1, hours=11),
+        author="OpenADR VTN grid.example",
+    )
+    endless = replace(limit, begins_at=SNAPSHOT.at - timedelta(hours=2), until=None, limit_mw=30.0)
+    elsewhere = replace(limit, site_id="no site of ours")
+    channels = calendar_channels(replace(SNAPSHOT, contracts=()), (), (), (limit, endless, elsewhere))
+    assert set(channels["calendar-sites"]) == {"oslo"}
+    days = told(channels["calendar-sites"], "oslo")
+    connection = next(f"{site.grid_limit_mw:.1f} MW" for site in SNAPSHOT.sites if site.id == "oslo")
+    assert days[1][1] == f"09:00 to 11:00 at most 25.0 MW of {connection}, by OpenADR VTN grid.example"
+    assert days[13] == [f"from 22:00 at most 30.0 MW of {connection}, by OpenADR VTN grid.example"]
+    assert len(days) == DAYS
 
 
 async def test_a_whole_site_is_chosen_and_told_after_a_moment_to_undo_it(screen: Screen) -> None:

@@ -75,3 +75,17 @@ def test_a_share_becomes_percent_only_here() -> None:
     assert text.percent(0.0012, 2) == "0.12 %"
     assert text.count_of(43, 1_045) == f"43 of 1{THIN}045"
     assert text.mw(41.26) == "41.3 MW"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("4 Jul: 336,494 USD earned. Hottest: 39 C at Oslo; dearest power: 1,200 USD/MWh at B.", "336_494 USD"),
+        ("Hottest: -5 C at Oslo.", "Hottest: \u22125 \u00b0C at Oslo."),
+        ("Positions bought day-ahead: -1,234,567 USD.", "\u22121_234_567 USD."),
+        ("Type C at Oslo, 12,5 and 2025-07-01 stay.", "Type C at Oslo, 12,5 and 2025-07-01 stay."),
+    ],
+)
+def test_a_stored_sentence_is_shown_with_numbers_as_everywhere_else(told: str, shown: str) -> None:
+    assert shown.replace("_", THIN) in text.sentence(told)
+    assert "39 C" not in text.sentence(told)

@@ -1,5 +1,7 @@
 """The Money page: kinds of money and sites over a range, with totals that add up, and gains by day."""
 
+import asyncio
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +24,7 @@ from components.shared.format import utc_moment
 from mara.core.day_gains import gains_today, gains_with_today
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
 from mara.core.history import MoneyBreakdown
+from mara.core.ledger_words import line_label
 from tests.ui.archive import FakeArchive
 from tests.ui.conftest import Screen, element_of
 from tests.ui.rows import row_of, text_of
@@ -38,6 +41,14 @@ async def parts() -> MoneyBreakdown:
 def test_every_ledger_line_is_in_one_kind() -> None:
     assert sorted(line for kind in KINDS for line in kind.lines) == list(Line)
     assert COSTS == set(COST_LINES) == set(Line) - set(REVENUE_LINES)
+
+
+def test_a_kind_of_one_line_bears_the_name_that_the_line_has_everywhere() -> None:
+    single = [(kind.label, *kind.lines) for kind in KINDS if len(kind.lines) == 1]
+    assert len(single) == 5
+    assert [(line_label(line.name.lower()), line) for _, line in single] == single
+    labels = [line_label(line.name.lower()) for line in Line]
+    assert len(set(labels)) == len(labels)
 
 
 def test_kinds_and_sites_add_up_to_the_same_micro_dollar(parts: MoneyBreakdown) -> None:
@@ -96,6 +107,28 @@ async def test_the_page_reads_the_range_of_its_address_and_offers_it_as_csv(scre
     assert screen.text_of("money.range").endswith("bars of 1 h")
     shown = element_of(screen.user, "money-lines").props["rows"]
     assert row_of(shown)["total"]
+
+
+async def test_a_year_is_read_before_the_page_is_drawn(screen: Screen) -> None:
+    await screen.open("/money?from=2024-07-02T00:00&to=2025-07-02T00:00")
+    assert row_of(element_of(screen.user, "money-lines").props["rows"])["total"]
+
+
+async def test_a_page_waits_for_a_long_reading_no_longer_than_for_any_other(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over = asyncio.Event()
+    read = screen.platform.archive.money_breakdown
+
+    async def slow(*bounds: datetime) -> MoneyBreakdown:
+        await is_over.wait()
+        return await read(*bounds)
+
+    monkeypatch.setattr(screen.platform.archive, "money_breakdown", slow)
+    monkeypatch.setattr(sys.modules["pages.routes"].money, "READ_TIMEOUT_S", 0.01)
+    await screen.open("/money?from=2024-07-02T00:00&to=2025-07-02T00:00")
+    assert element_of(screen.user, "money-lines").props["rows"] == {}
+    is_over.set()
 
 
 async def test_a_page_that_the_archive_does_not_answer_shows_the_day_s_profit_alone(screen: Screen) -> None:

@@ -25,6 +25,12 @@ def with_first(mode: str, metered: MeteredSnapshot | None) -> Snapshot:
     return replace(SNAPSHOT, sites=(first, *SNAPSHOT.sites[1:]))
 
 
+def in_danger(customer: str) -> Snapshot:
+    shown = with_first("shadow", replace(METERED, endangered=(SNAPSHOT.contracts[0].id,)))
+    one = replace(SNAPSHOT.contracts[0], customer=customer, next_bad_tick_cost_usd=3_801.0)
+    return replace(shown, contracts=(one, *SNAPSHOT.contracts[1:]))
+
+
 def row(
     mode: str = "shadow", metered: MeteredSnapshot | None = METERED, *executors: ExecutorStatus
 ) -> dict[str, object]:
@@ -34,8 +40,28 @@ def row(
 def test_a_site_that_deviates_is_shown_with_cost_and_promises_in_danger() -> None:
     shown = row()
     assert shown["metered"] == {"text": "12.5 MW", "state": "warning", "note": "2 min old"}
-    assert shown["danger"] == {"text": "c007", "state": "critical"}
+    danger = shown["danger"]
+    assert isinstance(danger, dict)
+    assert (danger["text"], danger["state"]) == ("Harbour (c007)", "critical")
     assert "160" in str(shown["cost"])
+
+
+def test_promises_in_danger_are_told_by_their_customers_with_what_the_next_bad_tick_costs() -> None:
+    first = SNAPSHOT.sites[0].id
+    shown = row_of(site_channel(in_danger("Bank"), ())[first])
+    assert shown["danger"] == {
+        "text": f"Bank ({SNAPSHOT.contracts[0].id})",
+        "state": "critical",
+        "note": "next bad tick costs 3.80 kUSD",
+    }
+    assert row_of(site_channel(in_danger(""), ())[first])["danger"]["text"] == SNAPSHOT.contracts[0].id
+
+
+def test_a_site_whose_meter_never_told_anything_is_unknown_from_shadow_on_and_a_stopped_one_says_so() -> None:
+    shown = row_of(site_channel(with_first("shadow", None), ())[SNAPSHOT.sites[0].id])
+    assert shown["metered"] == {"text": "unknown", "state": "warning", "note": "no reading ever came"}
+    down = replace(SNAPSHOT, sites=(replace(SNAPSHOT.sites[0], status="down", site_power_mw=0.0), *SNAPSHOT.sites[1:]))
+    assert row_of(site_channel(down, ())[SNAPSHOT.sites[0].id])["planned"] == {"text": "0.0 MW", "note": "down"}
 
 
 def test_unknown_power_is_no_number_and_a_simulated_site_says_so() -> None:
@@ -46,7 +72,7 @@ def test_unknown_power_is_no_number_and_a_simulated_site_says_so() -> None:
 
 
 def test_columns_of_meters_are_left_out_while_no_site_has_one() -> None:
-    shown = row(metered=None)
+    shown = row("advise", metered=None)
     assert [shown[column.key] for column in SITE_COLUMNS if column.if_any] == ["", "", "", ""]
 
 

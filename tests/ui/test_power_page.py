@@ -55,8 +55,8 @@ def test_power_above_the_peak_that_is_planned_stands_out_beside_the_rate() -> No
 
 def test_peak_risk_is_told_for_the_day_and_by_local_hour() -> None:
     """It is 02:00 UTC: the hours from 15 on begin at 17:00 UTC, noon in Texas."""
-    assert list(risk_channel(SNAPSHOT)) == ["texas"]
-    shown = row_of(risk_channel(SNAPSHOT)["texas"])
+    assert list(risk_channel(SNAPSHOT, {})) == ["texas"]
+    shown = row_of(risk_channel(SNAPSHOT, {})["texas"])
     assert (shown["risk"], shown["off"]) == ("60.0 %", "1 of 1")
     assert shown["when"] == {"text": "12:00 CDT", "note": "15.0 %"}
     hours = ranked(hour_channel(SNAPSHOT))
@@ -87,12 +87,19 @@ def test_a_contract_s_shape_is_24_blocks_and_is_said_in_words() -> None:
     assert row_of(annual["taken"])["share"] == 0.25
 
 
+def test_hours_off_for_peaks_stand_beside_the_most_that_a_season_should_have() -> None:
+    shown = row_of(risk_channel(SNAPSHOT, {"texas": 12.5})["texas"])
+    assert shown["hours"] == {"text": "12.5 h", "note": "of 60 h"}
+    assert row_of(risk_channel(SNAPSHOT, {"texas": 61.0})["texas"])["hours"]["state"] == "warn"
+    assert row_of(risk_channel(SNAPSHOT, {})["texas"])["hours"] == "–"
+
+
 def test_a_fleet_without_an_instrument_is_told_so() -> None:
     cells = only(OSLO)
     assert [cells[f"power.{key}.note"] for key in ("risk", "battery")] == ["no coincident peaks", "no battery"]
     bare = replace(SNAPSHOT, power=(OSLO,))
     assert award_channel(bare) == battery_channel(bare) == plan_channel(bare) == supply_channel(bare) == {}
-    assert risk_channel(bare) == hour_channel(bare) == {}
+    assert risk_channel(bare, {}) == hour_channel(bare) == {}
 
 
 async def test_the_page_follows_the_ticks_in_few_bytes(screen: Screen) -> None:

@@ -50,7 +50,7 @@ Those that only read need it too, because they read files of the server.
 """
 DRAFT = draft()
 ABOUT_ALERTS = {"acknowledge", "reopen", "silence", "unsilence"}
-READS = {"series", "start", "stop", "latest", "archive", "advisor"}
+READS = {"series", "announced_limits", "start", "stop", "latest", "archive", "advisor"}
 """Reading members of the engine; every other one changes something."""
 CHANGES = {name for name in vars(publisher.PlatformView) if not name.startswith("_")} - READS
 SENT: dict[str, Any] = {

@@ -32,7 +32,7 @@ async def test_the_cost_is_said_before_anything_is_announced(screen: Screen) -> 
 
 
 async def test_all_contracts_of_the_site_are_told_after_a_moment_to_undo_it(screen: Screen) -> None:
-    assert await said(screen, "orderAnnounce", ENTERED) == {"taken": True}
+    assert await said(screen, "orderAnnounce", ENTERED) == {"taken": True, "number": 1}
     assert screen.platform.excluded == []
     await asyncio.sleep(1.5 * UNDO_S)
     snapshot = screen.platform.publisher.read().snapshot
@@ -61,7 +61,7 @@ async def test_the_proposed_times_move_on_with_the_clock_and_the_zone(screen: Sc
     screen.platform.advance(288)
     screen.user.find(marker="maintenance-form").trigger("orderPropose", {**ENTERED, "zone": "local"})
     proposed = element_of(screen.user, "maintenance-form").props["proposed"]
-    assert proposed == {"begins": "2025-07-07T05:00", "ends": "2025-07-07T06:00"}
+    assert proposed == {"begins": "2025-07-07 05:00", "ends": "2025-07-07 06:00"}
 
 
 def test_the_proposed_begin_keeps_its_notice_for_minutes_at_any_usual_speed() -> None:

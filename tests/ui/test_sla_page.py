@@ -133,7 +133,7 @@ async def test_ticks_are_excluded_with_a_reason_from_whole_ticks_on_after_a_mome
         kind="grid order", contract_id="c003", from_tick=begins, to_tick=begins + 18, reason="limit"
     )  # who announces it is who acts: a form says nothing of it
     assert screen.platform.excluded == [asked]
-    await screen.user.should_see("Announced for c003")
+    await screen.user.should_see("Announced for Delta Health (c003)")
     maintenance = {**entered, "kind": "maintenance", "begins": "2025-07-02T14:00"}
     await send(screen, "contract-sheet", "orderExclude", maintenance)
     assert "72 h ahead" in sheet.props["said"]["error"], "what cannot be announced is refused at once, and not held"
@@ -158,12 +158,12 @@ async def test_a_contract_is_cancelled_by_order_after_a_moment_to_undo_it(screen
     sheet = await opened(screen)
     await send(screen, "contract-sheet", "orderCancel")
     (entry,) = element_of(screen.user, "undo-bar").props["entries"]
-    assert (entry["text"], entry["is_held"]) == ("Cancel c003", True)
+    assert (entry["text"], entry["is_held"]) == ("Cancel Delta Health (c003)", True)
     assert sheet.props["said"] == {"taken": True}
     assert screen.platform.ordered == []
     await asyncio.sleep(1.5 * UNDO_S)
     assert screen.platform.ordered == [Cancel(contract_id="c003")]
-    await screen.user.should_see("Ordered: c003 ends with the next tick")
+    await screen.user.should_see("Ordered: Delta Health (c003) ends with the next tick")
     assert element_of(screen.user, "undo-bar").props["entries"] == []
 
 
@@ -173,7 +173,7 @@ async def test_a_cancel_that_was_undone_never_goes_out(screen: Screen) -> None:
     await send(screen, "contract-sheet", "orderCancel")
     (entry,) = element_of(screen.user, "undo-bar").props["entries"]
     await send(screen, "undo-bar", "orderUndo", {"key": entry["key"]})
-    await screen.user.should_see("Undone: Cancel c003")
+    await screen.user.should_see("Undone: Cancel Delta Health (c003)")
     assert element_of(screen.user, "undo-bar").props["entries"] == []
     assert screen.platform.ordered == []
     await send(screen, "undo-bar", "orderUndo", {"key": entry["key"]})
@@ -193,7 +193,7 @@ async def test_a_refused_cancel_is_told_as_a_refusal_and_never_as_ordered(screen
     await opened(screen)
     await send(screen, "contract-sheet", "orderCancel")
     await asyncio.sleep(1.5 * UNDO_S)
-    await screen.user.should_see("Refused: Cancel c003: 1000 commands are waiting")
+    await screen.user.should_see("Refused: Cancel Delta Health (c003): 1000 commands are waiting")
 
 
 async def test_no_event_of_the_browser_itself_orders_anything(screen: Screen) -> None:

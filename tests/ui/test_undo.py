@@ -94,7 +94,7 @@ async def test_what_is_held_is_judged_again_when_it_goes_out(screen: Screen, mon
     await send(screen, "contract-sheet", "orderCancel", {})
     allowed["role"] = "viewer"
     await asyncio.sleep(1.5 * UNDO_S)
-    await screen.user.should_see("Refused: Cancel c003: the session is over")
+    await screen.user.should_see("Refused: Cancel Delta Health (c003): the session is over")
     assert screen.platform.ordered == []
 
 

@@ -10,6 +10,7 @@ from components.ahead.what_if_panel import SizeLimits, answer_of, question_of, s
 from mara.core.quote import QuoteRequest
 from mara.core.what_if import WhatIfRequest
 from mara.errors import CommandError
+from mara.runtime.published_state import StatePublisher
 from tests.ui.conftest import Screen, element_of
 from tests.ui.quotes import what_if_at
 
@@ -61,7 +62,7 @@ def test_sites_that_change_most_come_first_and_figures_that_stay_stand_once() ->
     assert (mining["state"], "\u2192" in mining["text"], "state" in tokens) == ("changed", True, False)
     assert "Battery, MW" not in by_site["columns"]
     assert by_tier["rows"][0][2]["text"] == "3.0 \u2192 5.0"
-    assert found["moves"] == ["c000 (Aurora Labs, premium, 0.2 MW): Texas USA \u2192 off"]
+    assert found["moves"] == ["Aurora Labs (c000), premium, 0.2 MW: Texas USA \u2192 off"]
     assert "expected 1\u202f206\u202f622 USD from then on" in found["in_force"]
 
 
@@ -83,3 +84,12 @@ def test_a_fleet_planned_in_blocks_is_told_before_it_is_asked_and_its_answer_bet
         "A fleet of this size is planned in blocks: the true difference lies between "
         "\u2212115\u202f249 USD and \u2212113\u202f749 USD."
     )
+
+
+async def test_a_page_opened_before_the_first_tick_says_so_and_offers_no_form_without_sites(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen.platform, "publisher", StatePublisher())
+    await screen.user.open("/what-if")
+    await screen.user.should_see("No tick is settled yet")
+    await screen.user.should_not_see(marker="what-if")

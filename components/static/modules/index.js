@@ -2,10 +2,12 @@
 // links that carry the time range on, units as this browser wants them.
 import { apply, read, show } from "./state.js";
 import { askOutage, carryRange, followConnection, followKeys, renew, toggleTheme } from "./page.js";
+import { keepFocus } from "./focus.js";
 import { followPreferences } from "./localize.js";
 import { store } from "./storage.js";
 
 export { CellText } from "./cell_text.js";
+export { DateField } from "./date_field.js";
 export { clockOf, momentText, number } from "./format.js";
 export { askOutage, keys, pointAt, withRange } from "./page.js";
 export { StateFilter } from "./state_filter.js";
@@ -15,6 +17,7 @@ export { channel, onChange, ranked, useCell, useChannel } from "./state.js";
 window.mara = { apply, askOutage, read, renew, show, store, toggleTheme };
 
 followKeys();
+keepFocus();
 carryRange();
 followConnection();
 followPreferences();

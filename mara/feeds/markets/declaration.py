@@ -84,7 +84,7 @@ class Instant:
         agrees: a column with the same instant in local time, which must agree: exactly where `agrees_zone` says whose
             time it is, else by a whole hour that changes by one hour at most.
         step: a column that says how long the interval is, as an ISO 8601 duration such as PT15M.
-        hour: a column of hours 0 to 23 to add to a date.
+        hour: a column of hours 0 to 23 to add to a date, or of their beginnings and ends (`00 - 01`).
         offset: a column of the constant offset of all stamps from UTC, in seconds.
     """
 
@@ -112,7 +112,8 @@ class HourEnding:
     """A time stamp of a local date and an ending hour, 1 to 24 or 25, or a part of it.
 
     Attributes:
-        hour: the column, or empty where the hour is in the names of the value columns (`HE 1` to `HE 24`).
+        hour: the column, that of the date where both stand in one, or empty where the hour is in the names of the
+            value columns (`HE 1` to `HE 24`).
         interval: the column of the part of the hour, 1 to `intervals`; empty where the hour is whole.
     """
 
@@ -239,11 +240,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """Price limits of a market from a day on [currency per MWh]."""
+    """Price limits of a market from a day on [currency per MWh].
+
+    Attributes:
+        currency: currency of the limits; empty where it is the layout's.
+    """
 
     valid_from: date
     floor_per_mwh: float
     cap_per_mwh: float
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

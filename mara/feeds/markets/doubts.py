@@ -56,10 +56,15 @@ def equal_runs(series: MarketSeries) -> Ints:
 
 
 def at_cap(series: MarketSeries) -> Bools:
-    """Mark the rows at or beyond the market's floor or cap on their day (N,)."""
+    """Mark the rows at or beyond the market's floor or cap on their day (N,).
+
+    Prices in another currency than that of the limits are not compared.
+    """
     value = next(iter(series.values.values()))
     there = np.zeros(len(value), dtype=np.bool_)
     for cap, until_s in _dated(series.layout.caps):
+        if series.key.currency != (cap.currency or series.layout.currency):
+            continue
         since = (series.begin_s >= _day_s(cap.valid_from.toordinal())) & (series.begin_s < until_s)
         there |= since & ((value >= cap.cap_per_mwh) | (value <= cap.floor_per_mwh))
     return there

@@ -7,12 +7,17 @@ than its power costs; error budgets are spent in the dearest hours; miners run a
 Model: docs/model.md#15-baselines
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mara.core.plan import Plan, Problem
+from mara.core.arrays import Floats
+from mara.core.outlook import Outlook
+from mara.core.plan import DraftStep, Plan, Problem
+from mara.core.world import RunConfig, World
 from mara.optimizer_names import RULES
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.flexibility.simple_rules import peak_limit_mw, with_peak_price, with_simple_power
+from mara.optimizers.scheduling.allocation import miners_that_pay_in_all
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 
@@ -22,10 +27,19 @@ class Rules:
 
     budgets: BudgetPolicy = SPENDS
     name: str = RULES
-    is_memoryless: bool = True
 
     def plan(self, problem: Problem) -> Plan:
         limit_mw = peak_limit_mw(problem)
         step = ContractScheduler(with_peak_price(problem), self.budgets).from_prices(limit_mw)
         step = with_simple_power(step, problem, limit_mw)
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
+
+    def draft(self, problem: Problem) -> DraftStep:
+        """Plan all but the miners of a tick without power terms."""
+        return ContractScheduler(problem, self.budgets).draft_from_prices()
+
+    def miners_mw(
+        self, world: World, config: RunConfig, drafts: Sequence[DraftStep], outlooks: Sequence[Outlook]
+    ) -> Floats:
+        """Plan the miners that drafts of successive ticks left out (T, S, 3)."""
+        return miners_that_pay_in_all(world, config, drafts, outlooks)

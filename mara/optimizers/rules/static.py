@@ -13,7 +13,7 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
-from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.plan import DraftStep, Plan, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
 from mara.optimizer_names import STATIC, STATIC_BREAKEVEN
@@ -42,15 +42,19 @@ class Static:
     """
 
     breakeven: bool = False
-    is_memoryless: bool = True
 
     @property
     def name(self) -> str:
         return STATIC_BREAKEVEN if self.breakeven else STATIC
 
     def plan(self, problem: Problem) -> Plan:
-        asked = problem
-        problem = with_peak_price(problem) if self.breakeven else problem
+        draft = self.draft(with_peak_price(problem) if self.breakeven else problem)
+        assert draft.miners_mw is not None
+        step = with_simple_power(draft.step_with(draft.miners_mw), problem)
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
+
+    def draft(self, problem: Problem) -> DraftStep:
+        """Plan a tick without power terms, miners included."""
         conditions, tables = problem.conditions, tables_of(problem)
         pue = conditions.pue[:, MINERS]
         miners = miners_allowed(problem, conditions)
@@ -63,7 +67,7 @@ class Static:
             merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))
         drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
         headroom = conditions.grid_limit_mw - drawn
-        step = PlanStep(
+        return DraftStep(
             miners_mw=sealed(fill_miners(miners, pue, tables.miner_places, headroom)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
@@ -71,7 +75,6 @@ class Static:
             contract_site=at,
             book_changes_count=problem.world.book_changes_count if len(at) else -1,
         )
-        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(with_simple_power(step, asked),))
 
 
 def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple[SiteLoad, Floats]:

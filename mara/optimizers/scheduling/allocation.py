@@ -1,35 +1,43 @@
 """Allocation of miners and tokens in the power and racks that contracts leave."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, row_sums
+from mara.core.arrays import Bools, Floats, Ints, row_sums_of_all, stacked
 from mara.core.fleet import MINERS, RACKS
-from mara.core.plan import PowerStep, Problem
-from mara.core.world import Conditions
-from mara.optimizers.scheduling.tick_tables import TickTables
+from mara.core.outlook import Outlook, known_conditions_of
+from mara.core.own_load import held_back
+from mara.core.plan import DraftStep, PowerStep, Problem
+from mara.core.step import off_ticks_of_all
+from mara.core.world import Conditions, RunConfig, World
+from mara.optimizers.scheduling.tick_tables import TickTables, tables_in
 
 
 def fill_miners(wanted_mw: Floats, pue: Floats, places: Ints, headroom_site_mw: Floats) -> Floats:
-    """Fit miners into the site power that is left (S, 3) [MW].
+    """Fit miners into the site power that is left (..., S, 3) [MW].
 
-    The best value per site megawatt-hour comes first.
+    The axis of several ticks comes before that of sites. The best value per site megawatt-hour comes first.
 
     Args:
-        wanted_mw: miners that should run (S, 3).
-        pue: PUE of each kind (S, 3).
-        places: each site's kinds in the order in which they are to run; see `miner_places` (3, S).
-        headroom_site_mw: site power left (S,).
+        wanted_mw: miners that should run (..., S, 3).
+        pue: PUE of each kind (..., S, 3).
+        places: each site's kinds in the order in which they are to run; see `miner_places` (..., 3, S).
+        headroom_site_mw: site power left (..., S).
     """
     draw = wanted_mw * pue
-    if not np.count_nonzero(row_sums(draw) > headroom_site_mw):
+    is_over: Bools = np.any(row_sums_of_all(draw) > headroom_site_mw, axis=-1, keepdims=True)[..., None]
+    if not np.count_nonzero(is_over):
         return wanted_mw
     left = np.maximum(headroom_site_mw, 0.0)
-    filled = np.zeros(draw.size)
-    for place in places:
-        used = np.minimum(draw.take(place), left)
-        filled[place] = used
+    filled = np.zeros(draw.shape)
+    each, into = draw.reshape(*draw.shape[:-2], -1), filled.reshape(*draw.shape[:-2], -1)
+    for rank in range(places.shape[-2]):
+        place = places[..., rank, :]
+        used = np.minimum(np.take_along_axis(each, place, axis=-1), left)
+        np.put_along_axis(into, place, used, axis=-1)
         left = left - used
-    return np.asarray(filled.reshape(draw.shape) / pue)
+    return np.where(is_over, filled / pue, wanted_mw)
 
 
 def miners_that_pay(problem: Problem, tables: TickTables, headroom_site_mw: Floats) -> Floats:
@@ -43,14 +51,52 @@ def miners_that_pay(problem: Problem, tables: TickTables, headroom_site_mw: Floa
     return fill_miners(wanted, conditions.pue[:, MINERS], tables.miner_places, headroom_site_mw)
 
 
+def miners_that_pay_in_all(
+    world: World, config: RunConfig, drafts: Sequence[DraftStep], outlooks: Sequence[Outlook]
+) -> Floats:
+    """Choose miners of successive ticks, as `miners_that_pay` does (T, S, 3) [MW].
+
+    Miners of one tick depend on those of the tick before: they are guessed as if all had power, and chosen again from
+    what ran until nothing changes. Each time at least one more tick is right.
+
+    Args:
+        world: the world before the first tick.
+    """
+    conditions, tables = known_conditions_of(outlooks), [tables_in(outlook) for outlook in outlooks]
+    starts, stays = stacked([each.starts for each in tables]), stacked([each.stays for each in tables])
+    places, pue = stacked([each.miner_places for each in tables]), conditions.pue[..., MINERS]
+    contracts = row_sums_of_all(stacked([draft.contracts_mw for draft in drafts]))
+    drawn = inference_power_mw(conditions, contracts, stacked([draft.merchant_mw for draft in drafts]))
+    headroom = conditions.grid_limit_mw - drawn
+    ran = _guess(world.miners_mw > 0.0, starts, stays)
+    while True:
+        wanted = conditions.available_mw[..., MINERS] * np.where(ran, stays, starts)
+        off = off_ticks_of_all(ran[1:], world.miner_off_ticks)
+        waits = held_back(np.concatenate([world.miner_off_ticks[None], off]), config)
+        if waits is not None:
+            wanted[waits] = 0.0
+        miners = fill_miners(wanted, pue, places, headroom)
+        runs = miners[:-1] > 0.0
+        if np.array_equal(runs, ran[1:]):
+            return miners
+        ran[1:] = runs
+
+
+def _guess(ran: Bools, starts: Bools, stays: Bools) -> Bools:
+    """Guess which miners ran before each tick, as if all had power (T, S, 3)."""
+    decides = starts | ~stays
+    decides[0] = True
+    runs = starts.copy()
+    runs[0] = np.where(ran, stays[0], starts[0])
+    last = np.maximum.accumulate(np.where(decides, np.arange(len(runs))[:, None, None], 0), axis=0)
+    return np.concatenate([ran[None], np.take_along_axis(runs, last, axis=0)[:-1]])
+
+
 def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:
     """Return available miners, less those that must stay off (S, 3) [MW]."""
     available = conditions.available_mw[:, MINERS]
-    least = problem.config.miner_min_off_ticks
-    if least <= 1:
-        return available
-    off = problem.world.miner_off_ticks
-    return np.where((off > 0) & (off < least), 0.0, available)
+    waits = held_back(problem.world.miner_off_ticks, problem.config)
+    return available if waits is None else np.where(waits, 0.0, available)
 
 
 def site_limit_mw(conditions: Conditions, power: PowerStep | None) -> Floats:
@@ -85,7 +131,8 @@ def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floa
 def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw: Floats) -> Floats:
     """Return the site power that inference draws (S,) [MW].
 
-    Contracts are given by site (S,), merchant inference by region and kind (R, S, 2).
+    Contracts are given by site (S,), merchant inference by region and kind (R, S, 2); the axis of several ticks comes
+    before.
     """
-    merchant = row_sums(merchant_mw.sum(axis=0) * conditions.pue[:, RACKS])
+    merchant = row_sums_of_all(merchant_mw.sum(axis=-3) * conditions.pue[..., RACKS])
     return np.asarray(contracts_mw * conditions.rack_pue + merchant)

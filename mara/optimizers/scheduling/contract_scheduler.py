@@ -11,7 +11,6 @@ Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen; 
 switching on and off.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -21,7 +20,7 @@ from mara.core.arrays import Bools, Floats, row_sums, sealed
 from mara.core.contract import TIER_COUNT, UNPLACED, Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import Placement, place
-from mara.core.plan import PlanStep, PowerStep, Problem
+from mara.core.plan import DraftStep, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.scheduling.allocation import (
@@ -65,6 +64,14 @@ class ContractScheduler:
         Args:
             limit_mw: most that miners may raise a site's power to (S,); None for its connection.
         """
+        draft, grid_limit_mw = self.draft_from_prices(), self.conditions.grid_limit_mw
+        headroom = grid_limit_mw - self._drawn_mw(draft)
+        if limit_mw is not None:
+            headroom -= np.maximum(grid_limit_mw - limit_mw, 0.0)
+        return draft.step_with(sealed(miners_that_pay(self.problem, self.load.tables, headroom)))
+
+    def draft_from_prices(self) -> DraftStep:
+        """Schedule all but miners, which do not matter to it, by the prices of the tick."""
         self._place_promised()
         self.tokens.sell()
         broken: list[int] = []
@@ -73,10 +80,7 @@ class ContractScheduler:
             broken = break_promises(self.load, broken_now(self.problem).tolist(), [np.inf] * TIER_COUNT)
         self._move_where_it_pays()
         self._place_spot()
-        less_mw = 0.0 if limit_mw is None else np.maximum(self.conditions.grid_limit_mw - limit_mw, 0.0)
-        return self._step_with(
-            broken, lambda headroom: miners_that_pay(self.problem, self.load.tables, headroom - less_mw)
-        )
+        return self._draft(broken)
 
     def from_megawatts(self, step: PlanStep) -> PlanStep:
         """Carry out a plan's step in whole contracts.
@@ -103,7 +107,9 @@ class ContractScheduler:
         self._place_spot()
         wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
         pue, places = conditions.pue[:, MINERS], self.load.tables.miner_places
-        return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, places, headroom), step.power)
+        draft = self._draft(broken)
+        headroom = site_limit_mw(conditions, step.power) - self._drawn_mw(draft)
+        return draft.step_with(sealed(fill_miners(wanted, pue, places, headroom)), step.power)
 
     def _placed(self, step: PlanStep) -> Placement:
         """Place promised contracts as dispatch would, then nearest to the plan."""
@@ -226,24 +232,20 @@ class ContractScheduler:
         each = zip(limit_mw, tables.mining_mw, tables.room_mw, self.load.free, rack_pue, strict=True)
         return [limit - mining - (room - free) * pue for limit, mining, room, free, pue in each]
 
-    def _step_with(
-        self, broken: list[int], miners_in: Callable[[Floats], Floats], power: PowerStep | None = None
-    ) -> PlanStep:
-        """Return the schedule as a step of a plan.
+    def _drawn_mw(self, draft: DraftStep) -> Floats:
+        """Sum the site power that a draft's inference draws (S,)."""
+        return inference_power_mw(self.conditions, row_sums(draft.contracts_mw), draft.merchant_mw)
 
-        `miners_in` fills the site power that is left (S,), `power` are the plan's batteries and awards.
-        """
-        contracts, merchant = self.load.contracts_mw(), self.tokens.merchant_mw()
-        drawn = inference_power_mw(self.conditions, row_sums(contracts), merchant)
-        return PlanStep(
-            miners_mw=sealed(miners_in(site_limit_mw(self.conditions, power) - drawn)),
-            merchant_mw=sealed(merchant),
-            contracts_mw=sealed(contracts),
+    def _draft(self, broken: list[int]) -> DraftStep:
+        """Return the schedule as a step of a plan without miners."""
+        return DraftStep(
+            miners_mw=None,
+            merchant_mw=sealed(self.tokens.merchant_mw()),
+            contracts_mw=sealed(self.load.contracts_mw()),
             reserve_mw=sealed(reserve_for_premium(self.load.load, self.load.tables)),
             contract_site=sealed(self.load.sites()),
             book_changes_count=self.problem.world.book_changes_count,
             broken_contract=sealed(np.array(broken, dtype=np.int64)) if broken else _NOT_CHOSEN,
-            power=power,
         )
 
 

@@ -40,13 +40,11 @@ def broken_now(problem: Problem) -> Ints:
     They are columns of the contract book. The part of their budgets kept for outages is spent first, because a broken
     promise needs none.
     """
-    if _is_never_dear(problem):
-        return _NONE
     book, accounts = problem.world.book, problem.world.accounts
     asked, rates = _asked(book, BREAKABLE[problem.config.terms.break_promises])
     site = accounts.site[asked]
-    dear_now = (site == UNPLACED) | (problem.rack_cost_usd_per_mwh[0][site] > rates)
-    if not np.count_nonzero(dear_now):
+    dear_now = (problem.present_rack_cost_usd_per_mwh[site] > rates) | (site == UNPLACED)
+    if not np.count_nonzero(dear_now) or _is_never_dear(problem):
         return _NONE  # moving only lowers the cost of the present hour, so it is none that is left out
     spent = spendable_ticks(book, accounts, problem.tick) <= 0
     if not np.count_nonzero(spent[asked] & dear_now):

@@ -41,7 +41,7 @@ class LastTick:
     served: list[bool]
     promised_at: Ints
     load: list[list[float]]
-    load_mw: Floats
+    load_mw: list[float]
     waiting: list[int]
 
 
@@ -59,7 +59,7 @@ def _last_tick(book: ContractBook, site: bytes, served: bytes, sites: int) -> La
         served=ran.tolist(),
         promised_at=sealed(at),
         load=load.tolist(),
-        load_mw=sealed(row_sums(load)),
+        load_mw=row_sums(load).tolist(),
         waiting=(book.is_promised > ran).nonzero()[0].tolist(),
     )
 
@@ -107,12 +107,12 @@ class SiteLoad:
         Return False, with nothing placed, where racks or grid no longer hold them.
         """
         last = self.last
-        free = self.conditions.contract_room_mw - last.load_mw
-        if np.count_nonzero(free < -TOLERANCE_MW):
+        free = [room - load for room, load in zip(self.tables.room_mw, last.load_mw, strict=True)]
+        if min(free) < -TOLERANCE_MW:
             return False
         self.begin_at(last.promised_at)
         self.load = [by_tier.copy() for by_tier in last.load]
-        self.free = free.tolist()
+        self.free = free
         return True
 
     def begin_at(self, sites: Ints) -> None:

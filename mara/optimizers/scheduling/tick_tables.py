@@ -14,7 +14,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints, row_sums_of_all, stacked
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Fleet
 from mara.core.market import remote_cost_usd_per_mwh
-from mara.core.outlook import Outlooks
+from mara.core.outlook import Outlook, Outlooks
 from mara.core.plan import Problem
 from mara.core.world import RunConfig
 
@@ -65,9 +65,8 @@ class TickTables:
 
 def tables_of(problem: Problem) -> TickTables:
     """Compute the tables of a problem's tick, or look up those computed ahead."""
-    ahead = problem.outlook
-    if ahead is not None:
-        return ahead.together.derived(_tables_of_all)[ahead.earlier_count]
+    if problem.outlook is not None:
+        return tables_in(problem.outlook)
     c, seen = problem.conditions, problem.observation
     (tables,) = _tables(
         problem.config,
@@ -83,6 +82,11 @@ def tables_of(problem: Problem) -> TickTables:
         tokens_per_h=seen.demand_tokens_per_h[None],
     )
     return tables
+
+
+def tables_in(outlook: Outlook) -> TickTables:
+    """Look up the tables of a tick among those computed ahead."""
+    return outlook.together.derived(_tables_of_all)[outlook.earlier_count]
 
 
 def _tables_of_all(ticks: Outlooks) -> list[TickTables]:

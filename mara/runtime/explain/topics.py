@@ -66,7 +66,7 @@ WORDS: Final[Mapping[Topic, str]] = {
     Topic.MONEY: r"profit\w*|loss|los(e|es|t|ing)|cost\w*|revenue|earn\w*|money|margin|income|paid|spen[dt]|made|make",
     Topic.PLAN: r"plan|optimi[sz]er|decision|fallback|linear program|claude|rules|scarce|full",
     Topic.OFF: r"curtail\w*|off|down|idle|stop\w*|shut\w*|paus\w*|rest(s|ed|ing)?|dark|outages?|fail\w*|not run\w*"
-    r"|stranded|shed|unserved|bad",
+    r"|stranded|shed|unserved|bad|deploy\w*|peak warnings?",
     Topic.RUNNING: r"run(s|ning)?|on|resum\w*|start\w*|back|busy|served",
     Topic.PRICE: r"price\w*|power costs?|cost of power|expensive|dear|cheap\w*|negative",
 }

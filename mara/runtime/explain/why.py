@@ -11,7 +11,7 @@ from mara.core.contract import TIER_KEYS
 from mara.core.events import Event
 from mara.core.explanation import Explanation
 from mara.core.snapshot import ForecastSnapshot
-from mara.core.timegrid import zone
+from mara.core.timegrid import moment_text, zone
 from mara.runtime.explain.answers.why_against_rules import against_rules
 from mara.runtime.explain.answers.why_budgets import budgets_told
 from mara.runtime.explain.answers.why_contracts import contract_off, off_tick, refused_or_credited
@@ -106,6 +106,10 @@ def _of_site(event: Event, history: RunHistory) -> str:
     return f"Why was {history.name(event.site)} {what} {_at(event, history)}?"
 
 
+def _of_stop(event: Event, history: RunHistory) -> str:
+    return f"Why did {history.name(event.site)} stop {_at(event, history)}?"
+
+
 def _of_contract(event: Event, history: RunHistory) -> str:
     named, off = event.contract, replace(event, tick=off_tick(event))
     return f"Why was {named.customer if named is not None else 'a contract'} off {_at(off, history)}?"
@@ -155,14 +159,14 @@ def _by_subject(question: Question) -> "Answer | None":
 def _out_of_reach(question: Question, history: RunHistory) -> Doubt | None:
     """Say what is wrong with a question's time or contract; None if nothing is."""
     grid, last = history.grid, history.last_tick
-    newest = f"{grid.at(last):%d %b %Y %H:%M} UTC (tick {last})"
+    newest = f"{moment_text(grid.at(last))} (tick {last})"
     for asked in (question.tick_range, *((question.beside,) if question.beside is not None else ())):
         if asked.first_tick > last and question.topic is not Topic.EXPECTED:
             return Doubt(kind="out of reach", text=f"That is in the future: the run stands at {newest}.")
         if asked.first_tick > last + MOST_TICKS_AHEAD:
             return Doubt(kind="out of reach", text=f"That is too far in the future: the run stands at {newest}.")
         if asked.end_tick <= 0:
-            text = f"That is before the run began, at {grid.at(0):%d %b %Y %H:%M} UTC (tick 0)."
+            text = f"That is before the run began, at {moment_text(grid.at(0))} (tick 0)."
             return Doubt(kind="out of reach", text=text)
     if question.topic is Topic.EXPECTED and question.tick_range.is_stated and question.tick_range.end_tick <= last:
         return None
@@ -210,6 +214,8 @@ Where a question names two sites or periods, numbers are compared.
 _FORMS: Final[tuple[tuple[tuple[str, ...], Callable[[Event, RunHistory], str]], ...]] = (
     (("curtailed",), _of_site),
     (("outage",), _of_site),
+    (("called",), _of_stop),
+    (("peak",), _of_stop),
     (("budget", "stranded"), _of_contract),
     (("moved",), _of_move),
     (("refused",), _of_refusal),

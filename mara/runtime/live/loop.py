@@ -75,6 +75,11 @@ class LiveLoop:
         """Time since the tick under way should have begun; zero in a pause."""
         return self._timer.overdue_s
 
+    @property
+    def ahead_s(self) -> float:
+        """Time by which a live world is ahead of this machine's clock, or zero."""
+        return self._timer.ahead_s
+
     def position(self) -> tuple[World, Plan | None]:
         """Return the world that new orders meet, and the plan in force.
 

@@ -110,6 +110,11 @@ class TickTimer:
         """Time since the tick under way should have begun; zero in a pause."""
         return max(self._clock.monotonic_s() - self._due_s, 0.0)
 
+    @property
+    def ahead_s(self) -> float:
+        """Time by which the run is ahead of the wall's clock, to which it does not keep."""
+        return 0.0
+
     def restart(self) -> None:
         """Have the next tick due at once."""
         self._before_s = self._clock.monotonic_s() - self.tick_s  # when the tick before was due
@@ -156,6 +161,11 @@ class WallTimer:
     def overdue_s(self) -> float:
         """Time since the tick under way could have begun; zero before its instant."""
         return max(self._clock.monotonic_s() - self._since_s, 0.0)
+
+    @property
+    def ahead_s(self) -> float:
+        """Time beyond a tick for which none is due, because the clock was set back."""
+        return max(-self.lag_s - self.tick_s, 0.0)
 
     @property
     def lag_s(self) -> float:

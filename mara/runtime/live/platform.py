@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Receipt
 from mara.core.dispatch_document import Mode
-from mara.core.live_source import GridLimit, GridWarning, SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, GridLimit, GridWarning, SourceSnapshot
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.what_if import WhatIf, WhatIfRequest
@@ -64,6 +64,7 @@ class SourceListener(Protocol):
     def statuses(self) -> tuple[SourceSnapshot, ...]: ...
     def warnings(self) -> tuple[GridWarning, ...] | None: ...
     def limits(self) -> tuple[GridLimit, ...]: ...
+    def announced(self) -> tuple[AnnouncedLimit, ...]: ...
     def take(self, snapshot: Snapshot) -> None: ...
     def close(self) -> None: ...
 
@@ -260,10 +261,22 @@ class Platform:
         """
         return () if self._listener is None else self._listener.warnings()
 
+    def announced_limits(self) -> tuple[AnnouncedLimit, ...]:
+        """List the limits by the grid's operator whose time is not over.
+
+        There are none without a VTN.
+        """
+        return () if self._listener is None else self._listener.announced()
+
     @property
     def overdue_s(self) -> float:
         """Time since the tick under way should have begun; zero in a pause."""
         return self._run.loop.overdue_s if self._run is not None else 0.0
+
+    @property
+    def ahead_s(self) -> float:
+        """Time by which a live world is ahead of this machine's clock, or zero."""
+        return self._run.loop.ahead_s if self._run is not None else 0.0
 
     @property
     def _opened(self) -> _LiveRun:
@@ -299,7 +312,12 @@ class Platform:
         self._closing.push_async_callback(self.emergency.close)
         shown, warnings = None if last is None else last.snapshot, self.warnings
         await self.alerts.open(
-            StoredAlerts(store), engine.config.grid, lambda: self.overdue_s, last=shown, warnings=warnings
+            StoredAlerts(store),
+            engine.config.grid,
+            lambda: self.overdue_s,
+            ahead_s=lambda: self.ahead_s,
+            last=shown,
+            warnings=warnings,
         )
         self._closing.push_async_callback(self.alerts.close)
         if self.advisor is not None:
@@ -321,7 +339,8 @@ class Platform:
         task = asyncio.create_task(run.supervisor.run(), name="mara-loop")
         self._closing.push_async_callback(_cancelled, task)
         if self._listener is not None:
-            notes = asyncio.create_task(note_warnings(warnings, self.orders), name="mara-grid-notices")
+            names = {site.id: site.name for site in engine.config.fleet.sites}
+            notes = asyncio.create_task(note_warnings(warnings, self.orders, names), name="mara-grid-notices")
             self._closing.push_async_callback(_cancelled, notes)
             limits = asyncio.create_task(keep_limits(self._listener.limits, self.emergency), name="mara-grid-limits")
             self._closing.push_async_callback(_cancelled, limits)

@@ -17,6 +17,7 @@ from mara.core.history import ContractLife, ExclusionRow
 from mara.core.plan import Plan, Problem, problem_of
 from mara.core.quote import Booking, OutageRecord, Quote, QuoteRequest
 from mara.core.step import observed
+from mara.core.timegrid import moment_text
 from mara.core.world import World
 from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp.solve import Basis
@@ -174,8 +175,7 @@ class QuoteDesk:
         if tick >= found[1].expires_tick:
             held, now = self._engine.config.grid.at(found[1].expires_tick), self._engine.config.grid.at(tick)
             raise CommandError(
-                f"quote {quote_id} held until {held:%Y-%m-%d %H:%M} UTC, it is {now:%Y-%m-%d %H:%M} UTC: "
-                "ask for a new one"
+                f"quote {quote_id} held until {moment_text(held)}, it is {moment_text(now)}: ask for a new one"
             )
         return found
 

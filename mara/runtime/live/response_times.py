@@ -115,6 +115,8 @@ class ResponseTimes:
             self._take(response, now_s - response.asked_s, status.message)
         elif status.state in {"failed", "override"}:
             response.status = replace(response.status, state="failed", message=status.message)
+        elif status.state == "written":  # as far as the devices go
+            response.status = replace(response.status, message=status.message)
         self.tell()
 
     def tell(self) -> None:

@@ -7,7 +7,7 @@ An order about an alert is on disk before it is confirmed.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -18,7 +18,8 @@ from mara.core.snapshot import Snapshot
 from mara.core.timegrid import TimeGrid
 from mara.errors import EngineStopped, StoreError
 from mara.runtime.actor import ACTOR
-from mara.runtime.observe.alert_inbox import AlertInbox
+from mara.runtime.observe.alert_begins import begins_of
+from mara.runtime.observe.alert_inbox import AlertInbox, Older
 from mara.runtime.observe.alert_rules import OF_ENGINE, AlertRules, EngineSigns
 from mara.runtime.observe.alert_targets import AlertMessage, Target
 from mara.runtime.published_state import PublishedState, StatePublisher
@@ -40,6 +41,7 @@ class AlertRecord(Protocol):
 
     async def add(self, changes: Sequence[AlertChange], *, full: bool) -> None: ...
     async def standing(self) -> Standing: ...
+    async def begins(self, last: Snapshot) -> Mapping[tuple[str, str], int]: ...
     async def free_bytes(self) -> int | None: ...
 
 
@@ -54,6 +56,10 @@ class StoredAlerts:
 
     async def standing(self) -> Standing:
         return await self._in_thread(self._store.alerts.standing)
+
+    async def begins(self, last: Snapshot) -> Mapping[tuple[str, str], int]:
+        """Find since when the conditions of the last stored tick have stood."""
+        return await asyncio.to_thread(begins_of, last, self._store.read_model)
 
     async def free_bytes(self) -> int | None:
         """Measure the space beside the database; None where it cannot be seen."""
@@ -84,7 +90,9 @@ class AlertDesk:
         self._record: AlertRecord | None = None
         self._opened: tuple[int, datetime] | None = None
         self._found_tick: int | None = None  # the tick that a start found settled
+        self._begins: Older = {}
         self._overdue_s: Callable[[], float] = float
+        self._ahead_s: Callable[[], float] = float
         self._warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple
         self._told: dict[int, str] = {}
         self._unrecorded: deque[AlertChange] = deque(maxlen=MOST_UNRECORDED)
@@ -98,6 +106,7 @@ class AlertDesk:
         grid: TimeGrid,
         overdue_s: Callable[[], float] = float,
         *,
+        ahead_s: Callable[[], float] = float,
         last: Snapshot | None = None,
         warnings: Callable[[], tuple[GridWarning, ...] | None] = tuple,
     ) -> None:
@@ -106,6 +115,7 @@ class AlertDesk:
         Args:
             last: the last stored tick, from whose time on things change before another is shown.
             overdue_s: returns the time since the tick under way should have begun.
+            ahead_s: returns the time by which a live world is ahead of this machine's clock.
             warnings: returns the warnings of the grid's operator that stand; None before it has answered.
 
         Raises:
@@ -116,9 +126,12 @@ class AlertDesk:
         self._rules.carry_on(standing)
         tick, at = (0, grid.start) if last is None else (last.tick, last.at)
         self._found_tick = None if last is None else last.tick
+        begins = {} if last is None else await record.begins(last)
+        self._begins = {key: (tick, grid.at(tick)) for key, tick in begins.items()}
         unheard = self._inbox.unheard(at)
         self._told = {alert.number: alert.severity for alert in standing if alert.number not in unheard}
-        self._record, self._opened, self._overdue_s, self._warnings = record, (tick, at), overdue_s, warnings
+        self._record, self._opened, self._warnings = record, (tick, at), warnings
+        self._overdue_s, self._ahead_s = overdue_s, ahead_s
         self._signs = await self._measured(record)
         self._keep(asyncio.create_task(self._watch(), name="mara-alerts"))
 
@@ -192,7 +205,9 @@ class AlertDesk:
 
     async def _measured(self, record: AlertRecord) -> EngineSigns:
         free_bytes = await record.free_bytes()
-        return EngineSigns(overdue_s=self._overdue_s(), free_bytes=free_bytes, grid_alerts=self._warnings())
+        return EngineSigns(
+            overdue_s=self._overdue_s(), ahead_s=self._ahead_s(), free_bytes=free_bytes, grid_alerts=self._warnings()
+        )
 
     def _follow(self, current: PublishedState) -> None:
         """Take in a published state; called on every change, also on the desk's own."""
@@ -200,7 +215,8 @@ class AlertDesk:
             return
         tick, at = self._moment(current)
         troubles = self._rules.troubles(current, self._signs)
-        older = {one.key for one in troubles if one.kind not in OF_ENGINE} if tick == self._found_tick else ()
+        is_found = tick == self._found_tick
+        older = {one.key: self._begins.get(one.key) for one in troubles if is_found and one.kind not in OF_ENGINE}
         changes = self._inbox.meet(troubles, tick, at, older)
         for change in changes:
             _log(change)

@@ -1,11 +1,12 @@
 """Inbox of alerts: those that stand, and what people ordered about them."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from mara.core.alert import Alert, AlertChange, ChangeKind, Trouble, as_found, begun, changed, is_worse, ranked
+from mara.core.timegrid import moment_text
 from mara.errors import CommandError
 
 LONGEST_SILENCE: Final = timedelta(days=31)
@@ -16,6 +17,13 @@ BEFORE_THIS_START: Final = " (began before this start)"
 """End of an alert's text where the first look of a run found it.
 
 Its begin is thus not known.
+"""
+
+
+Older: TypeAlias = Mapping[tuple[str, str], tuple[int, datetime] | None]
+"""Begins of troubles before a start, by kind and subject: tick and time.
+
+None where no stored tick tells it.
 """
 
 
@@ -38,13 +46,14 @@ class AlertInbox:
             self._keep_silence(silence)
 
     def meet(
-        self, troubles: Iterable[Trouble], tick: int, at: datetime, older: Container[tuple[str, str]] = ()
+        self, troubles: Iterable[Trouble], tick: int, at: datetime, older: Older | None = None
     ) -> tuple[AlertChange, ...]:
         """Take in all troubles of a moment; returns what began, rose or ended with it.
 
         Args:
-            older: keys of troubles that may have begun long before, when nobody looked.
+            older: begins of troubles that may have begun long before, when nobody looked.
         """
+        older = older or {}
         now = {trouble.key: self._dated(trouble, older) for trouble in troubles}
         ended = [key for key in self._standing if key not in now]
         changes = [
@@ -54,7 +63,8 @@ class AlertInbox:
             alert = self._standing.get(key)
             if alert is None:
                 self._last_number += 1
-                changes.append(self._change("began", self._last_number, trouble, tick, at))
+                began = older.get(key) or (tick, at)
+                changes.append(self._change("began", self._last_number, trouble, *began))
             elif is_worse(trouble.severity, alert.severity):
                 changes.append(self._change("rose", alert.number, trouble, tick, at))
             else:
@@ -63,10 +73,11 @@ class AlertInbox:
             self.apply(change)
         return tuple(changes)
 
-    def _dated(self, trouble: Trouble, older: Container[tuple[str, str]]) -> Trouble:
+    def _dated(self, trouble: Trouble, older: Older) -> Trouble:
         """Say in a trouble's text that its begin is not known, as long as it stands."""
         alert = self._standing.get(trouble.key)
-        is_older = trouble.key in older if alert is None else alert.text.endswith(BEFORE_THIS_START)
+        is_unknown = trouble.key in older and older[trouble.key] is None
+        is_older = is_unknown if alert is None else alert.text.endswith(BEFORE_THIS_START)
         if not is_older or trouble.text.endswith(BEFORE_THIS_START):
             return trouble
         return replace(trouble, text=f"{trouble.text}{BEFORE_THIS_START}")
@@ -91,8 +102,8 @@ class AlertInbox:
             raise CommandError(f"an order concerns 1 to {MOST_AT_ONCE} alerts, {len(numbers)} came: order in parts")
         if until is not None and not at < until <= at + LONGEST_SILENCE:
             raise CommandError(
-                f"a silence ends on the fleet's clock within {LONGEST_SILENCE.days} days from {_text(at)}, "
-                f"{_text(until)} came: choose a time between"
+                f"a silence ends on the fleet's clock within {LONGEST_SILENCE.days} days from {moment_text(at)}, "
+                f"{moment_text(until)} came: choose a time between"
             )
         standing = {alert.number: alert for alert in self._standing.values()}
         gone = [number for number in numbers if number not in standing]
@@ -161,7 +172,3 @@ class AlertInbox:
     @staticmethod
     def _change(change: ChangeKind, number: int, trouble: Trouble, tick: int, at: datetime) -> AlertChange:
         return AlertChange(number=number, change=change, trouble=trouble, tick=tick, at=at)
-
-
-def _text(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%MZ}"

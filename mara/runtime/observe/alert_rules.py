@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mara.core.alert import CRITICAL, WARNING, Alert, Trouble
-from mara.core.contract import TARGET_PPM, TIER_KEYS
+from mara.core.contract import TARGET_PPM, TIER_KEYS, contract_label
 from mara.core.live_source import GridWarning
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.core.telemetry import STALE_TICKS
@@ -33,12 +33,16 @@ SEVERAL_SITES: Final = 2
 """Number of sites down at once that is an alert of its own."""
 MOST_OVERDUE_S: Final = 5.0
 """Delay of a tick from which on the engine counts as late."""
+LEAST_AHEAD_S: Final = 60.0
+"""Time behind the newest tick from which on a clock counts as set back, not as corrected."""
 LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 """Free space below which there is time left to make more."""
 MOST_NAMED: Final = 5
 """Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
-OF_ENGINE: Final = frozenset({"state", "late", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"})
+OF_ENGINE: Final = frozenset(
+    {"state", "late", "clock", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"}
+)
 _REMEMBERED: Final = frozenset({"premium", "burn_rate", "promise"})
 """Kinds that are found by bad ticks seen before, which a restart forgets."""
 
@@ -49,11 +53,13 @@ class EngineSigns:
 
     Attributes:
         overdue_s: time since the tick under way should have begun.
+        ahead_s: time by which a live world is ahead of this machine's clock.
         free_bytes: space beside the database; None where it is not on a disk of ours.
         grid_alerts: warnings of the grid's operator that stand; None before it has answered since the start.
     """
 
     overdue_s: float = 0.0
+    ahead_s: float = 0.0
     free_bytes: int | None = None
     grid_alerts: tuple[GridWarning, ...] | None = ()
 
@@ -165,6 +171,14 @@ def _late(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
         )
 
 
+def _clock(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+    """Find a live world that waits for a clock that was set back."""
+    if current.state is EngineState.RUNNING and signs.ahead_s >= LEAST_AHEAD_S:
+        ahead_minutes = signs.ahead_s / SECONDS_PER_MINUTE
+        text = f"no tick comes for {ahead_minutes:.0f} min: this machine's clock is behind the newest tick by that"
+        yield Trouble(kind="clock", severity=CRITICAL, subject="engine", text=text)
+
+
 def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find a disk that has room for little more."""
     if signs.free_bytes is not None and signs.free_bytes < LITTLE_FREE_BYTES:
@@ -174,42 +188,52 @@ def _disk(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
         yield Trouble(kind="disk", severity=severity, subject="disk", text=text)
 
 
-def _grid_alerts(_: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
+def _grid_alerts(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find warnings of the grid's operator."""
+    names = _site_names(current)
     for warning in signs.grid_alerts or ():
         severity = CRITICAL if warning.is_emergency else WARNING
-        yield Trouble(kind="grid_alert", severity=severity, subject=warning.id, text=warning.sentence)
+        yield Trouble(kind="grid_alert", severity=severity, subject=warning.id, text=warning.sentence(names))
 
 
 def _disarmed(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     """Find sites that nobody disarmed, and devices that somebody else has set."""
+    names = _site_names(current)
     for site in current.disarmed:
-        text = f"{site.site_id} was disarmed: {site.reason}"
+        text = f"{names.get(site.site_id, site.site_id)} was disarmed: {site.reason}"
         yield Trouble(kind="disarmed", severity=CRITICAL, subject=site.site_id, text=text)
     for status in current.executors:
         if status.state == "override":
-            text = f"{status.site_id}: {status.message}"
+            text = f"{names.get(status.site_id, status.site_id)}: {status.message}"
             yield Trouble(kind="override", severity=CRITICAL, subject=status.site_id, text=text)
 
 
 def _unreached(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     """Find sites in dry-run or act whose devices their executor does not reach."""
+    names = _site_names(current)
     modes = {} if current.snapshot is None else {site.id: site.mode for site in current.snapshot.sites}
     for status in current.executors:
         mode = modes.get(status.site_id, "advise")
         if status.state == "failed" and mode in {"dry-run", "act"}:
             severity = CRITICAL if mode == "act" else WARNING
-            text = f"{status.site_id}: {status.message}"
+            text = f"{names.get(status.site_id, status.site_id)}: {status.message}"
             yield Trouble(kind="unreached", severity=severity, subject=status.site_id, text=text)
 
 
 def _responses(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
     """Find orders that could not wait, and that were not read back in their time."""
+    names = _site_names(current)
     for response in current.responses:
         if response.is_late:
             took = "not read back" if response.read_back_s is None else f"read back after {response.read_back_s:.1f} s"
-            text = f"{response.site_id}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
+            name = names.get(response.site_id, response.site_id)
+            text = f"{name}: {response.cause} {took}, {response.allowed_s:g} s are allowed"
             yield Trouble(kind="slow", severity=CRITICAL, subject=response.site_id, text=text)
+
+
+def _site_names(current: PublishedState) -> dict[str, str]:
+    """Name each site by its id; empty before the first tick."""
+    return {} if current.snapshot is None else {site.id: site.name for site in current.snapshot.sites}
 
 
 def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -220,7 +244,7 @@ def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
             continue
         bad, used = seen[contract.id].unplanned_within(per_hour), contract.bad_ticks
         if used > contract.budget_ticks:
-            why = f"its promise is broken, {used} bad ticks where {contract.budget_ticks} are tolerated"
+            why = f"its promise is broken: {used} bad ticks, tolerated {contract.budget_ticks}"
             yield _of_contract("premium", CRITICAL, contract, why)
         elif bad >= PREMIUM_BAD_IN_AN_HOUR:
             yield _of_contract("burn_rate", CRITICAL, contract, f"{bad} bad ticks in the last hour")
@@ -271,7 +295,11 @@ def _limited(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     for site in snapshot.sites:
         if site.import_limit_mw is None:
             continue
-        off = [one.id for one in snapshot.contracts if one.is_stranded and one.site_id in {"", site.id}]
+        off = [
+            contract_label(one.id, one.customer)
+            for one in snapshot.contracts
+            if one.is_stranded and one.site_id in {"", site.id}
+        ]
         danger = f"; promised load is off: {', '.join(off[:MOST_NAMED])}" if off else ""
         text = (
             f"{site.name} may draw {site.import_limit_mw:.1f} MW of {site.grid_limit_mw:.1f}, by order of the grid's "
@@ -282,6 +310,7 @@ def _limited(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
 
 def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
     """Find sites whose meters deviate from the plan or went silent."""
+    labels = {one.id: contract_label(one.id, one.customer) for one in snapshot.contracts}
     for site in snapshot.sites:
         if site.mode == "advise":
             continue
@@ -289,25 +318,24 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
             text = f"{site.name} is in {site.mode}, and no reading of its meter has ever come"
             yield Trouble(kind="telemetry", severity=WARNING, subject=site.id, text=text)
             continue
-        danger = (
-            f"; in danger within two ticks: {', '.join(site.metered.endangered)}" if site.metered.endangered else ""
-        )
+        endangered = ", ".join(labels.get(one, one) for one in site.metered.endangered)
+        danger = f"; in danger within two ticks: {endangered}" if endangered else ""
+        of = [one for one in snapshot.contracts if one.id in site.metered.endangered]
+        at_risk_usd = sum(one.credit_usd + one.next_bad_tick_cost_usd for one in of) if of else None
         severity = CRITICAL if danger else WARNING
         if site.metered.site_power_mw is None:
             age_minutes = site.metered.age_s / SECONDS_PER_MINUTE
-            why = (
-                f"no good telemetry for {age_minutes:.0f} min"
-                if age_minutes > STALE_TICKS * snapshot.tick_minutes
-                else "its newest telemetry is marked bad, or does not cover all of its machines"
-            )
+            why = "its newest telemetry is marked bad, or does not cover all of its machines"
+            if age_minutes > STALE_TICKS * snapshot.tick_minutes:
+                why = f"no good telemetry for {age_minutes:.0f} min"
             text = f"{site.name}: {why}{danger}"
-            yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text)
+            yield Trouble(kind="telemetry", severity=severity, subject=site.id, text=text, at_risk_usd=at_risk_usd)
         elif site.metered.is_deviating:
             text = (
                 f"{site.name} draws {site.metered.site_power_mw:.1f} MW where {site.site_power_mw:.1f} are planned,"
                 f" which costs {site.metered.cost_usd_per_h or 0.0:.0f} USD/h{danger}"
             )
-            yield Trouble(kind="metered", severity=severity, subject=site.id, text=text)
+            yield Trouble(kind="metered", severity=severity, subject=site.id, text=text, at_risk_usd=at_risk_usd)
 
 
 def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
@@ -355,6 +383,7 @@ def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str)
 _ENGINE_RULES: Final[tuple[Callable[[PublishedState, EngineSigns], Iterator[Trouble]], ...]] = (
     _states,
     _late,
+    _clock,
     _disk,
     _grid_alerts,
     _disarmed,

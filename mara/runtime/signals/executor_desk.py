@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +85,7 @@ class ExecutorDesk:
         self._tick_s = 0.0
         self._seen = (-1, 0)
         self._document_s = float("-inf")
+        self._clocks_s = self._read_clocks()
 
     async def open(self, store: Store, config: RunConfig, desk: SignalsDesk) -> None:
         """Read the executors file, and bring back what an earlier Mara may have left.
@@ -127,8 +129,10 @@ class ExecutorDesk:
         if not self._of(site_id):
             return f"no executor is set up for {site_id}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
         shown = self._publisher.read()
-        if shown.state is not EngineState.RUNNING or shown.snapshot is None:
+        if shown.state is not EngineState.RUNNING:
             return f"the engine is {shown.state}: {site_id} can be armed when it runs"
+        if shown.snapshot is None:
+            return f"no tick has been computed yet: {site_id} can be armed after the first"
         if mode == MODES[-1] and shown.world != REAL_WORLD:
             return (
                 f"{site_id} can only act on live prices, those of this run are {shown.world}: set MARA_FEED=live, "
@@ -136,7 +140,19 @@ class ExecutorDesk:
             )
         if shown.speed_factor != REAL_TIME:
             return f"time runs {shown.speed_factor:g} times too fast for machines: set the speed to 1 first"
+        if mode == MODES[-1] and shown.dispatch is not None and shown.snapshot.plays == REAL_WORLD:
+            return self._why_stale(site_id, shown.dispatch)
         return ""
+
+    def _why_stale(self, site_id: str, document: DispatchDocument) -> str:
+        """Explain that the newest targets are of another time than now; empty where not."""
+        now, begins, ends = self._clock.now(), document.valid_from, document.valid_to
+        if begins - timedelta(seconds=self._tick_s) <= now < ends:
+            return ""
+        return (
+            f"the newest targets of {site_id} hold from {begins:%d %b %H:%M} to {ends:%H:%M} UTC, this machine's clock "
+            f"says {now:%d %b %H:%M}: wait for the next tick, or set the clock right"
+        )
 
     def on_mode(self, site_id: str, before: Mode, mode: Mode) -> None:
         """Act on a changed mode: release what is not armed, follow where it is."""
@@ -148,7 +164,7 @@ class ExecutorDesk:
         if before == MODES[-1] or mode == MODES[-1]:
             for site in sites.values():
                 site.last = None
-                self._start(self._release(site, f"the mode is {mode}"))
+                self._start(self._release(site, "armed anew" if mode == MODES[-1] else f"the mode is {mode}"))
         if self._is_followed(mode):
             self._document_s = self._clock.monotonic_s()
             self._follow(self._publisher.read().dispatch)
@@ -239,18 +255,32 @@ class ExecutorDesk:
             await self._clock.wait(self._lease.length_s / BEATS_A_LEASE)
 
     async def look_at_lease(self) -> None:
-        """Keep the lease of armed sites; disarm them where it, or the plan, is over.
+        """Keep the lease; disarm sites where it or the plan is over, or the clock jumped.
+
+        A document holds for two ticks of the clock: after a jump by more than one nobody knows whether it holds still.
 
         What the watchdog gave back meanwhile is logged, which nothing here waits for.
         """
         if self._noting is None or self._noting.done():
             self._noting = self._start(self._note_releases())
+        jumped_s = self._jumped_s()
         if self._lease is None or not self._armed():
             return
         if not await self._lease.kept():
             self._disarm("the lease was lost: Mara or its watchdog stood still for longer than it lasts")
         elif self._clock.monotonic_s() - self._document_s > VALID_TICKS * self._tick_s:
-            self._disarm(f"the newest document is older than {VALID_TICKS} ticks")
+            self._disarm(f"no new targets came for {VALID_TICKS} ticks: the run is paused, or stands still")
+        elif abs(jumped_s) > self._tick_s:
+            way = "forward" if jumped_s > 0.0 else "back"
+            self._disarm(f"this machine's clock jumped {abs(jumped_s) / SECONDS_PER_MINUTE:.0f} min {way}")
+
+    def _jumped_s(self) -> float:
+        """Return how far the wall's clock jumped since the last look; negative: back."""
+        (wall_s, real_s), self._clocks_s = self._clocks_s, self._read_clocks()
+        return (self._clocks_s[0] - wall_s) - (self._clocks_s[1] - real_s)
+
+    def _read_clocks(self) -> tuple[float, float]:
+        return self._clock.now().timestamp(), self._clock.monotonic_s()
 
     async def _note_releases(self) -> None:
         """Log what the watchdog gave back, in a thread that hanging calls cannot take."""

@@ -57,7 +57,7 @@ class SiteExecutor:
     def has_reached(self, order: SiteOrder) -> bool:
         """Tell whether the devices are as an order wants them, and no newer one waits."""
         is_nearer = order.is_dry or self.driver.is_due or self.waiting is not None
-        return self.status.state in REACHED and not is_nearer
+        return self.status.state in REACHED and not is_nearer and not self.driver.is_short
 
     async def ask(self, call: Callable[[], ExecutorStatus]) -> None:
         """Let the driver do something in its thread, and take its state."""

@@ -7,7 +7,7 @@ from typing import Final
 from mara.core.booking import exclusions_after
 from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore, Retract, is_taken_back
 from mara.core.contract import ContractRequest, SlaContract
-from mara.core.timegrid import TimeGrid, zone
+from mara.core.timegrid import TimeGrid, moment_text, zone
 from mara.core.world import RunConfig, World
 from mara.errors import CommandError
 
@@ -65,7 +65,7 @@ def refuse_outside_life(contract: SlaContract, from_tick: int, to_tick: int, gri
 def moment(grid: TimeGrid, tick: int) -> str:
     """Format the first instant of a tick."""
     try:
-        return f"{grid.at(tick):%Y-%m-%d %H:%M} UTC"
+        return moment_text(grid.at(tick))
     except (OverflowError, ValueError, OSError):  # beyond the calendar's last year
         return "a time beyond the calendar"
 
@@ -92,12 +92,16 @@ def _refuse_unannounced(command: Retract, waiting: Iterable[Command], world: Wor
     stands = [told for told in exclusions_after(waiting, world.exclusions) if told.to_tick > world.tick]
     if any(is_taken_back(told, command) for told in stands):
         return
-    what = f"maintenance of {command.site_id}" if command.site_id else f"announcement about {command.contract_id}"
+    names = {site.id: site.name for site in config.fleet.sites}
+    what = f"announcement about {command.contract_id}"
+    if command.site_id:
+        what = f"maintenance of {names[command.site_id]}"
     at_once = [told for told in stands if told.site_id and told.from_tick == command.from_tick]
     whole = [told.site_id for told in at_once if told.contract_id == command.contract_id]
     if whole and not command.site_id:
         raise CommandError(
-            f"the {what} from {begins} is part of the maintenance of {whole[0]}: take that back, for all its contracts"
+            f"the {what} from {begins} is part of the maintenance of {names[whole[0]]}: take that back, for all its "
+            "contracts"
         )
     raise CommandError(
         f"no {what} stands that begins at {begins}: it is over, is being taken back, or begins at another time; "

@@ -16,7 +16,7 @@ from mara.core.world import Observation, RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer, ResumeState, memory_of
 from mara.optimizers.day_ahead import with_orders
-from mara.optimizers.flexibility.expected_terms import risk_of_next_day
+from mara.optimizers.flexibility.expected_terms import peak_price_now, risk_of_next_day
 from mara.runtime.counterfactuals import CounterfactualRuns, CounterfactualStep
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.run_totals import RunTotals
@@ -100,12 +100,13 @@ class TickEngine:
         problem = self.problem(reading)
         targets = with_orders(plan.step_at(self.world.tick), problem, self.optimizer)
         step = advance(self.world, reading.observation, targets, self.config, commands)
-        told = events_of(step, self.config)
+        terms = self.config.fleet.power
+        bills_peaks = terms is not None and bool(terms.peaks)
+        told = events_of(step, self.config, peak_price_now(problem) if bills_peaks else None)
         if self.notice:
             lost = Event(tick=step.tick, severity="critical", site=FLEET_WIDE, kind="storage", text=f"{self.notice}.")
             told = (lost, *told)
-        terms = self.config.fleet.power
-        risk = risk_of_next_day(problem) if terms is not None and terms.peaks else None
+        risk = risk_of_next_day(problem) if bills_peaks else None
         return TickResult(step=step, plan=plan, events=told, peak_risk_share=risk)
 
     def with_counterfactuals(

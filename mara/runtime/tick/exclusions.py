@@ -18,7 +18,7 @@ from mara.core.commands import (
     is_taken_back,
 )
 from mara.core.history import ExclusionRow
-from mara.core.timegrid import TimeGrid
+from mara.core.timegrid import TimeGrid, moment_text
 from mara.core.world import RunConfig, World
 from mara.errors import CommandError
 from mara.runtime.actor import ACTOR
@@ -181,7 +181,7 @@ def _refuse_short_notice(asked: ExclusionRequest, world: World, grid: TimeGrid) 
     first = world.tick + NOTICE_HOURS * grid.ticks_per_hour
     if asked.from_tick < first:
         raise CommandError(
-            f"maintenance is announced {NOTICE_HOURS} h ahead: begin at {grid.at(first):%Y-%m-%d %H:%M} UTC or later"
+            f"maintenance is announced {NOTICE_HOURS} h ahead: begin at {moment_text(grid.at(first))} or later"
         )
 
 

@@ -1,7 +1,8 @@
 """Executor for miners of firmwares that pyasic-rs knows, which pause and resume.
 
 The library comes with the extra `asic`. Each miner is asked what it supports before anything is told; pools, fans and
-tuning stay as they are. Source: https://github.com/256foundation/asic-rs
+tuning stay as they are. It takes a miner that does not tell for one that mines, and any with LuxOS.
+Source: https://github.com/256foundation/asic-rs
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from mara.signals.executors.switched import OFF, RUNNING, SwitchedUnits
 
 TIMEOUT_S: Final = 10.0
 """Longest time for a miner, from its identification to its answer."""
+UNTOLD: Final = "LuxOS"
+"""Firmware of which the library never tells whether it sleeps."""
 Account = tuple[str, str]
 """User and password of the miners."""
 
@@ -50,6 +53,8 @@ async def _answered(account: Account | None, host: str, wanted: str | None) -> s
     miner = await MinerFactory().get_miner(host)
     if miner is None:
         raise DeviceError(f"{host} does not answer as a miner that pyasic-rs knows: see that it runs")
+    if miner.firmware == UNTOLD:
+        raise DeviceError(f"{host} runs {UNTOLD}, of which pyasic-rs never tells whether it sleeps: name it as luxos")
     if account is not None:
         miner.set_auth(*account)
     if wanted is not None:
@@ -59,4 +64,8 @@ async def _answered(account: Account | None, host: str, wanted: str | None) -> s
         if not await (miner.pause() if wanted == OFF else miner.resume()):
             raise DeviceError(f"{host} refused to {'pause' if wanted == OFF else 'resume'}: see to its account")
         return wanted
-    return RUNNING if await miner.get_is_mining() else OFF
+    if not await miner.get_is_mining():
+        return OFF
+    if await miner.get_hashrate() is None:
+        raise DeviceError(f"{host} does not tell its hashrate, nor so whether it mines: see to its account")
+    return RUNNING

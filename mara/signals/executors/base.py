@@ -1,8 +1,10 @@
 """Protocol of executors, and the records that they exchange with their driver."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
+
+from mara.errors import DeviceError
 
 MOST_TOLD: Final = 4
 """Most settings of a device that are told one by one."""
@@ -18,9 +20,10 @@ class Capabilities:
 
     Attributes:
         device: its address, by which two writers to it are told from two devices.
-        least_mw, most_mw: bounds of a limit; 0 is always taken for nothing at all.
+        least_mw, most_mw: bounds of a limit; 0 is taken for nothing at all.
         step_mw: smallest difference between two limits; 0 where any number is taken.
         off: value of a unit that does not run, where a limit is kept by units that run or do not; else None.
+        is_stoppable: false where 0 is not taken either, and least_mw is told in its place.
     """
 
     device: str
@@ -28,6 +31,7 @@ class Capabilities:
     most_mw: float
     step_mw: float
     off: str | None = None
+    is_stoppable: bool = True
 
 
 class Executor(Protocol):
@@ -41,7 +45,10 @@ class Executor(Protocol):
     def kind(self) -> str: ...
 
     def capabilities(self) -> Capabilities:
-        """Tell what the devices take, without asking them."""
+        """Tell what the devices take, without asking them.
+
+        Where only they know it, it is what they told when they were read last.
+        """
         ...
 
     def read(self) -> DeviceState:
@@ -71,6 +78,12 @@ def state_text(state: DeviceState) -> str:
     for _, value in state:
         values[value] = values.get(value, 0) + 1
     return ", ".join(f"{count} x {value}" for value, count in sorted(values.items(), key=str))
+
+
+def in_one(faults: Sequence[DeviceError]) -> DeviceError:
+    """Tell of the first fault of many devices, and how many there are besides."""
+    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return DeviceError(f"{faults[0]}{more}")
 
 
 def heard(state: DeviceState) -> DeviceState:

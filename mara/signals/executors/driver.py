@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mara.core.metering import ExecutorStatus
-from mara.core.units import SECONDS_PER_MINUTE
+from mara.core.units import SECONDS_PER_MINUTE, W_PER_MW
 from mara.errors import ConfigError, DeviceError
 from mara.signals.executors.base import SILENT, Capabilities, DeviceState, Executor, heard, replaced, state_text
 from mara.signals.executors.hold import Hold, HoldFile
@@ -87,6 +87,8 @@ class Driver:
         self.is_overridden = False
         self.is_due = False
         """True where following the same limit once more would bring the devices nearer to it."""
+        self.is_short = False
+        """True where the devices take nothing as low as the limit, and have been told their least."""
 
     @property
     def is_holding(self) -> bool:
@@ -109,7 +111,7 @@ class Driver:
             not_before_s: real time up to which what is off stays off.
         """
         self._not_before_s = not_before_s
-        began_s, self.is_due = self._monotonic_s(), False
+        began_s, self.is_due, self.is_short = self._monotonic_s(), False, False
         if self.is_overridden:
             return self._status("override", self._told)
         try:
@@ -139,7 +141,8 @@ class Driver:
         except (ConfigError, DeviceError) as error:  # a damaged hold, or a device
             return self._failed(str(error))
         self._hold.unlock()
-        self._limit_mw, self.is_overridden, self.is_due, self._wrote_s = None, False, False, float("-inf")
+        self._limit_mw, self.is_overridden, self._wrote_s = None, False, float("-inf")
+        self.is_due = self.is_short = False
         return self._status("released", said)
 
     def _brought(
@@ -152,11 +155,13 @@ class Driver:
         wanted = self._executor.state_for(paced_mw, found.owners, pinned)
         silent = tuple(pair for pair in before if pair[1] == SILENT)
         self.is_due = not is_dry and wanted != self._executor.state_for(aim_mw, found.owners, silent)
+        short = "" if self.is_due else shortfall_text(limit_mw, capabilities)
+        self.is_short = bool(short)
         if not changes_to(wanted, before):
             self._limit_mw = paced_mw
             if held is not None and not is_dry:
                 self._keep_lease(held)
-            said = state_text(before) + silence_text(before)
+            said = state_text(before) + silence_text(before) + short
             return self._status("ready" if held is None else "written", said, began_s)
         if is_dry:
             return self._planned(before, wanted, reason)
@@ -165,7 +170,7 @@ class Driver:
             return self._status("ready", f"{state_text(before)}: waits for its pace")
         after = self._write(capabilities.device, found, wanted, reason)
         self._limit_mw = paced_mw
-        return self._status("written", f"{state_text(wanted)}, read back{silence_text(after)}", began_s)
+        return self._status("written", f"{state_text(wanted)}, read back{silence_text(after)}{short}", began_s)
 
     def _write(self, device: str, found: _Found, wanted: DeviceState, reason: str) -> DeviceState:
         """Write what differs from what was found; returns what is read back.
@@ -289,7 +294,18 @@ class Driver:
 
 
 def bounded(limit_mw: float | None, capabilities: Capabilities) -> float | None:
-    """Bring a limit within what a device takes; none and zero stay as they are."""
-    if limit_mw is None or limit_mw == 0.0:
+    """Bring a limit within what a device takes.
+
+    None stays as it is, and so does zero where the device can stop.
+    """
+    if limit_mw is None or (limit_mw == 0.0 and capabilities.is_stoppable):
         return limit_mw
     return min(max(limit_mw, capabilities.least_mw), capabilities.most_mw)
+
+
+def shortfall_text(limit_mw: float | None, capabilities: Capabilities) -> str:
+    """Say that devices which cannot stop are told more than was asked; else empty."""
+    if limit_mw is None or capabilities.is_stoppable:
+        return ""
+    least_w, asked_w = round(capabilities.least_mw * W_PER_MW), round(limit_mw * W_PER_MW)
+    return f"; told its least limit of {least_w} W, asked for {asked_w}" if asked_w < least_w else ""

@@ -1,8 +1,9 @@
 """Executor for miners with LuxOS, which sleep or wake: JSON over TCP 4028.
 
-A connection carries one command and one answer. Changing commands need a session, of which a miner has one at a time;
-`curtail` survives a reboot. Only `curtail` is ever sent besides reads, so pools and profiles stay as they are.
-Source: https://docs.luxor.tech/firmware/api/intro
+A connection carries one command and one answer, and stays open both ways until that has come, as the maker's own tool
+has it. Changing commands need a session, of which a miner has one at a time; `curtail` survives a reboot. Only that
+is ever sent besides reads, so pools and profiles stay as they are.
+Sources: https://docs.luxor.tech/firmware/api/intro, and for shapes docs/formats.md#replies-of-miners
 """
 
 import json
@@ -19,6 +20,16 @@ PORT: Final = 4028
 TIMEOUT_S: Final = 3.0
 """Longest time for a command, from the connection to the last byte of the answer."""
 MOST_BYTES: Final = 200_000
+ACCEPTED: Final = frozenset({"S", "I", "W"})
+"""Kinds of status that are no refusal: success, information, a warning.
+
+What was written counts by its read-back alone.
+"""
+MODES: Final = {"none": RUNNING, "sleep": OFF, "idle": OFF}
+"""States by CurtailMode in small letters.
+
+Older versions know a third one, from which `wakeup` wakes as well.
+"""
 
 
 def luxos_miners(hosts: Sequence[str], unit_power_mw: float, monotonic_s: Callable[[], float]) -> SwitchedUnits:
@@ -46,9 +57,9 @@ def _told(monotonic_s: Callable[[], float], host: str, wanted: str | None) -> st
 
 def _state_in(answer: dict[str, Any], host: str) -> str:
     mode = str(_first(answer, "CONFIG", host).get("CurtailMode", "")).lower()
-    if mode not in {"none", "sleep"}:
+    if mode not in MODES:
         raise DeviceError(f"{host} should tell CurtailMode, None or Sleep, {mode[:60]!r} came: is it LuxOS?")
-    return RUNNING if mode == "none" else OFF
+    return MODES[mode]
 
 
 def _first(answer: dict[str, Any], part: str, host: str) -> dict[str, Any]:
@@ -70,7 +81,6 @@ def _command(monotonic_s: Callable[[], float], host: str, command: str, paramete
     try:
         with socket.create_connection((name, int(port or PORT)), TIMEOUT_S) as connection:
             connection.sendall(json.dumps(asked).encode())
-            connection.shutdown(socket.SHUT_WR)
             answer = b""
             while len(answer) < MOST_BYTES:
                 connection.settimeout(max(end_s - monotonic_s(), 0.001))  # of the whole: an answer may come in drops
@@ -83,7 +93,7 @@ def _command(monotonic_s: Callable[[], float], host: str, command: str, paramete
         raise DeviceError(f"{host} does not answer {command} ({_cause(error)}): see that it runs") from error
     status = said.get("STATUS") if isinstance(said, dict) else None
     first = status[0] if isinstance(status, list) and status and isinstance(status[0], dict) else {}
-    if first.get("STATUS") != "S":
+    if first.get("STATUS") not in ACCEPTED:
         raise DeviceError(f"{host} refused {command}: {str(first.get('Msg', 'no reason'))[:100]}")
     return dict(said)
 

@@ -11,8 +11,9 @@ from mara.signals.executors.base import Executor
 from mara.signals.executors.kueue import KueueQuota, Quota
 from mara.signals.executors.luxos import luxos_miners
 from mara.signals.executors.modbus import ModbusSetpoint
+from mara.signals.executors.nvml import GpuLimits
 from mara.signals.executors.posted_limit import PostedLimit
-from mara.signals.executors.specs import SPEC, AsicSpec, KueueSpec, ModbusSpec, WebhookSpec
+from mara.signals.executors.specs import SPEC, AsicSpec, KueueSpec, LuxosSpec, ModbusSpec, NvmlSpec, WebhookSpec
 from mara.signals.table_file import check_place, table_of, tables_in
 
 Place: TypeAlias = tuple[str, str]
@@ -89,8 +90,16 @@ def executor_of(spec: Any, secret: str, now: Callable[[], datetime], monotonic_s
             quota = Quota(queue=spec.cluster_queue, flavor=spec.flavor, resource=spec.resource)
             ca_file = Path(spec.ca_file) if spec.ca_file else None
             return KueueQuota(spec.url, quota, Path(spec.token_file), ca_file, spec.unit_power_mw)
-        case _:
+        case NvmlSpec():
+            try:
+                import pynvml  # noqa: F401
+            except ImportError as error:
+                raise ConfigError(f"the executor of {spec.site} needs the extra: pip install 'mara[nvml]'") from error
+            return GpuLimits(spec.gpus, spec.other_power_mw)
+        case LuxosSpec():
             return luxos_miners(spec.hosts, spec.unit_power_mw, monotonic_s)
+        case _:
+            raise AssertionError(f"no executor is made of {type(spec).__name__}")
 
 
 def _account(spec: AsicSpec) -> Account | None:

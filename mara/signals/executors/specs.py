@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from mara.core.fleet import WORKLOAD_KEYS
 from mara.signals.executors.driver import WritePace
 from mara.signals.executors.modbus import MOST_COUNTS
+from mara.signals.nvidia import Gpus
 
 MOST_UNITS: Final = 10_000
 MAX_LENGTH: Final = 2_000
@@ -104,6 +105,14 @@ class AsicSpec(_Switched):
     account_file: str = Field("", max_length=MAX_LENGTH, description="a file with user:password of the miners")
 
 
+class NvmlSpec(_Spec):
+    """NVIDIA GPUs of the machine that Mara runs on."""
+
+    kind: Literal["nvml"]
+    gpus: Gpus
+    other_power_mw: float = Field(0.0, ge=0, le=1, description="what their machine draws besides")
+
+
 class KueueSpec(_Spec):
     """The quota of a ClusterQueue, for one group of a site's machines."""
 
@@ -117,5 +126,7 @@ class KueueSpec(_Spec):
     ca_file: str = Field("", max_length=MAX_LENGTH)
 
 
-ExecutorSpec = Annotated[WebhookSpec | ModbusSpec | LuxosSpec | AsicSpec | KueueSpec, Field(discriminator="kind")]
+ExecutorSpec = Annotated[
+    WebhookSpec | ModbusSpec | LuxosSpec | AsicSpec | NvmlSpec | KueueSpec, Field(discriminator="kind")
+]
 SPEC: Final[TypeAdapter[Any]] = TypeAdapter(ExecutorSpec)

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 from mara.errors import DeviceError
-from mara.signals.executors.base import SILENT, Capabilities, DeviceState
+from mara.signals.executors.base import SILENT, Capabilities, DeviceState, in_one
 
 AT_ONCE: Final = 64
 """Units that are spoken to at the same time."""
@@ -52,7 +52,7 @@ class SwitchedUnits:
         answers = self._on_all([(host, None) for host in asked or self._hosts])
         faults = [answer for answer in answers.values() if isinstance(answer, DeviceError)]
         if len(faults) == len(answers):
-            raise _in_one(faults)
+            raise in_one(faults)
         for host, answer in answers.items():
             if isinstance(answer, DeviceError):
                 self._silent_until_s[host] = now_s + QUIET_S
@@ -75,7 +75,7 @@ class SwitchedUnits:
         answers = self._on_all([(host, str(wanted)) for host, wanted in changes])
         faults = [answer for answer in answers.values() if isinstance(answer, DeviceError)]
         if faults:
-            raise _in_one(faults)
+            raise in_one(faults)
 
     def _on_all(self, orders: Sequence[tuple[str, str | None]]) -> dict[str, str | DeviceError]:
         """Tell or ask every unit; the others are told although one fails."""
@@ -98,8 +98,3 @@ def _outcome(host: str, answer: "Future[str | DeviceError]") -> str | DeviceErro
     if answer.done() and not answer.cancelled():
         return answer.result()
     return DeviceError(f"{host} was not reached within {ROUND_S:g} s: too many others do not answer")
-
-
-def _in_one(faults: Sequence[DeviceError]) -> DeviceError:
-    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-    return DeviceError(f"{faults[0]}{more}")

@@ -12,6 +12,8 @@ from mara.signals.broker import Broker, broker_of
 from mara.signals.meters.base import MeterSource
 from mara.signals.meters.modbus import Format, ModbusMeter
 from mara.signals.meters.mqtt import MqttMeters
+from mara.signals.meters.nvml import GpuMeter
+from mara.signals.nvidia import Gpus
 from mara.signals.table_file import check_place, table_of, tables_in
 
 MAX_LENGTH: Final = 2_000
@@ -49,7 +51,20 @@ class ModbusTable(_MeterTable):
     interval_s: float = Field(30.0, ge=1, le=3_600)
 
 
-_TABLE: Final[TypeAdapter[Any]] = TypeAdapter(Annotated[MqttTable | ModbusTable, Field(discriminator="kind")])
+class NvmlTable(_MeterTable):
+    """NVIDIA GPUs of the machine that Mara runs on, whose driver is asked."""
+
+    kind: Literal["nvml"]
+    site: str = Field(min_length=1, max_length=200)
+    group: str = Field(min_length=1, max_length=200)
+    gpus: Gpus
+    other_power_mw: float = Field(0.0, ge=0, le=1)
+    interval_s: float = Field(30.0, ge=1, le=3_600)
+
+
+_TABLE: Final[TypeAdapter[Any]] = TypeAdapter(
+    Annotated[MqttTable | ModbusTable | NvmlTable, Field(discriminator="kind")]
+)
 
 
 def meters_in(
@@ -79,6 +94,8 @@ def _source(
     if isinstance(table, MqttTable):
         return MqttMeters(_account(table, place), client_id)
     check_place(table.site, table.group, machines, place)
+    if isinstance(table, NvmlTable):
+        return _gpu_meter(table, place, now)
     try:
         import pymodbus  # noqa: F401
     except ImportError as error:
@@ -93,6 +110,21 @@ def _source(
         is_low_first=table.low_word_first,
         mw_per_count=table.mw_per_count,
         no_value_counts=table.no_value_counts,
+        interval_s=table.interval_s,
+        now=now,
+    )
+
+
+def _gpu_meter(table: NvmlTable, place: str, now: Callable[[], datetime]) -> GpuMeter:
+    try:
+        import pynvml  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(f"{place} needs the extra: pip install 'mara[nvml]'") from error
+    return GpuMeter(
+        table.gpus,
+        site_id=table.site,
+        group=table.group,
+        other_power_mw=table.other_power_mw,
         interval_s=table.interval_s,
         now=now,
     )

@@ -17,7 +17,7 @@ from mara.store.backends.integrity import APPLICATION_ID
 from mara.store.backends.sqlite_connection import answering, open_to_read, refusal_of, writer_engine
 from mara.store.files.private import files_of, make_private
 
-HEAD: Final = "0016"
+HEAD: Final = "0017"
 """Number of the newest migration; a test compares it with the folder."""
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
 

@@ -59,6 +59,7 @@ COVERAGE: Final[dict[str, Cover]] = {
     "allocations": Cover(by=_CHAIN),
     "meters": Cover(by=_CHAIN),
     "ledger": Cover(by="hash chain of the ticks, trial balance of each row"),
+    "ledger_days": Cover(by="worked out again from the ledger"),
     "hourly": Cover(by="seal of the next tick; the newest hour is worked out again"),
     "plans": Cover(by=f"hash chain and {_SEAL}"),
     "sla_contracts": Cover(by=_SEAL),

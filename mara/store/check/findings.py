@@ -20,7 +20,7 @@ from mara.store.check.state_check import (
     run_findings,
     site_findings,
 )
-from mara.store.check.sum_check import audit_findings, balance_findings, claude_findings, hour_findings
+from mara.store.check.sum_check import audit_findings, balance_findings, claude_findings, day_findings, hour_findings
 from mara.store.schema.signal_tables import SignalLine
 from mara.store.write.alert_log import AlertLine
 from mara.store.write.chained_log import chain_findings
@@ -91,6 +91,7 @@ def _run_findings(inspection: Inspection, seals: SealWalk, run_id: str) -> Itera
     yield from guarded("ledger", balance_findings(inspection))
     if inspection.config is not None:  # without it the time of a tick is unknown
         yield from guarded("site_inventories", site_findings(inspection))
+        yield from guarded("ledger_days", day_findings(inspection))
         yield from guarded("checkpoints", checkpoint_findings(inspection, walk))
         yield from guarded("hourly", hour_findings(inspection, seals.sealed_hours_end_s))
 

@@ -33,6 +33,7 @@ GUARDED: Final = (
     "order_outcomes",
     "signal_log",
     "daily_gains",
+    "ledger_days",
 )
 """Tables that the migrations made append-only; their triggers must be in place."""
 

@@ -9,11 +9,12 @@ from mara.core.finance import COST_LINES, POWER_LINES, REVENUE_LINES
 from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import World
-from mara.store.check.inspection import CHANGED, FOREIGN, MISSING, Inspection
+from mara.store.check.inspection import CHANGED, FOREIGN, MISSING, Inspection, RowStream
 from mara.store.encoding.chain import linked
 from mara.store.encoding.codec import record_of
 from mara.store.encoding.seal import row_digest
-from mara.store.schema.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
+from mara.store.read.query_scope import first_tick_of_next_day
+from mara.store.schema.ledger import CASH, ENERGY_LEGS, LEGS, MONEY_LEGS, SUMS_BY_SITE
 from mara.store.schema.sealed import HOURLY
 from mara.store.write import resume
 from mara.store.write.statements import rolled_up
@@ -26,6 +27,7 @@ class _Obeyed(NamedTuple):
     plain: dict[str, Any]
 
 
+_DAYS: Final = "SELECT * FROM ledger_days ORDER BY tick, site"
 _MOST: Final = 20
 _PRECISION: Final = 1e-9
 """Tolerance of a recomputed mean, whose rows may be summed in another order."""
@@ -62,6 +64,23 @@ def balance_findings(inspection: Inspection) -> Iterator[str]:
         holds = resume.world_in(inspection.connection).cash_micro_usd
         if holds != began_with + earned:
             yield f"engine_parts: the world holds {holds} micro-USD, its ledger says {began_with + earned}"
+
+
+def day_findings(inspection: Inspection) -> Iterator[str]:
+    """Compare the stored sums of each UTC day that is over with those of its ledger."""
+    assert inspection.config is not None
+    grid, stored = inspection.config.grid, RowStream(inspection.rows(_DAYS))
+    first, end = 0, inspection.last_tick + 1
+    while (following := first_tick_of_next_day(first, grid)) <= end:
+        expected = {row.site: row for row in inspection.ask(SUMS_BY_SITE, first, following)}
+        found = {row.site: row for row in stored.take(first)}
+        for site in sorted(expected | found):
+            if site not in found or site not in expected:
+                yield f"ledger_days, tick {first} site {site}: {MISSING if site in expected else FOREIGN}"
+            elif any(getattr(found[site], leg) != getattr(expected[site], leg) for leg in LEGS):
+                yield f"ledger_days, tick {first} site {site}: not the sum of its ledger"
+        first = following
+    yield from (f"ledger_days, tick {row.tick} site {row.site}: {FOREIGN}" for row in stored.finish())
 
 
 def hour_findings(inspection: Inspection, from_s: int) -> Iterator[str]:

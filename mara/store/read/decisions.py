@@ -103,12 +103,15 @@ class Decisions:
         Args:
             which: keeps those that it is true of; every one where it is None.
         """
-        found = self._events(kinds, first_tick, end_tick, site)
+        found = self.each_event(kinds, first_tick, end_tick, site)
         wanted = found if which is None else filter(which, found)
         return tuple(islice(wanted, min(limit, MOST_EVENTS)))
 
-    def _events(self, kinds: Sequence[str], first_tick: int, end_tick: int, site: int) -> Iterator[Event]:
-        """Read events newest first, a page of rows at a time."""
+    def each_event(self, kinds: Sequence[str], first_tick: int, end_tick: int, site: int) -> Iterator[Event]:
+        """Read all events in ``[first_tick, end_tick)``, newest first.
+
+        A page of rows is read at a time.
+        """
         config, marks = self.read_model.run().config, ", ".join("?" for _ in kinds)
         query = (
             "SELECT tick, number, severity, site, kind, text FROM events"  # noqa: S608  only question marks are put in

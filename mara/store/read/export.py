@@ -15,7 +15,18 @@ from mara.store.read.read_model import STORY, ReadModel
 from mara.store.schema.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
 from mara.store.schema.tables import NamedRow, SiteInventory
 
-ExportTable = Literal["prices", "steps", "ledger", "positions", "commitments", "optimizations", "events", "routine"]
+ExportTable = Literal[
+    "prices",
+    "steps",
+    "ledger",
+    "positions",
+    "batteries",
+    "awards",
+    "commitments",
+    "optimizations",
+    "events",
+    "routine",
+]
 EXPORT_TABLES: Final[tuple[ExportTable, ...]] = get_args(ExportTable)
 ROWS_A_QUERY: Final = 20_000
 """Rows read in one query, few enough not to hold back the write-ahead log."""
@@ -190,6 +201,11 @@ def _at(tick: str) -> str:
     return f"start_epoch_s + 60 * tick_minutes * {tick}"
 
 
+_BESIDE_LEDGER: Final = (
+    "FROM allocations a JOIN prices USING (tick, site) JOIN ledger l USING (tick, site) JOIN ticks USING (tick)"
+    " JOIN site_inventories USING (site) WHERE a.tick >= ? AND a.tick < ? AND {} ORDER BY a.tick, a.site"
+)
+"""Rows of sites that meet a condition, beside their ledger entries, as SQL."""
 _SOURCES: Final[dict[ExportTable, _ExportSource]] = {
     "prices": _ExportSource(
         (
@@ -230,9 +246,33 @@ _SOURCES: Final[dict[ExportTable, _ExportSource]] = {
             *_float("day_ahead_usd_per_mwh", "energy_price_usd_per_mwh"),
             *_money(gain_usd="l.day_ahead_micro_usd"),
         ),
-        "FROM allocations a JOIN prices USING (tick, site) JOIN ledger l USING (tick, site) JOIN ticks USING (tick)"
-        " JOIN site_inventories USING (site)"
-        " WHERE a.tick >= ? AND a.tick < ? AND position_w > 0 ORDER BY a.tick, a.site",
+        _BESIDE_LEDGER.format("position_w > 0"),
+    ),
+    "batteries": _ExportSource(
+        (
+            *_WHEN,
+            *_text("site_id"),
+            *_powers("battery_mw"),
+            ExportColumn("stored_mwh", "float", "stored_wh", _mw),
+            *_powers("exported_mw"),
+            *_float("energy_price_usd_per_mwh"),
+            *_money(battery_wear_usd="l.battery_wear_micro_usd", export_revenue_usd="l.export_revenue_micro_usd"),
+        ),
+        _BESIDE_LEDGER.format("(stored_wh > 0 OR battery_w <> 0 OR exported_w > 0)"),
+    ),
+    "awards": _ExportSource(
+        (
+            *_WHEN,
+            *_text("site_id"),
+            *_powers("award_mw", "called_mw"),
+            *_float("energy_price_usd_per_mwh"),
+            *_money(
+                reserve_revenue_usd="l.reserve_revenue_micro_usd",
+                deployment_revenue_usd="l.deployment_revenue_micro_usd",
+                reserve_penalty_usd="l.reserve_penalty_micro_usd",
+            ),
+        ),
+        _BESIDE_LEDGER.format("(award_w > 0 OR called_w > 0)"),
     ),
     "commitments": _ExportSource(
         (

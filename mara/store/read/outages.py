@@ -68,3 +68,14 @@ class OutageCount:
             lost_ticks=sealed(self._lost_ticks.copy()),
             fall_count=sealed(self._fall_count.copy()),
         )
+
+
+def down_since(read_model: ReadModel, site: int) -> int | None:
+    """Find the tick since which no machine of a site is available.
+
+    None where the site is up, or no stored tick shows it up.
+    """
+    asked = select(func.max(_PRICE.tick).label("tick")).where(_PRICE.site == site)
+    (newest,) = read_model.ask(asked)
+    (up,) = read_model.ask(asked.where(_PRICE.availability_share > 0.0))
+    return None if up.tick is None or up.tick == newest.tick else int(up.tick) + 1

@@ -1,6 +1,6 @@
 """Read contracts from booking to end: state of each tick, windows and exclusions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -111,6 +111,34 @@ def evidence(read_model: ReadModel, contract_id: str) -> tuple[EvidenceTick, ...
         for run in _strip(read_model, stored.number, end, grid)
         for tick in range(max(run.from_tick, end - MOST_EVIDENCE_TICKS), run.to_tick)
     )
+
+
+def bad_ticks_reached(read_model: ReadModel, counts: Mapping[str, int]) -> dict[str, int]:
+    """Find the tick in which live contracts reached so many bad ticks.
+
+    Args:
+        counts: bad ticks of the open window asked about, by contract id. Contracts with fewer are left out.
+    """
+    windows = _open_windows(read_model) if counts else {}
+    found: dict[str, int] = {}
+    for contract_id, count in counts.items():
+        if contract_id in windows:
+            tick = _bad_tick(read_model, contract_id, windows[contract_id].window_start_tick, count)
+            found |= {} if tick is None else {contract_id: tick}
+    return found
+
+
+def _bad_tick(read_model: ReadModel, contract_id: str, first_tick: int, count: int) -> int | None:
+    """Find the bad tick of that count since `first_tick`; None where there are fewer."""
+    grid, stored, left = read_model.run().config.grid, _stored(read_model, contract_id), count
+    for run in _strip(read_model, stored.number, read_model.next_tick(), grid):
+        begins = max(run.from_tick, first_tick)
+        if run.state != "bad" or begins >= run.to_tick:
+            continue
+        if run.to_tick - begins >= left:
+            return begins + left - 1
+        left -= run.to_tick - begins
+    return None
 
 
 def _open_windows(read_model: ReadModel) -> dict[str, OpenWindow]:

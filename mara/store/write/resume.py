@@ -3,9 +3,11 @@
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.engine import Connection
 
+from mara.core.arrays import Ints
 from mara.core.contract import ContractBook
 from mara.core.world import RunConfig, World
 from mara.errors import StoreRefused
@@ -14,6 +16,7 @@ from mara.store.encoding.chain import genesis_of
 from mara.store.encoding.codec import bytes_of, record_of
 from mara.store.encoding.records import RunRecord
 from mara.store.schema import rows, tables
+from mara.store.schema.ledger import LEGS, SUMS_BY_SITE
 from mara.store.schema.sealed import pending_marks
 from mara.store.schema.tables import columns_of, table_of
 from mara.store.write.plan_record import PlanRecord
@@ -103,7 +106,7 @@ def _parts(connection: Connection, which: ColumnElement[bool]) -> dict[str, byte
     return {row.part: bytes(row.content) for row in found}
 
 
-def writer_state_in(connection: Connection) -> WriterState:
+def writer_state_in(connection: Connection, config: RunConfig) -> WriterState:
     """Read back the state that a writer keeps between ticks."""
     state = connection.execute(select(_STATE.seq, _STATE.tick_hash)).one()
     audit = connection.execute(
@@ -130,7 +133,16 @@ def writer_state_in(connection: Connection) -> WriterState:
         seal=seal or b"",
         to_seal=pending_marks(connection, seal),
         part_hashes={name: sha256(content).digest() for name, content in parts_in(connection).items()},
+        day_sums=_day_sums(connection, state.seq, config),
     )
+
+
+def _day_sums(connection: Connection, next_tick: int, config: RunConfig) -> Ints:
+    """Sum the ledger of the UTC day under way by site and leg."""
+    sums = np.zeros((config.fleet.site_count, len(LEGS)), dtype=np.int64)
+    for site, *legs in connection.exec_driver_sql(SUMS_BY_SITE, (config.grid.first_tick_of_day(next_tick), next_tick)):
+        sums[site] = [int(leg) for leg in legs]
+    return sums
 
 
 def _last_plan(connection: Connection) -> PlanRecord:

@@ -22,7 +22,7 @@ from mara.store.encoding.records import StoredTick
 from mara.store.encoding.seal import Marks, market_digest, matrix_digest, merged, part_digest, seal_of
 from mara.store.schema import rows, tables
 from mara.store.schema.gain_table import DayGainsRow, day_gains_values
-from mara.store.schema.ledger import LedgerEntry
+from mara.store.schema.ledger import LedgerDay, LedgerEntry
 from mara.store.schema.order_tables import OrderOutcome
 from mara.store.schema.sealed import marks_of
 from mara.store.schema.signal_tables import MeterRow
@@ -54,6 +54,7 @@ class WriterState:
         seal: the seal of the last tick; empty before the first.
         to_seal: digests that the next seal covers beside the rows of its own tick.
         part_hashes: SHA-256 of the callers' parts, by name.
+        day_sums: sums of the ledger by site and leg over the stored ticks of the UTC day of the next tick.
     """
 
     next_tick: int
@@ -71,6 +72,7 @@ class WriterState:
     seal: bytes
     to_seal: Marks
     part_hashes: dict[str, bytes]
+    day_sums: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,23 +121,21 @@ def tick_write_of(
     facts = _facts(step, state, plan_content, world_digest(light, book_hash), grid)
     promises, state = _promises(step, state)
     audits, last_audit = _audits(step, state, facts.link)
+    day_sums, day_rows = _day_sums(tick, facts.ledger, state.day_sums, grid)
     inserts: Inserts = (
         *facts.inserts,
         *promises,
         *_plans(step, plan, plan_content, state, config),
         (tables.EventRow, rows.event_rows(events)),
-        (tables.Audit, audits),
-        *_told_with(tick, outcomes, closed_day),
+        *_told_with(tick, audits, outcomes, closed_day),
+        (LedgerDay, day_rows),
     )
     part_hashes = state.part_hashes | _hashes_of(parts)
     seal = _seal(facts, state, inserts, part_hashes)
     now, later = grid.at(tick), grid.at(tick + 1)
     return TickWrite(
         tick=tick,
-        inserts=(
-            (tables.Tick, [(*facts.tick_row, seal)]),
-            *((table, values) for table, values in inserts if values),
-        ),
+        inserts=((tables.Tick, [(*facts.tick_row, seal)]), *(one for one in inserts if one[1])),
         world=light,
         book=book,
         parts=parts,
@@ -157,6 +157,7 @@ def tick_write_of(
             seal=seal,
             to_seal={},
             part_hashes=part_hashes,
+            day_sums=day_sums,
         ),
     )
 
@@ -212,6 +213,7 @@ class _Matrices:
 class _Facts:
     """The rows that every tick has, their link in the chain and their digests."""
 
+    ledger: Ints
     tick_row: rows.RowValues
     inserts: Inserts
     link: bytes
@@ -225,6 +227,7 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
     totals = made.allocations[:, MONEY_COLUMNS].sum(axis=0).tolist()
     hashes = (digests.raw, digests.kept, digests.world, link)
     return _Facts(
+        made.ledger,
         (tick, grid.epoch_s(tick), *totals, commands, *hashes),
         (
             (tables.PriceRow, rows.by_site(tick, made.prices)),
@@ -254,9 +257,12 @@ def _plans(step: Step, plan: Plan, plan_content: bytes, state: WriterState, conf
     )
 
 
-def _told_with(tick: int, outcomes: Sequence[Outcome], closed_day: DayGains | None) -> Inserts:
-    """Rows of orders' outcomes, and of the day that ended before the tick."""
+def _told_with(
+    tick: int, audits: list[rows.RowValues], outcomes: Sequence[Outcome], closed_day: DayGains | None
+) -> Inserts:
+    """Rows of the audit, of orders' outcomes, and of gains of the day that ended."""
     return (
+        (tables.Audit, audits),
         (OrderOutcome, outcome_rows(tick, outcomes)),
         (DayGainsRow, [day_gains_values(closed_day, tick)] if closed_day is not None else []),
     )
@@ -299,6 +305,14 @@ def _intervals(step: Step, state: WriterState) -> tuple[list[rows.RowValues], di
         return [], state.states
     values = now.tolist()
     return [(state.numbers[ids[i]], step.tick, values[i]) for i in changed], dict(zip(ids, values, strict=True))
+
+
+def _day_sums(tick: int, ledger: Ints, before: Ints, grid: TimeGrid) -> tuple[Ints, list[rows.RowValues]]:
+    """Add a tick's ledger to the sums of its day; rows of them where the day ends."""
+    sums, first = before + ledger, grid.first_tick_of_day(tick)
+    if grid.first_tick_of_day(tick + 1) == first:
+        return sums, []
+    return np.zeros_like(sums), rows.by_site(first, sums)
 
 
 def _audits(step: Step, state: WriterState, link: bytes) -> tuple[list[rows.RowValues], bytes]:

@@ -243,8 +243,8 @@ def test_warnings_stand_from_when_they_are_told_to_their_end(begin: Begin) -> No
     assert world.ven is not None
     flex, black = world.ven.warnings() or ()
     assert (flex.site_ids, flex.is_emergency, flex.until) == (("texas",), False, START + timedelta(hours=2))
-    assert flex.sentence == (
-        "OpenADR VTN vtn.example warns of flex alert at texas until 2026-03-03 10:00 UTC: Save power"
+    assert flex.sentence({"texas": "Texas USA"}) == (
+        "OpenADR VTN vtn.example warns of flex alert at Texas USA until 3 Mar 2026 10:00 UTC: Save power"
     )
     assert (black.site_ids, black.is_emergency, black.until) == (("texas", "sydney"), True, None)
     world.until(24)
@@ -257,6 +257,9 @@ def test_limits_that_hold_are_told_with_the_time_since_when_they_could_be_kept(b
     world.until(11)
     assert world.ven is not None
     assert world.ven.limits() == ()
+    (ahead,) = world.ven.announced()
+    assert (ahead.site_id, ahead.limit_mw, ahead.until) == ("texas", 25.0, START + timedelta(hours=3))
+    assert ahead.begins_at == START + timedelta(hours=1)
     world.until(13)
     (limit,) = world.ven.limits()
     assert (limit.site_id, limit.limit_mw, limit.response_s) == ("texas", 25.0, 30.0)

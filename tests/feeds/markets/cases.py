@@ -89,6 +89,14 @@ EUROPE = [
         "-a01",
     ),
     *european("nordpool-portal", eu.nordpool, "Europe/Oslo", point="SE3"),
+    *european("nordpool-elspot", eu.nordpool_yearly, "Europe/Oslo", quarters=False, point="SE3", currency="EUR"),
+    Case(
+        "nordpool-elspot",
+        "autumn-with-a-name",
+        partial(eu.nordpool_yearly, first="Date"),
+        rows_of("Europe/Oslo", date(2024, 10, 27), 1, 60),
+        "SE3",
+    ),
     *european("energi-data-service", eu.elspotprices, "Europe/Copenhagen", quarters=False, point="DK1", currency="EUR"),
     Case(
         "energi-data-service",
@@ -142,6 +150,7 @@ PACIFIC = [
     Case("aemo-price-and-demand", "switch", other.aemo, switched("UTC+10", AEMO_SWITCH, 30, 5), "NSW1"),
     Case("aemo-price-and-demand", "sydney-spring", other.aemo, rows_of("UTC+10", date(2021, 10, 3), 1, 5), "NSW1"),
     Case("aemo-nemweb", "switch", other.nemweb, switched("UTC+10", AEMO_SWITCH, 30, 5), "NSW1"),
+    Case("aemo-dispatch", "month-end", other.aemo_dispatch, rows_of("UTC+10", date(2024, 4, 30), 2, 5), "SA1"),
     Case("jepx-spot", "month-end", other.jepx, rows_of("UTC+9", date(2026, 4, 30), 2, 30), "東京"),
     Case("emc-usep", "year-end", other.emc, rows_of("UTC+8", date(2025, 12, 31), 2, 30), "USEP"),
 ]
@@ -201,6 +210,8 @@ FORECAST: Expect = {"system_demand_forecast_mw": load.forecast_mw}
 BOTH: Expect = {**ACTUAL, **FORECAST}
 DEMAND = [
     *american("ercot-load", load.ercot_load, am.CENTRAL, 60, point="ERCOT", expect=ACTUAL),
+    *renamed(american("ercot-load", load.ercot_native_load, am.CENTRAL, 60, point="ERCOT", expect=ACTUAL), "-yearly"),
+    *american("pjm-load", load.pjm_load, am.EASTERN, 60, point="RTO", expect=ACTUAL),
     *american("ercot-load-forecast", load.ercot_forecast, am.CENTRAL, 60, point="ERCOT", expect=FORECAST),
     Case(
         "entsoe-load",

@@ -56,7 +56,8 @@ def test_every_layout_that_was_promised_is_there() -> None:
     ercot-dam-as ercot-rtm-as caiso-lmp pjm-lmp nyiso-lbmp miso-lmp spp-lmp isone-lmp aemo-price-and-demand aemo-nemweb
     nordpool-portal energi-data-service smard omie jepx-spot ember-hourly emc-usep ons-cmo gridstatus-frame
     entsoe-py-frame electricity-maps eia-930 open-meteo noaa-global-hourly meteostat-bulk hashrate-index mempool
-    ecb-fx ercot-load ercot-load-forecast entsoe-load eia-930-demand aemo-demand aemo-fcas emc-demand"""
+    ecb-fx ercot-load ercot-load-forecast entsoe-load eia-930-demand aemo-demand aemo-fcas emc-demand
+    nordpool-elspot aemo-dispatch pjm-load"""
     assert {layout.id for layout in LAYOUTS} == set(promised.split())
 
 

@@ -129,5 +129,5 @@ def test_rows_that_the_last_line_of_new_england_counts_are_all_there(tmp_path: P
     (name, content), *_ = am.isone(rows_of(am.EASTERN, DAY, 1, 60)).items()
     lines = content.decode().splitlines()
     written(tmp_path, {name: "\n".join([*lines[:8], *lines[9:]]).encode()})
-    with pytest.raises(FeedInvalid, match="should count the 49 rows before it, counts '50'"):
+    with pytest.raises(FeedInvalid, match="should count the 49 rows before it, counts '50 lines'"):
         built(tmp_path, spec_text('files = "WW*"\npoint = "HUB"', zone=am.EASTERN))

@@ -35,7 +35,15 @@ DAYS = (
     date(2024, 11, 3),
     date(2024, 12, 31),
 )
-EUROPEAN = {"entsoe-gui", "entsoe-gui-old", "nordpool-portal", "energi-data-service", "smard", "ember-hourly"}
+EUROPEAN = {
+    "entsoe-gui",
+    "entsoe-gui-old",
+    "nordpool-portal",
+    "nordpool-elspot",
+    "energi-data-service",
+    "smard",
+    "ember-hourly",
+}
 ENUMERATED = {"omie"}
 """Layouts that number a day's rows, so that a shifted row cannot be written."""
 OTHERS_OF_UNEVEN_ROWS = {"miso-lmp"}
@@ -49,8 +57,16 @@ TOLD_BY_ORDER = {layout.id for layout in LAYOUTS if layout.clock.repeat is Repea
 """Layouts that show the two equal hours of autumn by the same stamps, in order."""
 SINGLE = {case.layout: case for case in CASES}
 """One case of each layout, with its last writer."""
-OF_ANOTHERS_STAMPS = {"aemo-demand", "aemo-fcas", "emc-demand", "eia-930-demand", "ercot-load-forecast"}
-"""Layouts of further quantities in files whose stamps another layout tests."""
+OF_ANOTHERS_STAMPS = {
+    "aemo-demand",
+    "aemo-dispatch",
+    "aemo-fcas",
+    "emc-demand",
+    "eia-930-demand",
+    "ercot-load-forecast",
+    "pjm-load",
+}
+"""Layouts of files whose stamps another layout tests."""
 LEFT_OUT = {"noaa-global-hourly", "ecb-fx", "entsoe-xml"} | OF_ANOTHERS_STAMPS
 PRICED = [case for case in SINGLE.values() if case.layout not in LEFT_OUT]
 IDS = [case.layout for case in PRICED]

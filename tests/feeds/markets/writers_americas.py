@@ -197,7 +197,7 @@ def isone(rows: Sequence[Row], title: str = "Day-Ahead Energy Market Hourly LMP 
             lines.append(
                 f'"D","{begin:%m/%d/%Y}","{hour}","{number}","{name}","{kind}",{row.value + more},{row.value},0.0,0.0'
             )
-    lines.append(f'"T","{len(lines) - 5}"')
+    lines.append(f'"T","{len(lines) - 5} lines"')
     return {"WW_DALMP_ISO_20241103.csv": text(lines)}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from tests.feeds.markets.rows import Row
-from tests.feeds.markets.writers_americas import CENTRAL, is_second
+from tests.feeds.markets.writers_americas import CENTRAL, EASTERN, is_second, pjm_stamp
 from tests.feeds.markets.writers_europe import Files, local, text
 from tests.feeds.markets.writers_other import eia_stamp
 
@@ -28,6 +28,26 @@ def ercot_load(rows: Sequence[Row]) -> Files:
         zones = "16023.5,2034.95,7333.67,2026.75,16451.46,5343.57,10647.45,1569.58"
         lines.append(f"{begin:%m/%d/%Y},{begin.hour + 1:02d}:00,{zones},{mw(row)},{flag}")
     return {"cdr.00013101.0000000000000000.20241104.055005000.ACTUALSYSLOADWZNP6345.csv": text(lines, "\r\n")}
+
+
+def ercot_native_load(rows: Sequence[Row]) -> Files:
+    """A year's archive saved as CSV, whose hours end in the column of the date."""
+    lines = ["Hour Ending,COAST,EAST,FWEST,NORTH,NCENT,SOUTH,SCENT,WEST,ERCOT"]
+    for row in rows:
+        begin = local(row.begin, CENTRAL)
+        mark = " DST" if is_second(begin) else ""
+        stamp = f"{begin:%m/%d/%Y} {begin.hour + 1:02d}:00{mark}"
+        lines.append(f"{stamp},8514.63,1218.5,5073.52,917.4,9896.75,2859.01,6012.4,1000,{mw(row)}")
+    return {"Native_Load_2024.csv": text(lines)}
+
+
+def pjm_load(rows: Sequence[Row]) -> Files:
+    lines = ["datetime_beginning_utc,datetime_beginning_ept,nerc_region,mkt_region,zone,load_area,mw,is_verified"]
+    for row in rows:
+        stamps = f"{pjm_stamp(row.begin)},{pjm_stamp(local(row.begin, EASTERN))}"
+        lines.append(f"{stamps},RTO,RTO,RTO,RTO,{mw(row)},False")
+        lines.append(f"{stamps},RFC,MIDATL,AE,AECO,904.965,True")
+    return {"hrl_load_metered.csv": text(lines, "\r\n")}
 
 
 def ercot_forecast(rows: Sequence[Row]) -> Files:

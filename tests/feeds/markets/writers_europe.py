@@ -1,7 +1,7 @@
 """Writers of European layouts from expected rows."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tests.feeds.markets.rows import Row, zone_of
 
@@ -122,6 +122,19 @@ def nordpool(rows: Sequence[Row]) -> Files:
         price = f"{row.value:.2f}".replace(".", ",")
         lines.append(f"{begin:%d.%m.%Y %H:%M:%S};{end:%d.%m.%Y %H:%M:%S};{price}")
     return {"AuctionPrice_2025_DayAhead_SE3_EUR_None.csv": text(lines)}
+
+
+def nordpool_yearly(rows: Sequence[Row], first: str = "") -> Files:
+    """The file of a year, with an empty line for the hour that spring skips."""
+    lines = ["Elspot Prices in EUR/MWh,,,", "Data was last updated 31-12-2019,,,", f"{first},Hours,SYS,SE3"]
+    for row in rows:
+        begin = local(row.begin, "Europe/Oslo")
+        before = local(row.begin - timedelta(seconds=1), "Europe/Oslo")
+        if begin.hour - before.hour == 2:
+            lines.append(f"{begin:%d-%m-%Y},02 - 03,,")
+        hours = f"{begin.hour:02d}\N{NO-BREAK SPACE}-\N{NO-BREAK SPACE}{(begin.hour + 1) % 24:02d}"
+        lines.append(f"{begin:%d-%m-%Y},{hours},{row.value + 1},{row.value}")
+    return {"elspot-prices_2024_hourly_eur.csv": text(lines)}
 
 
 def elspotprices(rows: Sequence[Row]) -> Files:

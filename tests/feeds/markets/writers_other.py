@@ -40,6 +40,21 @@ def nemweb(rows: Sequence[Row]) -> Files:
     return {"PUBLIC_TRADINGIS_20211001.CSV": text(lines, "\r\n")}
 
 
+def aemo_dispatch(rows: Sequence[Row]) -> Files:
+    """A month of the MMSDM archive, in which an intervention has a second run."""
+    lines = ["C,SETP.WORLD,DVD_DISPATCHPRICE,AEMO,PUBLIC,2018/05/08,00:20:04,0000000294579218,,0000000294579167"]
+    lines.append(
+        "I,DISPATCH,PRICE,1,SETTLEMENTDATE,RUNNO,REGIONID,DISPATCHINTERVAL,INTERVENTION,RRP,EEP,LASTCHANGED,RAISE6SECRRP"
+    )
+    for row in rows:
+        stamp, changed = (f"{local(at, 'UTC+10'):%Y/%m/%d %H:%M:%S}" for at in (row.end, row.begin))
+        runs = ((0, 0.0), (1, 60.0)) if row.number % 50 == 0 else ((0, 0.0),)
+        for run, more in runs:
+            lines.append(f"D,DISPATCH,PRICE,1,{stamp},1,SA1,20180430240,{run},{row.value + more},0,{changed},4.74")
+    lines.append(f'C,"END OF REPORT",{len(lines) + 1}')
+    return {"PUBLIC_DVD_DISPATCHPRICE_201805010000.CSV": text(lines, "\r\n")}
+
+
 def jepx(rows: Sequence[Row]) -> Files:
     head = "受渡日,時刻コード,売り入札量(kWh),買い入札量(kWh),約定総量(kWh),システムプライス(円/kWh)"
     lines = [f"{head},エリアプライス北海道(円/kWh),エリアプライス東京(円/kWh)"]

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.live_source import GridLimit, GridWarning, SourceSnapshot
+from mara.core.live_source import AnnouncedLimit, GridLimit, GridWarning, SourceSnapshot
 from mara.core.snapshot import Snapshot
 from mara.errors import FeedInvalid
 from mara.feeds.live.answers import ToldValues, rates_told
@@ -21,6 +21,7 @@ from mara.feeds.live.asking import Asker
 from mara.feeds.live.limits import HEARD, HEARD_COUNT, LIMIT_COLUMNS, limit_source
 from mara.feeds.live.memory import Memory
 from mara.feeds.live.openadr.documents import AdrEvent, Program
+from mara.feeds.live.openadr.periods import ENDLESS_S
 from mara.feeds.live.openadr.reports import MeasuredUsage, report_of
 from mara.feeds.live.openadr.signals import LIMITS, Heard, Row, Signal, SiteNames, heard_of
 from mara.feeds.live.openadr.vtn import Vtn, VtnError
@@ -131,6 +132,23 @@ class Ven:
                 author=self.author,
             )
         return tuple(least.values())
+
+    def announced(self) -> tuple[AnnouncedLimit, ...]:
+        """List the limits of all sites whose time is not over, by site and begin."""
+        now_s = self._now_s()
+        return tuple(
+            AnnouncedLimit(
+                site_id=site_id,
+                limit_mw=limit_mw,
+                begins_at=datetime.fromtimestamp(begin_s, UTC),
+                until=None if end_s >= ENDLESS_S else datetime.fromtimestamp(end_s, UTC),
+                author=self.author,
+            )
+            for (site_id, signal), rows in self._heard.rows.items()
+            if signal in LIMITS
+            for begin_s, end_s, limit_mw in rows
+            if end_s > now_s
+        )
 
     def refuse_silent(self) -> None:
         """Refuse to begin a run whose VTN has never answered, or lacks a value.

@@ -30,7 +30,8 @@ Source: ENTSO-E, The Introduction of Different Time Series Possibilities (Curvet
 """
 ROW_BLOCK: Final = 65_536
 
-Table = tuple[tuple[str, ...], list[list[str]]]
+Rows = list[list[str]]
+Table = tuple[tuple[str, ...], Rows]
 
 
 def publication_of(source: Source) -> Table:
@@ -119,8 +120,8 @@ def batches_of_frame(table: Any, wanted: Sequence[int]) -> Iterator[Batch]:
         first += batch.num_rows
 
 
-def workbook_of(source: Source) -> Table:
-    """Read all sheets of a workbook as rows of text, under the first sheet's header.
+def workbook_of(source: Source) -> tuple[Rows, ...]:
+    """Read the sheets of a workbook that hold anything as rows of text.
 
     Raises:
         FeedInvalid: the package that reads workbooks is not installed, or the file is damaged.
@@ -132,23 +133,19 @@ def workbook_of(source: Source) -> Table:
             "workbooks are read with the package python-calamine (the extra `xlsx`), which is not installed: "
             "pip install python-calamine, or save the sheets as CSV"
         ) from error
-    names: tuple[str, ...] = ()
-    rows: list[list[str]] = []
+    sheets = []
     try:
         with source.opened() as stream:
             book = calamine.CalamineWorkbook.from_filelike(stream)
             for sheet in book.sheet_names:
-                for row in book.get_sheet_by_name(sheet).to_python(skip_empty_area=False):
-                    cells = [_plain(cell) for cell in row]
-                    if not any(cells):
-                        continue
-                    if not names:
-                        names = tuple(cells)
-                    elif tuple(cells) != names:
-                        rows.append(cells[: len(names)] + [""] * (len(names) - len(cells)))
+                rows = [
+                    [_plain(cell) for cell in row]
+                    for row in book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+                ]
+                sheets.append([cells for cells in rows if any(cells)])
     except calamine.CalamineError as error:
         raise source.refusal(f"should be a workbook, but {error}: save it again") from error
-    return names, rows
+    return tuple(rows for rows in sheets if rows)
 
 
 def batches_of_table(table: Table, wanted: Sequence[int]) -> Iterator[Batch]:

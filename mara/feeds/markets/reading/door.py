@@ -1,7 +1,7 @@
 """Reader of one market file: rows with UTC intervals, or a refusal with its line."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,11 @@ from mara.feeds.markets.reading.texts import (
 _STAMP, _VALUE = "stamp ", "value "
 _SMALL = frozenset({"begin_offset", "end_offset", "hour", "part", "second", "period"})
 """Parts of a stamp that are stored as 32-bit integers."""
+SECOND_HOUR_MARKS: Final = ("X", "DST")
+"""Ends of the text of an hour that is the second of two equal ones.
+
+New England writes `02X`, ERCOT `02:00 DST`.
+"""
 Piece = dict[str, NDArray[Any]]
 """Rows of one batch, for one column of values or for all fields together.
 
@@ -107,7 +112,7 @@ class _Reader:
 
     def __init__(self, sheet: Sheet, layout: Layout, wanted: Wanted) -> None:
         self._sheet, self._layout, self._wanted = sheet, layout, wanted
-        self.blocks = blocks_of(sheet.names, layout)
+        self.blocks = blocks_of(sheet.names, layout, sheet.said)
         self.selection = Selection(sheet.names, layout, wanted)
         self._stamp_read = _stamp_reader(layout)
         self._vintages = Stamps(layout.vintage_formats) if layout.vintage_formats else None
@@ -189,8 +194,8 @@ class _Reader:
                 said = " ".join(text_at(text, bad[0]) for text in texts)
                 raise self._sheet.source.refusal(
                     f"{' and '.join(_stamp_and_flag(self._layout))} should be a stamp of the layout "
-                    f"{self._layout.name} ({_formats_of(self._layout.stamp)}), is {shown(said)}: correct it, or "
-                    "name the right layout",
+                    f"{self._layout.name} ({_formats_of(self._layout.stamp)}), is {shown(said)}: did a "
+                    "spreadsheet change it? correct it, take the file as it was published, or name the right layout",
                     int(lines[bad[0]]),
                 )
 
@@ -235,7 +240,7 @@ def _instant_parts(stamps: Stamps, stamp: Instant, texts: Sequence[Any]) -> dict
     if stamp.step:
         parts["step"] = whole_numbers(rest.pop(0), lambda text: duration_s(text) or NO_TIME)
     if stamp.hour:
-        hour = whole_numbers(rest.pop(0), _hour_of)
+        hour = whole_numbers(rest.pop(0), lambda text: _hour_of(text.partition("-")[0]))
         parts["begin"] = np.where((wall_s == NO_TIME) | (hour == NO_TIME), NO_TIME, wall_s + hour * HOUR_S)
     if stamp.offset:
         parts["begin_offset"] = whole_numbers(rest.pop(0), _whole_number)
@@ -243,6 +248,9 @@ def _instant_parts(stamps: Stamps, stamp: Instant, texts: Sequence[Any]) -> dict
 
 
 def _hour_parts(stamps: Stamps, stamp: HourEnding, layout: Layout, texts: Sequence[Any]) -> dict[str, Ints]:
+    if stamp.hour == stamp.date:
+        pair = pc.extract_regex(texts[0], r"^\s*(?P<date>\S*)\s*(?P<hour>.*)$")
+        texts = [*(pc.struct_field(pair, name) for name in ("date", "hour")), *texts[1:]]
     rest = list(texts[1:])
     day = _days(stamps, texts[0])
     ones = np.ones(len(day), np.int64)
@@ -250,7 +258,7 @@ def _hour_parts(stamps: Stamps, stamp: HourEnding, layout: Layout, texts: Sequen
     if stamp.hour:
         hours = rest.pop(0)
         parts["hour"] = whole_numbers(hours, _hour_of)
-        parts["second"] = whole_numbers(hours, lambda text: int(text.strip()[-1:].upper() == "X"))
+        parts["second"] = whole_numbers(hours, lambda text: int(text.strip().upper().endswith(SECOND_HOUR_MARKS)))
     if stamp.interval:
         parts["part"] = whole_numbers(rest.pop(0), _whole_number)
     if layout.clock.flag:
@@ -265,7 +273,7 @@ def _days(stamps: Stamps, text: Any) -> Ints:
 
 
 def _hour_of(text: str) -> int:
-    """Parse the hour of texts such as `1`, `01`, `01:00`, `24:00`, `02X` and `HE 7`."""
+    """Parse the hour of texts such as `1`, `01`, `24:00`, `02X`, `02:00 DST`, `HE 7`."""
     bare = text.strip().upper().removeprefix("HE").strip().removesuffix("X").partition(":")[0]
     return int(bare) if bare.isdigit() else NO_TIME
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Final
 
 from mara.errors import FeedInvalid
-from mara.feeds.markets.declaration import Kind, Layout, Quantity
+from mara.feeds.markets.declaration import Form, Kind, Layout, Quantity
 from mara.feeds.markets.reading.documents import (
     XML_COLUMNS,
+    Rows,
     Table,
     batches_of_frame,
     batches_of_table,
@@ -18,11 +19,20 @@ from mara.feeds.markets.reading.documents import (
     records_of,
     workbook_of,
 )
-from mara.feeds.markets.reading.headers import Header, has_columns, header_in
+from mara.feeds.markets.reading.headers import (
+    MOST_LINES_BEFORE,
+    Header,
+    has_columns,
+    header_in,
+    header_in_rows,
+    nearness_of,
+)
 from mara.feeds.markets.reading.sheets import Batch, batches_of
 from mara.feeds.markets.reading.sources import Source, shown
 from mara.feeds.markets.reading.tagged import batches_by_line
 
+LEAST_NEAR_COLUMNS: Final = 2
+"""Least number of a layout's columns in a file for which it may be the nearest."""
 Batches = Callable[[Sequence[int]], Iterator[Batch]]
 
 
@@ -74,7 +84,7 @@ def recognised_each(source: Source, layouts: Sequence[Layout]) -> list[tuple[Lay
     if not found:
         raise source.refusal(
             f"should be in a layout of `mara import layouts`, begins with {shown(face.first_words)}: "
-            'is it another report? describe it with layout = "csv"'
+            f'{_nearest_in(face, layouts)} describe it with layout = "csv"'
         )
     return [one for fitting in found.values() for one in fitting.values()]
 
@@ -86,7 +96,7 @@ class Face:
     source: Source
     head: bytes
     frame: Any = None
-    book: Table | None = None
+    book: tuple[Rows, ...] | None = None
 
     @classmethod
     def of(cls, source: Source) -> "Face":
@@ -108,7 +118,7 @@ class Face:
         if self.frame is not None:
             return ",".join(self.frame.column_names)
         if self.book is not None:
-            return ",".join(self.book[0])
+            return ",".join(self.book[0][0]) if self.book else ""
         lines = self.head.decode("utf-8-sig", errors="replace").splitlines()
         return next((line.strip() for line in lines if line.strip()), "")
 
@@ -116,9 +126,9 @@ class Face:
         """Open the file in a layout; None where the layout does not fit."""
         kind = layout.form.kind
         if self.frame is not None:
-            return self._tabular(layout, tuple(self.frame.column_names), partial(batches_of_frame, self.frame))
+            return self._in_frame(layout, self.frame)
         if self.book is not None:
-            return self._tabular(layout, self.book[0], partial(batches_of_table, self.book))
+            return self._in_book(layout, self.book)
         start = self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if kind is Kind.PUBLICATION_XML:
             return self._whole(layout, publication_of(self.source)) if start == b"<" else None
@@ -127,17 +137,8 @@ class Face:
         return self._text(layout)
 
     def _text(self, layout: Layout) -> Sheet | None:
-        try:
-            text = self.head.decode("utf-8-sig" if layout.form.encoding == "utf-8" else layout.form.encoding)
-        except UnicodeDecodeError as error:
-            # the first bytes may end within a character
-            if error.start < len(self.head) - 4:
-                return None
-            text = self.head[: error.start].decode(layout.form.encoding)
-        header = header_in(text, layout, self.source.file_name)
-        if header is None:
-            return None
-        return self._sheet(layout, header)
+        header = header_in(_lines_of(self.head, layout.form.encoding), layout, self.source.file_name)
+        return self._sheet(layout, header) if header is not None else None
 
     def _sheet(self, layout: Layout, header: Header) -> Sheet:
         by_line = layout.form.kind in {Kind.TAGGED, Kind.RECORDS} or bool(layout.form.last_line)
@@ -149,10 +150,25 @@ class Face:
             batches=lambda wanted: read(self.source, layout, header, wanted),
         )
 
-    def _tabular(self, layout: Layout, names: tuple[str, ...], batches: Batches) -> Sheet | None:
-        if layout.form.kind is not Kind.ROWS or layout.form.names or not has_columns(names, layout):
+    def _in_frame(self, layout: Layout, frame: Any) -> Sheet | None:
+        names = tuple(frame.column_names)
+        if not is_tabular(layout.form) or not has_columns(names, layout):
             return None
-        return Sheet(source=self.source, names=header_of_table(names).names, batches=batches)
+        return Sheet(source=self.source, names=header_of_table(names).names, batches=partial(batches_of_frame, frame))
+
+    def _in_book(self, layout: Layout, book: Sequence[Rows]) -> Sheet | None:
+        """Open a workbook; the header of its first sheet is that of all sheets."""
+        header = header_in_rows(book[0], layout, self.source.file_name) if book and is_tabular(layout.form) else None
+        if header is None:
+            return None
+        names, rows = header.names, book[0][header.line :]
+        for sheet in book[1:]:
+            rows = rows + sheet
+        # the header is repeated on each sheet, some of which are narrower
+        rows = [row[: len(names)] + [""] * (len(names) - len(row)) for row in rows if tuple(row) != names]
+        return Sheet(
+            source=self.source, names=names, said=header.said, batches=partial(batches_of_table, (names, rows))
+        )
 
     def _json(self, layout: Layout) -> Sheet | None:
         try:
@@ -166,6 +182,27 @@ class Face:
         if names is not XML_COLUMNS and not has_columns(names, layout):
             return None
         return Sheet(source=self.source, names=names, batches=partial(batches_of_table, table))
+
+
+@lru_cache(maxsize=8)
+def _lines_of(head: bytes, encoding: str) -> tuple[str, ...]:
+    """Decode the first lines of a file; none where its encoding is another.
+
+    They are decoded once for all layouts.
+    """
+    try:
+        text = head.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        # the first bytes may end within a character
+        if error.start < len(head) - 4:
+            return ()
+        text = head[: error.start].decode(encoding)
+    return tuple(text.splitlines()[:MOST_LINES_BEFORE])
+
+
+def is_tabular(form: Form) -> bool:
+    """True if rows of cells without a text of their own may be in a form."""
+    return form.kind is Kind.ROWS and not form.names
 
 
 def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]:
@@ -185,6 +222,28 @@ def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]
         error
         or f"should be in the layout {wanted.id} ({wanted.publisher}, {wanted.report}), begins with "
         f"{shown(face.first_words)}: name the right layout, or leave it out and the header decides"
+    )
+
+
+def _nearest_in(face: Face, layouts: Sequence[Layout]) -> str:
+    """Write by what a text misses the layout nearest to it, and what to do first."""
+    lines = _lines_of(face.head, "utf-8") if face.frame is None and face.book is None else ()
+    near = [(nearness_of(lines, layout), layout) for layout in layouts]
+    found, layout = max(near, key=lambda one: one[0].has - len(one[0].lacks))
+    if found.has < LEAST_NEAR_COLUMNS or len(found.lacks) > found.has:
+        return "is it another report?"
+    if found.lacks:
+        names = [f"{column}" for column in found.lacks if isinstance(column, str)]
+        lacking = " and ".join(names) or "a column of values or of the place"
+        return f"{layout.name} is nearest, and has {lacking} too; take the file as it was published, or"
+    if found.delimiter not in layout.form.delimiters:
+        return (
+            f"its columns are those of {layout.name}, but {found.delimiter!r} is between them: was it saved again by a "
+            "spreadsheet, which changes numbers and dates as well? take the file as it was published, or"
+        )
+    return (
+        f"its columns are those of {layout.name}, but not its title, name or first row; take the file as it was "
+        "published, or"
     )
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -22,6 +22,8 @@ from mara.feeds.markets.declaration import (
 
 MOST_LINES_BEFORE: Final = 60
 """Most lines before the header: titles, terms of use, coordinates."""
+SEPARATORS: Final = (",", ";", "\t")
+"""Separators that spreadsheets put between cells."""
 INDEX_COLUMN: Final = "__index_level_0__"
 """Name that pandas gives an unnamed index in Parquet; in CSV it has no name."""
 CURRENCIES_BY_SIGN: Final = {"€": "EUR", "£": "GBP", "$": "USD", "円": "JPY"}
@@ -66,10 +68,9 @@ def spelled(name: str) -> str:
     return " ".join(plain.split()).casefold() if plain != INDEX_COLUMN else ""
 
 
-def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
-    """Find the header of a layout in a file's first text; None where it is missing."""
+def header_in(lines: Sequence[str], layout: Layout, file_name: str = "") -> Header | None:
+    """Find the header of a layout among first lines; None where it is missing."""
     form = layout.form
-    lines = text.splitlines()[:MOST_LINES_BEFORE]
     needs = _needs_of(layout)
     for number, delimiter, cells in _candidates(lines, form):
         if _has(cells, needs) and _looks_right(lines[number:], form):
@@ -78,6 +79,50 @@ def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
                 width = _width_of(lines[number:], delimiter, form, len(cells))
                 return Header(names=cells, line=number, delimiter=delimiter, width=width, said=said)
     return None
+
+
+def header_in_rows(rows: Sequence[Sequence[str]], layout: Layout, file_name: str = "") -> Header | None:
+    """Find the header of a layout among first rows; None where it is missing."""
+    form, needs = layout.form, _needs_of(layout)
+    first = rows[:MOST_LINES_BEFORE]
+    for number, row in enumerate(first, start=1):
+        if _has(tuple(row), needs):
+            lines = [form.delimiters[0].join(cells) for cells in rows[: number + 1]]
+            said = _said_of(form, "\n".join(lines[: number - 1]), file_name)
+            if said is not None and _looks_right(lines[number:], form):
+                return Header(names=tuple(row), line=number, said=said)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearness:
+    """Closeness of a line to the header of a layout.
+
+    Attributes:
+        has: number of the needed columns that the line has and that tell something.
+        lacks: the needed columns that it lacks.
+        delimiter: separator of its cells.
+    """
+
+    has: int
+    lacks: tuple[Column, ...]
+    delimiter: str
+
+
+def nearness_of(lines: Sequence[str], layout: Layout) -> Nearness:
+    """Find the line nearest to a layout's header, by any separator of its cells."""
+    needed = tuple(dict.fromkeys(_needed(layout)))
+    best = Nearness(has=0, lacks=needed, delimiter="")
+    for line in lines:
+        for delimiter in SEPARATORS:
+            names = cells_of(line, delimiter)
+            found = {column: sum(1 for _ in _matches(names, column)) for column in needed}
+            lacks = tuple(column for column, count in found.items() if not count)
+            # a pattern that most names fit tells nothing
+            has = sum(0 < count <= len(names) / 2 for count in found.values())
+            if (has - len(lacks)) > (best.has - len(best.lacks)):
+                best = Nearness(has=has, lacks=lacks, delimiter=delimiter)
+    return best
 
 
 def _width_of(lines: Sequence[str], delimiter: str, form: Form, count: int) -> int:
@@ -98,22 +143,28 @@ def position_of(names: Sequence[str], column: str) -> int | None:
     return next((place for place, name in enumerate(names) if spelled(name) == wanted), None)
 
 
-def blocks_of(names: Sequence[str], layout: Layout) -> tuple[Block, ...]:
-    """Find the layout's columns of values in a file."""
+def blocks_of(names: Sequence[str], layout: Layout, said: Mapping[str, str]) -> tuple[Block, ...]:
+    """Find the layout's columns of values in a file.
+
+    Args:
+        said: values of the text before the header, of which the currency is taken.
+    """
     patterns = (column for column in layout.header if isinstance(column, re.Pattern))
     everywhere = {
-        key: text for pattern in patterns for _, said in _matches(names, pattern) for key, text in said.items()
+        key: text for pattern in patterns for _, groups in _matches(names, pattern) for key, text in groups.items()
     }
     return tuple(
         Block(
             value=value,
             column=place,
-            point=said.get("point", "").strip() or value.point or everywhere.get("point", ""),
-            currency=_currency_of(said.get("currency", "")) or value.currency or layout.currency,
-            hour=int(said.get("hour") or 0),
+            point=groups.get("point", "").strip() or value.point or everywhere.get("point", ""),
+            currency=_currency_of(groups.get("currency", "") or said.get("@currency", ""))
+            or value.currency
+            or layout.currency,
+            hour=int(groups.get("hour") or 0),
         )
         for value in layout.values
-        for place, said in _matches(names, value.column)
+        for place, groups in _matches(names, value.column)
     )
 
 
@@ -124,7 +175,7 @@ def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
     if isinstance(stamp, Span):
         return (stamp.begin, stamp.end) if stamp.end else (stamp.begin,)
     if isinstance(stamp, HourEnding):
-        return tuple(filter(None, (stamp.date, stamp.hour, stamp.interval)))
+        return tuple(dict.fromkeys(filter(None, (stamp.date, stamp.hour, stamp.interval))))
     assert isinstance(stamp, Period)
     return (*stamp.date, stamp.period)
 
@@ -179,6 +230,7 @@ def _needed(layout: Layout) -> Iterator[Column]:
 
 
 def _looks_right(lines: Sequence[str], form: Form) -> bool:
+    """True if the first row below the header fits the sample of its layout."""
     if form.sample is None:
         return True
     first = next((line for line in lines if line.strip() and not line.startswith(form.names[:1] or "\0")), "")

@@ -88,7 +88,7 @@ def _spans(rows: StampRows) -> tuple[Ints, Ints]:
     # The end is the first instant after the beginning at which the clock shows it; but some publishers write what the
     # clock would show without its change: then the two stamps are one of the layout's steps apart as they stand.
     shown_s = np.where(first > begin_s, first, second)
-    apart_s = wall_s - rows.parts["begin"]
+    apart_s = _without_a_wrong_day(rows, wall_s - rows.parts["begin"])
     end_s = np.where(np.isin(apart_s, _declared_s(rows)), begin_s + apart_s, shown_s)
     end_s = np.where(offset_s != NO_OFFSET, wall_s - offset_s, end_s)
     bad = np.flatnonzero(rows.has_value & ((end_s <= begin_s) | (end_s - begin_s > MOST_INTERVAL_S)))
@@ -99,6 +99,20 @@ def _spans(rows: StampRows) -> tuple[Ints, Ints]:
             "are the two stamps of one clock? correct them",
         )
     return begin_s, end_s
+
+
+def _without_a_wrong_day(rows: StampRows, apart_s: Ints) -> Ints:
+    """Correct the day of an end that is the hour that spring skips.
+
+    Given and returned is the time between the two stamps of each row [s] (N,). SMARD ends the last interval before the
+    change at that hour of the day before: `31.03.2024 01:00;30.03.2024 02:00`.
+    """
+    backwards = np.flatnonzero(apart_s < 0)
+    within_day_s = apart_s[backwards] % DAY_S
+    skipped, _ = rows.clock.candidates(rows.parts["begin"][backwards] + within_day_s)
+    mended_s = apart_s.copy()
+    mended_s[backwards] = np.where(skipped == NO_TIME, within_day_s, apart_s[backwards])
+    return mended_s
 
 
 def _instants(rows: StampRows, stamp: Instant) -> tuple[Ints, Ints]:

@@ -9,8 +9,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, cast
+from typing import IO, BinaryIO, Final, cast
 
 from mara.errors import FeedInvalid
 
@@ -63,11 +64,11 @@ class Source:
             FeedInvalid: the file is missing, a folder, not readable, or a damaged archive.
         """
         try:
-            with self.path.open("rb") as file, ExitStack() as within:
-                stream: BinaryIO = file
-                for member in self.members:
+            with ExitStack() as within:
+                stream = cast(BinaryIO, within.enter_context(self._outermost()))
+                for member in self.members[1:]:
                     archive = within.enter_context(zipfile.ZipFile(self.seekable(stream)))
-                    stream = within.enter_context(archive.open(member))  # type: ignore[assignment]
+                    stream = cast(BinaryIO, within.enter_context(archive.open(member)))
                 start = stream.read(2)
                 stream.seek(0)
                 if start == _GZIP_MAGIC:
@@ -84,6 +85,13 @@ class Source:
             raise FeedInvalid(
                 f"{self.name} cannot be read ({error}): fetch it again, or mend its permissions"
             ) from error
+
+    def _outermost(self) -> IO[bytes]:
+        """Open the file itself, or the outermost of the files within it."""
+        if not self.members:
+            return self.path.open("rb")
+        now = self.path.stat()
+        return _archive(self.path, now.st_mtime_ns, now.st_size, now.st_ino).open(self.members[0])
 
     def head(self) -> bytes:
         """The first `HEAD_BYTES` bytes.
@@ -154,6 +162,16 @@ def sha256_of(path: Path) -> str:
 def shown(text: str, most: int = 60) -> str:
     """Quote a value for a message, on one line and cut."""
     return repr(text if len(text) <= most else text[:most] + "…")
+
+
+@lru_cache(maxsize=1)
+def _archive(path: Path, *_as_it_is: int) -> zipfile.ZipFile:
+    """Open a zip whose files are read one after another.
+
+    The list of an archive's files is read once: a month of five-minute reports is read in time that grows with its
+    files, not with their square.
+    """
+    return zipfile.ZipFile(path)
 
 
 @dataclass(slots=True)

@@ -99,9 +99,12 @@ def _numbered_lines(source: Source, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _refuse_fewer_rows(source: Source, rows: int, cells: Sequence[str], line: int) -> None:
-    """Refuse a file whose closing line counts other rows than there are."""
+    """Refuse a file whose closing line counts other rows than there are.
+
+    The count may be followed by what is counted, as in `29016 lines`.
+    """
     counted = cells[-1].strip()
-    if counted != str(rows):
+    if counted.partition(" ")[0] != str(rows):
         raise source.refusal(
             f"the last line should count the {rows:,} rows before it, counts {shown(counted)}: the file was cut or "
             "joined, fetch it again",

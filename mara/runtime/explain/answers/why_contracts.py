@@ -9,6 +9,7 @@ from mara.core.event_details import ContractScheduledOff, CreditOwed, RequestRef
 from mara.core.event_text import contract_name
 from mara.core.events import Event
 from mara.core.explanation import Explanation, Facts
+from mara.core.timegrid import moment_text
 from mara.core.units import HOURS_PER_DAY
 from mara.runtime.explain.answers.telling import told
 from mara.runtime.explain.question import Question
@@ -247,5 +248,5 @@ def _not_live(question: Question, history: RunHistory, tick: int) -> Explanation
     if last is not None:
         ended_tick = _end_tick(last, history)
         end, how = history.grid.at(ended_tick), "was cancelled" if ended_tick < last.contract.ends_tick else "ended"
-        lines.append(f"The last one booked, {_named(last.contract)}, {how} at {end:%d %b %Y %H:%M} UTC.")
+        lines.append(f"The last one booked, {_named(last.contract)}, {how} at {moment_text(end)}.")
     return told(question, history, lines, Facts(), tick, ANY_SITE)

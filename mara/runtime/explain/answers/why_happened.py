@@ -18,6 +18,7 @@ COUNTED: Final = (
     (("refus", "reject", "declin", "turned"), "refused"),
     (("move", "migrat", "shift", "relocat"), "moved"),
     (("credit", "missed", "breach"), "credit"),
+    (("called", "calls", "deploy"), "called"),
     (("curtail", "switched off"), "curtailed"),
 )
 """Parts of a question that asks how many, and the events that are counted.
@@ -29,11 +30,12 @@ NOUNS: Final = {
     "refused": ("refused request", "refused requests"),
     "moved": ("move of a contract", "moves of contracts"),
     "credit": ("credit", "credits"),
+    "called": ("call of a grid product", "calls of grid products"),
     "curtailed": ("switching off of miners", "switchings off of miners"),
 }
 NOT_COUNTED: Final = (
-    "That is not counted here. Contracts and sites (live, off, down), outages, refusals, moves, credits and "
-    "curtailments are; the tables of the dashboard and the API have every row."
+    "That is not counted here. Contracts and sites (live, off, down), outages, refusals, moves, credits, "
+    "calls of grid products and curtailments are; the tables of the dashboard and the API have every row."
 )
 
 

@@ -9,11 +9,14 @@ from mara.core.explanation import Explanation, Facts
 from mara.core.fleet import MINER_COUNT
 from mara.core.units import TOLERANCE_MW
 from mara.runtime.explain.answers.telling import told
+from mara.runtime.explain.answers.why_power import power_causes
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, TickContext, price_told
 from mara.store.read.decisions import ANY_SITE
 
+NOT_FOR_PRICE: Final = "that was not for the price of power"
 KINDS: Final = ("air-cooled", "hydro", "immersion")
+WENT_OFF: Final = ("curtailed", "outage", "called", "peak")
 SWITCHED: Final = ("curtailed", "resumed", "outage", "recovery")
 MOST_TOLD: Final = 3
 MOST_LOOKED_AT: Final = 8
@@ -68,7 +71,7 @@ def _where_they_differ(question: Question, history: RunHistory) -> TickContext |
     if asked.is_point:
         return context
     first, others = question.sites[0], list(question.sites[1:])
-    went_off = history.decisions.events(("curtailed", "outage"), asked.first_tick, last + 1, site=first)
+    went_off = history.decisions.events(WENT_OFF, asked.first_tick, last + 1, site=first)
     for tick in list(dict.fromkeys(event.tick for event in went_off))[:MOST_LOOKED_AT]:
         found = history.context(tick)
         if found is None:
@@ -89,7 +92,7 @@ def _tick_of(question: Question, history: RunHistory) -> tuple[int, tuple[Event,
     if asked.is_point:
         return last, ()
     site = question.sites[0] if question.sites else ANY_SITE
-    found = history.decisions.events(("curtailed", "outage"), asked.first_tick, last + 1, site=site, limit=MOST_TOLD)
+    found = history.decisions.events(WENT_OFF, asked.first_tick, last + 1, site=site, limit=MOST_TOLD)
     found = tuple(event for event in found if event.site == found[0].site)
     return (found[0].tick if found else last), found
 
@@ -103,11 +106,16 @@ def _state(facts: Facts, history: RunHistory, context: TickContext, site: int) -
     if up < 1.0:
         share = facts.told("availability_share", f"Machines available at {name}, {when}", up)
         lines.append(f"Only {share} of {name}'s machines were available at {when}.")
-    return lines + _miners(facts, history, context, site)
+    causes = power_causes(facts, history, context, site)
+    return lines + _miners(facts, history, context, site, has_causes=bool(causes)) + causes
 
 
-def _miners(facts: Facts, history: RunHistory, context: TickContext, site: int) -> list[str]:
-    """Say which miners were off for the price, off for another reason, or running."""
+def _miners(facts: Facts, history: RunHistory, context: TickContext, site: int, *, has_causes: bool) -> list[str]:
+    """Say which miners were off for the price, off for another reason, or running.
+
+    Args:
+        has_causes: the reason that is not the price is told after these sentences.
+    """
     name, when = history.name(site), history.when(context.tick)
     idle, limits = context.idle_mw[site], context.conditions.miner_break_even_usd_per_mwh[site]
     price = float(context.observation.energy_price_usd_per_mwh[site])
@@ -119,7 +127,7 @@ def _miners(facts: Facts, history: RunHistory, context: TickContext, site: int) 
     power = facts.told("power_mw", f"Miners off at {name}, {when}", float(idle[dear or off].sum()))
     if not dear:
         return [f"At {when} {name} had {power} of miners off, though its price of {told} was below their break-even: "
-                f"{_other_cause(facts, history, context, site)}."]  # fmt: skip
+                f"{NOT_FOR_PRICE if has_causes else _other_cause(facts, history, context, site)}."]  # fmt: skip
     limits_told = " and ".join(f"{_limit_told(facts, history, context, site, k)} for {KINDS[k]} miners" for k in dear)
     above = facts.told(
         "loss_usd_per_mwh", f"Price above the highest of these break-evens, {when}", price - float(limits[dear].max())
@@ -138,9 +146,8 @@ def _miners(facts: Facts, history: RunHistory, context: TickContext, site: int) 
     other_mw, ran = float(np.delete(idle, dear).sum()), float(context.running.miners_mw[site].sum())
     if other_mw > TOLERANCE_MW:
         more = facts.told("power_mw", f"More miners off at {name}, {when}", other_mw)
-        lines.append(
-            f"{more} more were off though they would earn their power: {_other_cause(facts, history, context, site)}."
-        )
+        cause = NOT_FOR_PRICE if has_causes else _other_cause(facts, history, context, site)
+        lines.append(f"{more} more were off though they would earn their power: {cause}.")
     if ran > TOLERANCE_MW:
         lines.append(
             f"{facts.told('power_mw', f'Miners running at {name}, {when}', ran)} of more efficient miners ran."

@@ -2,13 +2,25 @@
 
 Headers: `OperDay,HourEnding,COAST,…,TOTAL,DSTFlag` (NP6-345-CD, NP6-346-CD) and
 `DeliveryDate,HourEnding,Coast,…,SystemTotal,Model,InUseFlag,DSTFlag` (NP3-565-CD; NP3-560-CD and NP3-561-CD without
-models). A forecast is published every hour for seven days; only its file's name says when.
+models). A forecast is published every hour for seven days; only its file's name says when. Yearly workbooks have
+`Hour Ending,COAST,…,ERCOT` and stamps such as `11/05/2023 02:00 DST`.
 """
 
 import re
 from typing import Final
 
-from mara.feeds.markets.declaration import DEMAND, DEMAND_FORECAST, Form, HourEnding, Key, Layout, Quantity, Value
+from mara.feeds.markets.declaration import (
+    DEMAND,
+    DEMAND_FORECAST,
+    Form,
+    HourEnding,
+    Key,
+    Layout,
+    Quantity,
+    Repeat,
+    StampClock,
+    Value,
+)
 from mara.feeds.markets.layouts.americas.ercot import CLOCK, LICENCE, ZONE
 
 SYSTEM: Final = "ERCOT"
@@ -42,4 +54,17 @@ FORECAST: Final = Layout(
     is_forecast=True,
     licence=LICENCE,
 )
-LAYOUTS: Final = (ACTUAL, FORECAST)
+YEARLY: Final = Layout(
+    id="ercot-load",
+    variant="yearly",
+    publisher="ERCOT",
+    report="Hourly Load Data Archives, Native_Load",
+    quantity=Quantity.DEMAND,
+    stamp=HourEnding(date="Hour Ending", hour="Hour Ending"),
+    clock=StampClock(zone=ZONE, repeat=Repeat.SUFFIX),
+    values=(Value(field=DEMAND, column="ERCOT", unit="MW", point=SYSTEM),),
+    header=("FWEST", "NCENT", "SCENT"),
+    day_zones=(ZONE,),
+    licence=LICENCE,
+)
+LAYOUTS: Final = (ACTUAL, YEARLY, FORECAST)

@@ -1,6 +1,6 @@
 """ISO New England: hourly locational marginal prices in tagged lines.
 
-Lines tagged `C`, `H`, `D` and, at the end with the count of rows, `T`. Columns are
+Lines tagged `C`, `H`, `D` and, at the end with the count of rows, `T`: `"T","29016 lines"`. Columns are
 `Date,Hour Ending,Location ID,Location Name,Location Type,Locational Marginal Price,…`; the repeated hour is `02X`.
 """
 

@@ -1,14 +1,25 @@
-"""PJM Data Miner: locational marginal prices, day-ahead and real-time.
+"""PJM Data Miner: prices of places, day-ahead and real-time, and metered load.
 
-Header: `datetime_beginning_utc,datetime_beginning_ept,pnode_id,pnode_name,…,total_lmp_da,…,row_is_current,version_nbr`.
+Headers: `datetime_beginning_utc,datetime_beginning_ept,pnode_id,pnode_name,…,total_lmp_da,…,row_is_current,version_nbr`
+and `datetime_beginning_utc,datetime_beginning_ept,nerc_region,mkt_region,zone,load_area,mw,is_verified`.
 """
 
 from typing import Final
 
-from mara.feeds.markets.declaration import Instant, Key, Known, Layout, Quantity, Value
+from mara.feeds.markets.declaration import DEMAND, Instant, Key, Known, Layout, Quantity, Value
 
 ZONE: Final = "America/New_York"
-FORMATS: Final = ("%m/%d/%Y %I:%M:%S %p", "iso")
+STAMP: Final = Instant(
+    column="datetime_beginning_utc",
+    formats=("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "iso"),
+    agrees="datetime_beginning_ept",
+    agrees_zone=ZONE,
+)
+"""UTC is read, and must be the same instant as the prevailing time beside it.
+
+A spreadsheet drops the seconds and the half of the day: `6/16/2025 16:00`.
+"""
+LICENCE: Final = "PJM: members' terms, internal use; may not be passed on"
 
 
 def _layout(variant: str, report: str, market: str, known: Known, steps_minutes: tuple[int, ...]) -> Layout:
@@ -19,10 +30,7 @@ def _layout(variant: str, report: str, market: str, known: Known, steps_minutes:
         publisher="PJM",
         report=report,
         quantity=Quantity.PRICE,
-        # UTC is read, and must be the same instant as the prevailing time beside it
-        stamp=Instant(
-            column="datetime_beginning_utc", formats=FORMATS, agrees="datetime_beginning_ept", agrees_zone=ZONE
-        ),
+        stamp=STAMP,
         values=(Value(field="price", column=f"total_lmp_{market}", unit="USD/MWh"),),
         point=("pnode_name", "pnode_id"),
         keys=(
@@ -40,11 +48,25 @@ def _layout(variant: str, report: str, market: str, known: Known, steps_minutes:
         day_zones=(ZONE,),
         vintage="version_nbr",
         known=known,
-        licence="PJM: members' terms, internal use; may not be passed on",
+        licence=LICENCE,
     )
 
 
+LOAD: Final = Layout(
+    id="pjm-load",
+    publisher="PJM",
+    report="hrl_load_metered",
+    quantity=Quantity.DEMAND,
+    stamp=STAMP,
+    values=(Value(field=DEMAND, column="mw", unit="MW"),),
+    header=("nerc_region", "is_verified"),
+    # the area RTO is the whole system
+    point=("load_area",),
+    day_zones=(ZONE,),
+    licence=LICENCE,
+)
 LAYOUTS: Final = (
     _layout("day-ahead", "da_hrl_lmps", "da", Known.DAY_AHEAD, (60,)),
     _layout("real-time", "rt_hrl_lmps, rt_fivemin_hrl_lmps", "rt", Known.REAL_TIME, (5, 60)),
+    LOAD,
 )

@@ -35,8 +35,8 @@ SEQUENCE: Final = Key(
 )
 """The auction: 1 the day-ahead coupling, 2 the 10:15 auction of DE-LU and AT."""
 CAPS: Final = (
-    Cap(valid_from=date(2014, 2, 4), floor_per_mwh=-500.0, cap_per_mwh=3_000.0),
-    Cap(valid_from=date(2022, 5, 11), floor_per_mwh=-500.0, cap_per_mwh=4_000.0),
+    Cap(valid_from=date(2014, 2, 4), floor_per_mwh=-500.0, cap_per_mwh=3_000.0, currency="EUR"),
+    Cap(valid_from=date(2022, 5, 11), floor_per_mwh=-500.0, cap_per_mwh=4_000.0, currency="EUR"),
 )
 """Harmonised limits of the day-ahead coupling [EUR/MWh].
 

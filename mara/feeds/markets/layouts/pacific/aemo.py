@@ -77,6 +77,31 @@ NEMWEB: Final = Layout(
     caps=CAPS,
     licence=LICENCE,
 )
+DISPATCH: Final = Layout(
+    id="aemo-dispatch",
+    publisher="AEMO",
+    report="NEMWEB DISPATCHIS and MMSDM DISPATCHPRICE, table DISPATCH PRICE",
+    quantity=Quantity.PRICE,
+    form=Form(kind=Kind.RECORDS, tags=("I", "D"), table=("DISPATCH", "PRICE"), count_line="END OF REPORT"),
+    stamp=STAMP,
+    clock=StampClock(zone=ZONE),
+    values=(Value(field="price", column="RRP", unit="AUD/MWh"),),
+    point=("REGIONID",),
+    # an intervention is priced by a second run of what would have been without it: 1 is the physical run
+    keys=(Key(name="intervention", column="INTERVENTION", default=("0",), is_identity=False),),
+    currency="AUD",
+    steps_minutes=(5,),
+    day_zones=(ZONE,),
+    vintage="LASTCHANGED",
+    vintage_formats=("%Y/%m/%d %H:%M:%S", "iso"),
+    known=Known.REAL_TIME,
+    caps=CAPS,
+    licence=LICENCE,
+)
+"""Prices of five-minute dispatch, by which power is settled since 2021-10-01.
+
+Until then it was settled by the mean of the half-hour, `aemo-nemweb`.
+"""
 RESERVES: Final = Layout(
     id="aemo-fcas",
     publisher="AEMO",
@@ -122,4 +147,4 @@ LOAD: Final = Layout(
     day_zones=(ZONE,),
     licence=LICENCE,
 )
-LAYOUTS: Final = (MONTHLY, NEMWEB, RESERVES, LOAD)
+LAYOUTS: Final = (MONTHLY, NEMWEB, DISPATCH, RESERVES, LOAD)
