@@ -91,7 +91,10 @@ def _begun(gpu: str, call: Call[Answer]) -> "Future[Answer | DeviceError] | None
 
 
 def _make(answer: "Future[Answer | DeviceError]", gpu: str, call: Call[Answer]) -> None:
-    """Make a call; one that ends without an answer would block all later ones."""
+    """Make a call, which always ends with an answer.
+
+    One without would block all later ones.
+    """
     try:
         answer.set_result(_answer(gpu, call))
     finally:

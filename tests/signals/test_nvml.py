@@ -268,7 +268,7 @@ def test_a_call_that_could_not_be_made_blocks_no_later_one(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(nvidia.Thread, "start", exhausted)
+        patched.setattr(threading.Thread, "start", exhausted)
         with pytest.raises(DeviceError, match="GPU-00000000 does not answer: can't start new thread, and 2 more"):
             executor.read()
     assert [state for _, state in executor.read()] == ["700000 W", "650000 W", "700000 W"]

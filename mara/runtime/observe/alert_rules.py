@@ -34,7 +34,7 @@ SEVERAL_SITES: Final = 2
 MOST_OVERDUE_S: Final = 5.0
 """Delay of a tick from which on the engine counts as late."""
 LEAST_AHEAD_S: Final = 60.0
-"""Time behind the newest tick from which on a clock counts as set back, not as corrected."""
+"""Time behind the newest tick from which on a clock counts as set back."""
 LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 """Free space below which there is time left to make more."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}

@@ -128,7 +128,10 @@ def _range(library: Any, handle: Any) -> GpuRange:
 
 
 def _set(gpu: str, milliwatts: int, library: Any, handle: Any) -> None:
-    """Set a limit; a lower one only where it lasts, a higher one gives back in any case."""
+    """Set a limit, a lower one only where it lasts.
+
+    A higher one gives back what Mara took, which nothing may hinder.
+    """
     is_lower = milliwatts < library.nvmlDeviceGetPowerManagementLimit(handle)
     if is_lower and not library.nvmlDeviceGetPersistenceMode(handle):
         raise DeviceError(f"{gpu} refused: it forgets a limit when no program uses it: nvidia-smi -pm 1 mends that")
