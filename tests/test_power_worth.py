@@ -9,7 +9,7 @@ import pytest
 from bench.battery_referee import profit_usd, schedule_mw
 from bench.power_worth.battery import as_24, as_long_as, day_forecast, share
 from bench.power_worth.demand import FILE, demand_by_hour, drawn_demand_mw
-from bench.power_worth.demand_charge import ChargedYear, bound_usd
+from bench.power_worth.demand_charge import ChargedYear, bound_usd, usd_begun_alike
 from bench.power_worth.instruments import Held, default_fleet_case, worths_usd
 from bench.power_worth.instruments import profit_usd as profit_of
 from bench.power_worth.peaks import accrued_usd, peak_hours, recalls, risks
@@ -142,3 +142,15 @@ def test_worth_of_each_instrument_is_the_profit_less_that_of_plans_without_it() 
     worth = dict(worths_usd(case, "rules"))
     assert list(worth) == ["all", *INSTRUMENTS]
     assert worth["all"] == pytest.approx(profit_of(case, Held(optimizer_of("rules"))))
+
+
+def test_months_that_begin_alike_lose_the_first_day_of_one_or_pay_for_the_other() -> None:
+    """A megawatt earns 35 USD/MWh in the first month and 1 in the second; its peak costs 1,000 USD.
+
+    Three days bring 2,520 USD in the one, 72 in the other. Without a peak on the first day 840 USD are lost, with one
+    928 would be paid for nothing.
+    """
+    price, months = np.repeat([0.0, 34.0], 72), np.repeat([1, 2], 72)
+    known = bound_usd(price, months, 35.0, 1_000.0)
+    assert known - usd_begun_alike(price, months, 35.0, 1_000.0, 1) == pytest.approx(840.0, abs=1.0)
+    assert known - usd_begun_alike(price, months, 35.0, 1_000.0, 3) == pytest.approx(928.0, abs=1.0)

@@ -34,6 +34,10 @@ CHARGED_YEARS: Final = (
     (35.0, 15_000.0),
 )
 """Worth of a megawatt-hour, and price of a month's peak. Under the last two a month at the full peak hardly pays."""
+LEAST_DEAR_USD_PER_MW: Final = 9_000.0
+"""Price of a peak from which on its choice is hard."""
+BEGUN_ALIKE_DAYS: Final = (1, 2, 4, 31)
+"""Days after which months are told apart; with 31 the peak is one and the same in all of them."""
 
 
 def main() -> None:
@@ -77,15 +81,21 @@ def _peaks(prices: Path, _: Path) -> Iterator[str]:
 
 def _demand_charge(prices: Path, folder: Path) -> Iterator[str]:
     history = grain.history_of(prices, folder, grain.DAY_AHEAD_SPEC)
-    months = demand_charge.months_of(history)
+    months, prices_usd_per_mwh = demand_charge.months_of(history), history.energy_price_usd_per_mwh[:, 0]
     for worth, rate in CHARGED_YEARS:
         year = demand_charge.rolled(demand_charge.history_worth(history, worth), rate)
-        bound = demand_charge.bound_usd(history.energy_price_usd_per_mwh[:, 0], months, worth, rate)
+        bound = demand_charge.bound_usd(prices_usd_per_mwh, months, worth, rate)
         yield _shared(f"demand charge of {rate:,.0f} USD/MW, miners worth {worth:.0f} USD/MWh", year.profit_usd, bound)
         before = year.profit_usd + year.charge_usd.sum()
         yield f"the same, less than the bound: {bound - year.profit_usd:,.0f} of {before:,.0f} USD before the charge"
-        known = demand_charge.usd_with_known_peaks(history.energy_price_usd_per_mwh[:, 0], months, worth, rate)
+        known = demand_charge.usd_with_known_peaks(prices_usd_per_mwh, months, worth, rate)
         yield _shared("the same, planned alike with each month's best peak known", known, bound)
+        if rate >= LEAST_DEAR_USD_PER_MW:
+            for days in BEGUN_ALIKE_DAYS:
+                alike = demand_charge.usd_begun_alike(prices_usd_per_mwh, months, worth, rate, days)
+                yield _shared(
+                    f"most where months begin with one peak and are told apart after {days} days", alike, bound
+                )
         yield f"demand charge, most that was drawn and not paid for: {year.unpaid_usd:.6f} USD"
 
 

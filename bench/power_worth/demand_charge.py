@@ -126,6 +126,17 @@ def bound_usd(price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh:
     return _best(price_usd_per_mwh, month_numbers, worth_usd_per_mwh, rate=rate)[0]
 
 
+def usd_begun_alike(
+    price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float, rate: float, first_days: int
+) -> float:
+    """Find the most that a year earns whose months all begin with the same peak [USD].
+
+    That peak is chosen with the whole year in view, and all prices are known once a month's first days are over: who
+    cannot tell months apart before earns no more, however well they are told apart later.
+    """
+    return _best(price_usd_per_mwh, month_numbers, worth_usd_per_mwh, rate=rate, alike_days=first_days)[0]
+
+
 def usd_with_known_peaks(
     price_usd_per_mwh: Floats, month_numbers: Ints, worth_usd_per_mwh: float, rate: float
 ) -> float:
@@ -152,6 +163,24 @@ def usd_with_known_peaks(
     return earned
 
 
+def _under_one_peak(power: csr_array, month_numbers: Ints, days: int) -> csr_array:
+    """Rows of a peak, in the last column, that is that of the first days of every month, and at most each month's.
+
+    Args:
+        power: rows of what is drawn in each hour.
+    """
+    columns, there = power.shape[1], np.unique(month_numbers)
+    first = np.concatenate([np.flatnonzero(month_numbers == n)[: HOURS_PER_DAY * days] for n in there])
+
+    def at(columns_of_rows: Ints) -> csr_array:
+        rows = len(columns_of_rows)
+        return csr_array((np.ones(rows), (np.arange(rows), columns_of_rows)), shape=(rows, columns))
+
+    under_first = power[first] - at(np.full(len(first), columns - 1))
+    below_months = at(np.full(len(there), columns - 1)) - at(columns - 2 - MONTHS_PER_YEAR + there)
+    return csr_array(vstack([under_first, below_months]))
+
+
 def _gain(price_usd_per_mwh: Floats, worth_usd_per_mwh: float) -> Floats:
     """Gain of a megawatt-hour mined, charged and delivered (3, H) [USD/MWh]."""
     return np.stack(
@@ -173,6 +202,7 @@ def _best(
     peaks_mw: Floats | None = None,
     stored_mwh: float = HALF_MWH,
     end_mwh: float = 0.0,
+    alike_days: int = 0,
 ) -> tuple[float, Floats, Floats]:
     """Plan hours whose prices are known: profit [USD], what is done (4, H) and peaks of the months (12,) [MW].
 
@@ -180,10 +210,12 @@ def _best(
 
     Args:
         peaks_mw: peaks of the months where they are given and not chosen (12,).
+        alike_days: first days of each month, in which all months have one peak.
     """
     hours, one = len(price_usd_per_mwh), eye_array(len(price_usd_per_mwh))
-    none, no_month = csr_array((hours, hours)), csr_array((hours, MONTHS_PER_YEAR))
-    of_month = csr_array((np.ones(hours), (np.arange(hours), month_numbers - 1)), shape=(hours, MONTHS_PER_YEAR))
+    columns = MONTHS_PER_YEAR + (alike_days > 0)
+    none, no_month = csr_array((hours, hours)), csr_array((hours, columns))
+    of_month = csr_array((np.ones(hours), (np.arange(hours), month_numbers - 1)), shape=(hours, columns))
     before = diags_array(np.ones(hours - 1), offsets=-1, shape=(hours, hours))
     stored = hstack(
         [none, -BATTERY.efficiency_in_share * one, one / BATTERY.efficiency_out_share, one - before, no_month]
@@ -192,12 +224,14 @@ def _best(
     under_peak = hstack([one, one, -one, none, -of_month])
     least_stored = np.zeros(hours)
     least_stored[-1] = end_mwh
-    given = [[0.0, np.inf]] * MONTHS_PER_YEAR if peaks_mw is None else [[mw, mw] for mw in peaks_mw]
+    if alike_days:
+        under_peak = vstack([under_peak, _under_one_peak(csr_array(power), month_numbers, alike_days)])
+    given = [[0.0, np.inf]] * columns if peaks_mw is None else [[mw, mw] for mw in peaks_mw]
     gain = _gain(price_usd_per_mwh, worth_usd_per_mwh).ravel()
     found = linprog(
-        np.concatenate([-gain, np.zeros(hours), np.full(MONTHS_PER_YEAR, rate)]),
+        np.concatenate([-gain, np.zeros(hours), np.full(MONTHS_PER_YEAR, rate), np.zeros(columns - MONTHS_PER_YEAR)]),
         A_ub=vstack([under_peak, power, -power]),
-        b_ub=np.concatenate([np.zeros(hours), np.ones(2 * hours)]),
+        b_ub=np.concatenate([np.zeros(under_peak.shape[0]), np.ones(2 * hours)]),
         A_eq=stored,
         b_eq=np.concatenate([[stored_mwh], np.zeros(hours - 1)]),
         bounds=np.array(
@@ -209,4 +243,4 @@ def _best(
         method="highs-ipm",
     )
     assert found.status == 0, found.message
-    return -float(found.fun), found.x[: 4 * hours].reshape(4, hours), found.x[4 * hours :]
+    return -float(found.fun), found.x[: 4 * hours].reshape(4, hours), found.x[4 * hours : 4 * hours + MONTHS_PER_YEAR]

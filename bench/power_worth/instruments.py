@@ -29,9 +29,11 @@ from mara.feeds.files.terms.power_terms import with_products
 from mara.feeds.files.terms.products import read_products
 from mara.feeds.power_feed import DEMAND, DEMAND_FORECAST
 from mara.feeds.replay import ReplayFeed
-from mara.optimizers.base import Optimizer
+from mara.optimizers.base import SPENDS, Optimizer
 from mara.optimizers.flexibility.blind import INSTRUMENTS, Blind
+from mara.optimizers.flexibility.simple_rules import with_peak_price
 from mara.optimizers.registry import optimizer_of
+from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 from mara.runtime.backtest import backtest
 from mara.settings import read_settings
 
@@ -134,6 +136,8 @@ def held_its_ticks(problem: Problem, plan: Plan) -> bool:
 class Held:
     """An optimizer whose plan stands until the next one is due.
 
+    Contracts are placed anew in each tick, as in a run: a solved plan names their sites for its first step alone.
+
     Attributes:
         is_due: tells whether another plan is to be made, by the problem now and the plan that stands.
     """
@@ -154,7 +158,10 @@ class Held:
         """
         if self._plan is None or self.is_due(problem, self._plan):
             self._plan = self.optimizer.plan(problem)
-        return self._plan
+            return self._plan
+        at = self._plan.index_at(problem.tick)
+        step = ContractScheduler(with_peak_price(problem), SPENDS).from_megawatts(self._plan.steps[at])
+        return replace(self._plan, steps=(*self._plan.steps[:at], step, *self._plan.steps[at + 1 :]))
 
 
 def worths_usd(case: InstrumentCase, policy: str = "lp") -> Iterator[tuple[str, float]]:

@@ -1,4 +1,6 @@
 // One contract in a dialog: facts, a strip of all its ticks, windows, exclusions, and forms to exclude ticks and cancel.
+import { DateField } from "mara";
+
 const HEIGHT = { good: 1, bad: 1, excluded: 0.55 };
 const LEAST_WIDTH = 0.0035; // of the strip: a single bad tick of a month is still to be seen
 const BLANK = { kind: "maintenance", begins: "", hours: "1", reason: "" };
@@ -90,7 +92,7 @@ const TextTable = {
 };
 
 export default {
-  components: { TextTable, TickStrip },
+  components: { DateField, TextTable, TickStrip },
   props: { kinds: Array, life: Object, said: Object, forbidden: String },
   emits: ["order-cancel", "order-exclude", "show-evidence"],
   setup() {
@@ -186,15 +188,7 @@ export default {
             </div>
             <div class="request-field exclude-begins">
               <label for="exclude-begins">Begins (UTC)</label>
-              <input
-                id="exclude-begins"
-                v-model="values.begins"
-                class="field"
-                required
-                maxlength="25"
-                autocomplete="off"
-                placeholder="2025-07-05 14:00"
-              />
+              <date-field id="exclude-begins" v-model="values.begins" time required />
             </div>
             <div class="request-field exclude-hours">
               <label for="exclude-hours">Hours</label>

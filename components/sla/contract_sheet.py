@@ -9,6 +9,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
+from components.shared.theme import BROWSER_MODULES
 from components.sla.contract_table import target_text
 from mara.core.commands import EXCLUSION_KINDS, NOTICE_HOURS
 from mara.core.history import ContractLife, ContractWindow, ExclusionRow, TickRun
@@ -47,7 +48,7 @@ class SheetActions:
     """Reason why the user may not order anything; empty where they may."""
 
 
-class ContractSheet(ui.element, component="contract_sheet.js"):
+class ContractSheet(ui.element, component="contract_sheet.js", esm=BROWSER_MODULES):
     """A dialog that shows one contract at a time; `show` opens it."""
 
     def __init__(self, actions: SheetActions) -> None:

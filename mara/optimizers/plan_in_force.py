@@ -16,6 +16,7 @@ from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.units import MINUTES_PER_HOUR
 from mara.optimizers.base import SPENDS, BudgetPolicy
+from mara.optimizers.flexibility.simple_rules import with_peak_price
 from mara.optimizers.lp.accounting import worth_usd
 from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay, site_limit_mw
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
@@ -106,9 +107,10 @@ def followed(in_force: PlanInForce, problem: Problem, budgets: BudgetPolicy = SP
         return plan
     at = plan.index_at(problem.tick)
     wanted = _with_newcomers(plan.steps[at], in_force, problem)
-    step = ContractScheduler(problem, budgets).from_megawatts(wanted)
+    priced = with_peak_price(problem)
+    step = ContractScheduler(priced, budgets).from_megawatts(wanted)
     if is_overtaken(in_force, problem):
-        step = _with_miners_that_pay(step, problem)
+        step = _with_miners_that_pay(step, priced)
     return replace(plan, steps=(*plan.steps[:at], step, *plan.steps[at + 1 :]))
 
 

@@ -23,6 +23,7 @@ from mara.core.what_if import (
     WhatIf,
     WhatIfRequest,
 )
+from mara.optimizers.flexibility.simple_rules import with_peak_price
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.columns import columns_of
 from mara.optimizers.lp.decomposition.master import Optimum, optimum_from, solve_split
@@ -198,7 +199,7 @@ def _solved(
         rate_usd_per_mwh=case.rate_usd_per_mwh,
         profit_usd=optimum.certificate.objective_usd,
         bound_usd=optimum.certificate.bound_usd,
-        steps=(ContractScheduler(problem).from_megawatts(first), *later),
+        steps=(ContractScheduler(with_peak_price(problem)).from_megawatts(first), *later),
         shadow=optimum.shadow,
         rested_mwh=case.dt_h @ table[:, columns.shed],
         unserved_mwh=case.dt_h @ (table[:, columns.breached] + _broken_mw(table, columns.broken)),

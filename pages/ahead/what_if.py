@@ -31,7 +31,10 @@ def register(platform: Authorized, publisher: Publisher) -> None:
                 element("h1", "", "What if")
                 element("p", "place", "What the linear program would plan, and earn, under other conditions")
                 page_tabs(TABS, paths.WHAT_IF)
-            what_if_panel(platform.what_if, snapshot.sites if snapshot is not None else (), LIMITS)
+            if snapshot is None:
+                element("p", "note", "No tick is settled yet: load the page again after the first one.")
+                return
+            what_if_panel(platform.what_if, snapshot.sites, LIMITS)
 
 
 def no_channels(_: PublishedState, __: KeyFigureHistory) -> ViewModel:

@@ -13,7 +13,6 @@ BY_FLOORS = {"mara/core"}
 SMALL: dict[str, str] = {
     "mara/templates.py": "one loader of Jinja2 templates for the API and the report, neither of which knows the other",
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
-    "pages/ahead/what_if.py": "a page, in a file of its own as each of them",
     # file: why it is a file of its own though it has under 40 lines
     "pages/serving/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",

@@ -121,3 +121,16 @@ def test_an_alert_is_silenced_and_the_question_left_by_escape(tab: Visit, addres
     page.keyboard.press("Enter")
     expect(page.locator(f"#{number}[data-state=open]")).to_be_attached()
     assert not tab.complaints
+
+
+def test_the_focus_is_not_fetched_back_where_somebody_left_the_control_before_it_went(tab: Visit, address: str) -> None:
+    page = arrive(tab, f"{address}/alerts").page
+    button = page.locator(".alert button").first
+    button.focus()
+    page.evaluate("document.activeElement.closest('.alert').remove()")
+    expect(page.locator(".alert :is(a, button)").first).to_be_focused()
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate("new Promise((done) => setTimeout(done, 20))")
+    page.evaluate("document.querySelector('.alert').remove()")
+    page.evaluate("new Promise((done) => requestAnimationFrame(done))")
+    assert page.evaluate("document.activeElement === document.body")

@@ -15,6 +15,8 @@ from mara.core.power_signals import PowerForecast, PowerObservation
 from mara.core.power_terms import (
     AS_PRODUCED,
     BLOCK,
+    CFD,
+    COLLAR,
     TAKE_OR_PAY,
     AdderCharge,
     CoincidentPeakCharge,
@@ -25,12 +27,17 @@ from mara.core.power_terms import (
     SupplyContract,
     TermTimes,
 )
+from mara.core.quote import OutageRecord, QuoteRequest
 from mara.core.step import advance
 from mara.core.world import RunConfig, first_world
-from mara.optimizers.flexibility.expected_terms import risk_of_next_day
+from mara.optimizers.flexibility.expected_terms import peak_price_now, risk_of_next_day
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
 from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.plan_in_force import followed, plan_in_force_of
+from mara.optimizers.quoting.context import QuoteContext
+from mara.optimizers.quoting.offer import quote_of
+from mara.optimizers.quoting.pricing import solution_of
 from mara.optimizers.rules.rules import Rules
 from tests.builders import START, WEST, config, fleet, forecast, observation, problem, step
 
@@ -81,14 +88,16 @@ def run_of(**parts: Any) -> RunConfig:
     return config(replace(fleet(), power=terms), tick_minutes=60)
 
 
-def asked(of: RunConfig, *, price: Any = 50.0, demand: Any = 40_000.0, reserve: float = 0.0) -> Problem:
+def asked(
+    of: RunConfig, *, price: Any = 50.0, demand: Any = 40_000.0, reserve: float = 0.0, tokens_per_h: float = 0.0
+) -> Problem:
     """A problem of 24 hours with prices and system demand by hour."""
     assert of.fleet.power is not None
     shape = (24, len(of.fleet.power.products), 3)
     hourly = np.broadcast_to(np.asarray(price, dtype=np.float64), (24,))
     system = np.broadcast_to(np.asarray(demand, dtype=np.float64), (24,))
     seen = replace(
-        observation(of, price=float(hourly[0])),
+        observation(of, price=float(hourly[0]), demand=tokens_per_h),
         power=PowerObservation(
             system_demand_mw=np.full(3, float(system[0])),
             reserve_price_usd_per_mw_h=np.full(shape[1:], reserve),
@@ -116,6 +125,19 @@ def test_a_plan_stops_miners_in_the_hour_that_may_be_the_month_s_peak_and_so_do_
     now = asked(of, demand=[60_000.0, *[40_000.0] * 23])
     assert with_peak_price(now).observation.energy_price_usd_per_mwh[WEST] > 1_000.0
     assert Rules().plan(now).steps[0].miners_mw[WEST].sum() == 0.0
+
+
+def test_tokens_are_not_served_in_the_hour_that_may_be_the_month_s_peak_by_a_new_plan_nor_by_one_in_force() -> None:
+    """Tokens earn 1,080 USD/MWh at most, and a megawatt-hour at the peak costs 15,000."""
+    now = asked(run_of(peaks=(CHARGE,)), demand=[60_000.0, 60_000.0, *[30_000.0] * 22], tokens_per_h=1e12)
+    assert peak_price_now(now)[WEST] > 5_000.0
+    plan = Lp().plan(now)
+    later = replace(now, world=replace(now.world, tick=1), observation=replace(now.observation, tick=1))
+    after = followed(plan_in_force_of(plan, now), later)
+    for done in (plan.steps[0], plan.steps[1], after.steps[1]):
+        assert done.merchant_mw[:, WEST].sum() == done.miners_mw[WEST].sum() == 0.0
+    assert plan.steps[0].merchant_mw.sum() > 0.0, "elsewhere they are"
+    assert plan.steps[2].merchant_mw[:, WEST].sum() > 5.0
 
 
 def test_adders_and_peaks_count_in_backtests_too_which_compute_conditions_ahead() -> None:
@@ -273,6 +295,25 @@ def test_a_battery_is_charged_in_cheap_hours_and_ends_where_it_began() -> None:
     assert (dear.charge_mw[WEST], dear.discharge_mw[WEST]) == (0.0, 2.0)
 
 
+def test_a_battery_rests_where_the_spread_does_not_pay_for_losses_and_wear() -> None:
+    """Energy bought at 50 costs 55.4 USD/MWh when it is delivered, and its wear: at 60 that leaves 4.6."""
+    price = [50.0] * 12 + [60.0] * 12
+    for wear_usd_per_mwh, moves in ((4.0, True), (5.0, False)):
+        plan = Lp().plan(asked(run_of(batteries=(replace(BATTERY, wear_usd_per_mwh=wear_usd_per_mwh),)), price=price))
+        delivered = sum(there.power.discharge_mw[WEST] for there in plan.steps if there.power is not None)
+        assert (delivered > 0.1) == moves
+
+
+def test_financial_contracts_change_no_plan() -> None:
+    price = [20.0] * 8 + [500.0] * 8 + [50.0] * 8
+    fixed = SupplyContract(site=WEST, kind=CFD, power_mw=10.0, price_usd_per_mwh=40.0)
+    collar = SupplyContract(site=WEST, kind=COLLAR, power_mw=10.0, price_usd_per_mwh=60.0, floor_usd_per_mwh=30.0)
+    plain, hedged = (Lp().plan(asked(run_of(supplies=held), price=price)) for held in ((), (fixed, collar)))
+    assert hedged.objective_usd == plain.objective_usd
+    for one, other in zip(plain.steps, hedged.steps, strict=True):
+        assert (one.miners_mw == other.miners_mw).all()
+
+
 def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_take_what_is_fast() -> None:
     slow = ReserveProduct(id="slow", kind="reserve", sites=(0, 1, 2), response_s=600.0, duration_minutes=60)
     fast = replace(slow, id="fast", response_s=5.0)
@@ -286,6 +327,21 @@ def test_what_runs_and_may_stop_is_sold_to_the_product_that_pays_and_fast_ones_t
     idle = replace(asked(of), world=replace(first_world(of)))
     assert START.tzinfo is not None
     assert not advance(idle.world, idle.observation, step(of), of).allocation.power.award_mw.any()  # type: ignore[union-attr]
+
+
+def test_a_quote_pays_for_the_power_that_its_racks_had_sold_to_a_product() -> None:
+    """A megawatt of racks draws 1.03 MW at NORTH, for which a product pays 4 USD an hour while tokens are served."""
+    slow = ReserveProduct(id="slow", kind="reserve", sites=(0, 1, 2), response_s=600.0, duration_minutes=60)
+    request = QuoteRequest(tier="standard", power_mw=1.0, duration_h=4.0)
+    costs = []
+    for paid in (0.0, 4.0):
+        given = asked(run_of(products=(slow,)), reserve=paid, tokens_per_h=1e12)
+        nothing = OutageRecord(seen_ticks=0, lost_ticks=np.zeros(3), fall_count=np.zeros(3, dtype=np.int64))
+        context = QuoteContext(problem=given, before=solution_of(given), waiting=(), record=nothing)
+        cost = quote_of(request, 4, context, quote_id="q-1").exact_cost_usd_per_mwh
+        assert cost is not None
+        costs.append(cost)
+    assert costs[1] - costs[0] == pytest.approx(4.0 * 1.03, abs=0.2), costs
 
 
 def test_a_plan_sells_whole_blocks_and_counts_what_it_could_not_sell() -> None:

@@ -93,8 +93,9 @@ class Surfaces:
         box.close()
         out = folder / "ledger.csv"
         assert ran("export", "ledger", "--out", out, database_url=settings.database_url).exit_code == 0
-        asked = ran("why", "What did the fleet earn so far?", "--json", database_url=settings.database_url)
-        self.answered = asked.report
+        self.answered = ran(
+            "why", "What did the fleet earn so far?", "--json", database_url=settings.database_url
+        ).report
         with out.open(newline="", encoding="utf-8") as lines:
             self.ledger = [row for row in csv.DictReader(lines) if row["kind"] == "cash"]
 

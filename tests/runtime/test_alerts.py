@@ -233,6 +233,7 @@ def test_a_live_world_that_waits_for_a_clock_that_was_set_back_says_for_how_long
     assert told.text == "no tick comes for 118 min: this machine's clock is behind the newest tick by that"
     (over,) = watch.alerts(replace(shown, state=EngineState.PAUSED), EngineSigns(ahead_s=7_080.0))
     assert over.severity == "resolved"
+    assert not watch.alerts(shown, EngineSigns(ahead_s=0.4)), "a clock that is corrected right after a tick"
 
 
 def test_a_broken_premium_is_the_first_line_with_the_money_at_risk() -> None:

@@ -9,6 +9,8 @@ from threading import Event
 
 import pytest
 
+from mara.errors import CommandError
+from mara.runtime.published_state import EngineState
 from mara.signals import nvidia
 from mara.signals.executors import asic, http_call, luxos, modbus
 from tests.clocks import HandClock
@@ -247,3 +249,23 @@ async def test_a_thread_pool_that_hangs_holds_up_neither_a_site_nor_the_lease(tm
             assert not any(call.done() for call in hanging)
             is_over.set()
             await asyncio.gather(*hanging)
+
+
+@pytest.mark.parametrize("rig", ["webhook"], indirect=True)
+async def test_nobody_arms_a_site_before_its_first_targets_or_by_those_of_another_time(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """As after a start whose clock stands before or behind that of the stored ticks."""
+    clock = a_clock()
+    async with desks_in(tmp_path, clock) as desks:
+        desks.publisher.mark(EngineState.RUNNING)
+        with pytest.raises(CommandError, match="no tick has been computed yet"):
+            await desks.arm()
+        desks.snapshot = replace(desks.snapshot, plays="live")
+        desks.publish(0, LOW_MW)
+        clock.begun = desks.document.valid_to
+        with pytest.raises(CommandError, match="wait for the next tick, or set the clock right"):
+            await desks.arm()
+        assert rig.is_owners
+        clock.begun = desks.document.valid_from
+        await desks.arm()

@@ -10,6 +10,7 @@ from components.ahead.what_if_panel import SizeLimits, answer_of, question_of, s
 from mara.core.quote import QuoteRequest
 from mara.core.what_if import WhatIfRequest
 from mara.errors import CommandError
+from mara.runtime.published_state import StatePublisher
 from tests.ui.conftest import Screen, element_of
 from tests.ui.quotes import what_if_at
 
@@ -83,3 +84,12 @@ def test_a_fleet_planned_in_blocks_is_told_before_it_is_asked_and_its_answer_bet
         "A fleet of this size is planned in blocks: the true difference lies between "
         "\u2212115\u202f249 USD and \u2212113\u202f749 USD."
     )
+
+
+async def test_a_page_opened_before_the_first_tick_says_so_and_offers_no_form_without_sites(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen.platform, "publisher", StatePublisher())
+    await screen.user.open("/what-if")
+    await screen.user.should_see("No tick is settled yet")
+    await screen.user.should_not_see(marker="what-if")

@@ -4,10 +4,16 @@ let left = []; // of the control that has the focus: its ancestors from the lowe
 
 export function keepFocus() {
   document.addEventListener("focusin", ({ target }) => (left = placesOf(target)));
+  document.addEventListener("focusout", ({ target }) => setTimeout(() => forget(target)));
   const observer = new MutationObserver(() => {
     if (document.activeElement === document.body && left.length && !left[0].below.isConnected) heir()?.focus();
   });
   observer.observe(document.body, { childList: true, subtree: true });
+}
+
+// A control that lost the focus and is still there was left on purpose, as by a click beside it.
+function forget(control) {
+  if (control.isConnected && document.activeElement === document.body) left = [];
 }
 
 function placesOf(control) {

@@ -15,19 +15,23 @@ from mara.core.arrays import Floats, row_sums, sealed
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep, PowerStep, Problem
 from mara.core.power_calendar import power_of
-from mara.optimizers.flexibility.expected_terms import all_rows, expected_terms
+from mara.optimizers.flexibility.expected_terms import all_rows, expected_terms, peak_price_now
 
 CHEAP_SHARE: Final = 0.25
 """Part of the hours ahead in which batteries charge, and in which they deliver."""
 
 
 def with_peak_price(problem: Problem) -> Problem:
-    """Raise the present price by the coincident peak that is expected now."""
+    """Raise the present price by the coincident peak that is expected now.
+
+    For whoever decides by the price of the tick alone: rules, and whole contracts and tokens that carry out a plan.
+    """
     terms = problem.config.fleet.power
     if terms is None or not terms.peaks:
         return problem
-    lengths, rows = all_rows(problem)
-    more = expected_terms(problem, lengths, rows).peak_usd_per_mwh[0]
+    more = peak_price_now(problem)
+    if not np.count_nonzero(more):
+        return problem
     seen = problem.observation
     price = sealed(seen.energy_price_usd_per_mwh + more)
     # What was computed ahead holds for the price without the peak.

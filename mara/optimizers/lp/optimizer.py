@@ -12,6 +12,7 @@ import numpy as np
 from mara.core.arrays import Floats, sealed
 from mara.core.plan import Plan, Problem
 from mara.optimizers.base import SPENDS, BudgetPolicy
+from mara.optimizers.flexibility.simple_rules import with_peak_price
 from mara.optimizers.lp.accounting import products_usd
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.columns import Columns, columns_of
@@ -65,7 +66,7 @@ class Lp:
         return Plan(
             optimizer=self.name,
             made_tick=problem.tick,
-            steps=(ContractScheduler(problem, self.budgets).from_megawatts(now), *later),
+            steps=(ContractScheduler(with_peak_price(problem), self.budgets).from_megawatts(now), *later),
             step_ticks=lengths,
             status=optimum.status,
             objective_usd=optimum.certificate.objective_usd - rounded_usd(optimum.primal_mw, columns, case),

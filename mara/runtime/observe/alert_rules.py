@@ -33,6 +33,8 @@ SEVERAL_SITES: Final = 2
 """Number of sites down at once that is an alert of its own."""
 MOST_OVERDUE_S: Final = 5.0
 """Delay of a tick from which on the engine counts as late."""
+LEAST_AHEAD_S: Final = 60.0
+"""Time behind the newest tick from which on a clock counts as set back, not as corrected."""
 LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 """Free space below which there is time left to make more."""
 MOST_NAMED: Final = 5
@@ -171,7 +173,7 @@ def _late(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
 
 def _clock(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find a live world that waits for a clock that was set back."""
-    if current.state is EngineState.RUNNING and signs.ahead_s > 0.0:
+    if current.state is EngineState.RUNNING and signs.ahead_s >= LEAST_AHEAD_S:
         ahead_minutes = signs.ahead_s / SECONDS_PER_MINUTE
         text = f"no tick comes for {ahead_minutes:.0f} min: this machine's clock is behind the newest tick by that"
         yield Trouble(kind="clock", severity=CRITICAL, subject="engine", text=text)
@@ -242,7 +244,7 @@ def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Trouble]:
             continue
         bad, used = seen[contract.id].unplanned_within(per_hour), contract.bad_ticks
         if used > contract.budget_ticks:
-            why = f"its promise is broken, {used} bad ticks where {contract.budget_ticks} are tolerated"
+            why = f"its promise is broken: {used} bad ticks, tolerated {contract.budget_ticks}"
             yield _of_contract("premium", CRITICAL, contract, why)
         elif bad >= PREMIUM_BAD_IN_AN_HOUR:
             yield _of_contract("burn_rate", CRITICAL, contract, f"{bad} bad ticks in the last hour")

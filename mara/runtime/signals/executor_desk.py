@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -128,8 +129,10 @@ class ExecutorDesk:
         if not self._of(site_id):
             return f"no executor is set up for {site_id}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
         shown = self._publisher.read()
-        if shown.state is not EngineState.RUNNING or shown.snapshot is None:
+        if shown.state is not EngineState.RUNNING:
             return f"the engine is {shown.state}: {site_id} can be armed when it runs"
+        if shown.snapshot is None:
+            return f"no tick has been computed yet: {site_id} can be armed after the first"
         if mode == MODES[-1] and shown.world != REAL_WORLD:
             return (
                 f"{site_id} can only act on live prices, those of this run are {shown.world}: set MARA_FEED=live, "
@@ -137,7 +140,19 @@ class ExecutorDesk:
             )
         if shown.speed_factor != REAL_TIME:
             return f"time runs {shown.speed_factor:g} times too fast for machines: set the speed to 1 first"
+        if mode == MODES[-1] and shown.dispatch is not None and shown.snapshot.plays == REAL_WORLD:
+            return self._why_stale(site_id, shown.dispatch)
         return ""
+
+    def _why_stale(self, site_id: str, document: DispatchDocument) -> str:
+        """Explain that the newest targets are of another time than now; empty where not."""
+        now, begins, ends = self._clock.now(), document.valid_from, document.valid_to
+        if begins - timedelta(seconds=self._tick_s) <= now < ends:
+            return ""
+        return (
+            f"the newest targets of {site_id} hold from {begins:%d %b %H:%M} to {ends:%H:%M} UTC, this machine's clock "
+            f"says {now:%d %b %H:%M}: wait for the next tick, or set the clock right"
+        )
 
     def on_mode(self, site_id: str, before: Mode, mode: Mode) -> None:
         """Act on a changed mode: release what is not armed, follow where it is."""

@@ -128,6 +128,8 @@ def _range(library: Any, handle: Any) -> GpuRange:
 
 
 def _set(gpu: str, milliwatts: int, library: Any, handle: Any) -> None:
-    if not library.nvmlDeviceGetPersistenceMode(handle):
+    """Set a limit; a lower one only where it lasts, a higher one gives back in any case."""
+    is_lower = milliwatts < library.nvmlDeviceGetPowerManagementLimit(handle)
+    if is_lower and not library.nvmlDeviceGetPersistenceMode(handle):
         raise DeviceError(f"{gpu} refused: it forgets a limit when no program uses it: nvidia-smi -pm 1 mends that")
     library.nvmlDeviceSetPowerManagementLimit(handle, milliwatts)
