@@ -89,9 +89,9 @@ class Authorized:
         """List the limits by the grid's operator whose time is not over."""
         return self._platform.announced_limits()
 
-    def grid_warnings(self) -> tuple[GridWarning, ...]:
-        """List the grid operator's standing warnings; none before it has answered."""
-        return self._platform.warnings() or ()
+    def warnings(self) -> tuple[GridWarning, ...] | None:
+        """List the grid operator's standing warnings; None before it has answered."""
+        return self._platform.warnings()
 
     def report(self) -> Report:
         """Return the state of the job runner."""

@@ -18,9 +18,9 @@ from mara.core.snapshot import ContractSnapshot, Snapshot
 DAYS: Final = 14
 MOST_ROWS: Final = 200
 HINT: Final = (
-    "Days and times in UTC. Maintenance, and limits and warnings by the grid's operator stand at their site, and what is "
-    "announced to one contract where that runs now. Contracts start where the plan puts them, so those that wait stand "
-    "apart."
+    "Days and times in UTC. Maintenance stands at its site, as do limits and warnings by the grid's operator; what is "
+    "announced to one contract stands where that runs now. Contracts start where the plan puts them, so those that "
+    "wait stand apart."
 )
 NOWHERE: Final = "Not placed"
 EMPTY: Final = "Nothing is announced, and no contract starts or ends in these days."

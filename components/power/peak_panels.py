@@ -37,7 +37,7 @@ RISK_COLUMNS: Final = (
         key="hours",
         label="Off for peaks",
         look="number",
-        hint="Clock hours of this year in which miners that pay stayed off for a peak; of the last 90 days.",
+        hint="Clock hours of this year, of the last 90 days at most, in which miners that pay stayed off for a peak.",
     ),
     TableColumn(key="cost", label="A MW at a peak", look="number", hint="What one megawatt drawn at a peak costs."),
 )

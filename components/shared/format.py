@@ -12,7 +12,7 @@ THIN_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
 NOTHING = "\u2013"
 MINUTES_PER_DAY = 1_440
-_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?= (?:USD|MW)\b)")
+_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?=(?:\.\d+)? (?:USD|MWh?)\b)")
 _NEGATIVE = re.compile(rf"(?<!\S)-(?=[\d.{THIN_SPACE}]+ (?:USD|C)\b)")
 _CELSIUS = re.compile(r"(?<=\d) C(?= at )")
 SIGNIFICANT_DIGITS = 3

@@ -3,6 +3,7 @@
 Model: docs/model.md#4-promises
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property, lru_cache
@@ -38,6 +39,14 @@ def contract_label(contract_id: str, customer: str) -> str:
     return f"{customer} ({contract_id})" if customer else contract_id
 
 
+def some_of(labels: Sequence[str]) -> str:
+    """Name the first of some contracts, and say how many there are besides."""
+    more = len(labels) - MOST_NAMED
+    return ", ".join(labels[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+MOST_NAMED: Final = 5
+"""Contracts that one sentence names."""
 TARGET_PPM: Final = (999_000, 950_000, 900_000, 0)
 RATE_FACTOR: Final = (3.5, 2.0, 1.2, 0.4)
 """Price of a tier as a multiple of the base rate."""

@@ -20,7 +20,6 @@ from mara.optimizers.flexibility.simple_rules import with_peak_price
 from mara.optimizers.lp.accounting import worth_usd
 from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay, site_limit_mw
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
-from mara.optimizers.scheduling.tick_tables import tables_of
 
 LEAST_PRICE_MINUTES: Final = 5
 """Shortest time for which a price is taken to hold.
@@ -165,4 +164,4 @@ def _with_miners_that_pay(step: PlanStep, problem: Problem) -> PlanStep:
     conditions = problem.conditions
     drawn = inference_power_mw(conditions, row_sums(step.contracts_mw), step.merchant_mw)
     headroom = site_limit_mw(conditions, step.power) - drawn
-    return replace(step, miners_mw=sealed(miners_that_pay(problem, tables_of(problem), headroom)))
+    return replace(step, miners_mw=sealed(miners_that_pay(problem, headroom)))

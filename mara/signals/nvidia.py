@@ -82,8 +82,24 @@ def _begun(gpu: str, call: Call[Answer]) -> "Future[Answer | DeviceError] | None
         answer: Future[Answer | DeviceError] = Future()
         _UNDER_WAY[gpu] = answer
     # Of the kind that the end of a process does not wait for.
-    Thread(target=lambda: answer.set_result(_answer(gpu, call)), name=f"mara-nvml-{gpu}", daemon=True).start()
+    thread = Thread(target=_make, args=(answer, gpu, call), name=f"mara-nvml-{gpu}", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:  # the machine has no thread left
+        answer.set_result(DeviceError(f"{_name(gpu)} does not answer: {error}"))
     return answer
+
+
+def _make(answer: "Future[Answer | DeviceError]", gpu: str, call: Call[Answer]) -> None:
+    """Make a call, which always ends with an answer.
+
+    One without would block all later ones.
+    """
+    try:
+        answer.set_result(_answer(gpu, call))
+    finally:
+        if not answer.done():
+            answer.set_result(DeviceError(f"{_name(gpu)} does not answer: Mara's call to it failed, see the log"))
 
 
 def _answer(gpu: str, call: Call[Answer]) -> Answer | DeviceError:

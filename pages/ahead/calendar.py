@@ -56,7 +56,7 @@ class CalendarScreen:
                 reading.announced,
                 reading.waiting,
                 self._platform.announced_limits(),
-                self._platform.grid_warnings(),
+                self._platform.warnings() or (),
             ),
             CHANNEL: announced_channel(current.snapshot, reading.announced),
         }

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from mara import __version__
+from mara.core.alert import KINDS
 from mara.settings import PREFIX, Settings, variable_of
 from tests.architecture.house import ROOT, said_of, tracked_files
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTING_ROW = (f"| `{PREFIX}", "| `ANTHROPIC_")
+MERGE_MARK = re.compile(r"(<{7}|>{7}) ")
 DECISION_SECTIONS = ["Status", "Context", "Decision", "Consequences"]
 MOST_BYTES_OF_A_TEXT = 2_000_000
 INDEX_ADDRESS = re.compile(
@@ -70,6 +72,17 @@ def test_a_decision_says_status_context_decision_and_consequences(path: Path) ->
 @pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
 def test_a_paper_promises_nothing_that_is_not_there(name: str) -> None:
     assert [said_of(ROOT / name, n, line) for n, line in lines_of(ROOT / name) if PLACEHOLDER.search(line)] == []
+
+
+def test_no_tracked_file_holds_both_sides_of_a_merge() -> None:
+    assert [
+        said_of(path, n, line) for path in tracked_files() for n, line in lines_of(path) if MERGE_MARK.match(line)
+    ] == []
+
+
+def test_the_handbook_says_when_each_kind_of_alert_is_raised() -> None:
+    told = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/operations/README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert KINDS.keys() <= set(told)
 
 
 def test_no_tracked_file_names_a_package_index_or_this_machine() -> None:

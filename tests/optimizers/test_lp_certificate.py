@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mara.optimizers.lp import solve as solve_module
-from mara.optimizers.lp.certificate import bound_usd, certificate_of, row_activity
+from mara.optimizers.lp.certificate import DOT_NUMBERS, bound_usd, certificate_of, cost_usd, row_activity
 from mara.optimizers.lp.model import LpModel, model_of
 from mara.optimizers.lp.solve import Basis, Solution, listed_basis_of, solve
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
@@ -100,6 +100,15 @@ def test_a_plan_that_earns_less_has_a_gap() -> None:
     assert worse.objective_usd < solution.certificate.objective_usd
     assert worse.gap_share > 1e-3
     assert replace(solution, certificate=worse).status == "feasible"
+
+
+def test_the_cost_of_a_long_program_has_the_same_digits_whatever_the_number_of_processors() -> None:
+    """BLAS sums up to so many products alone; of more its threads sum parts, one a processor."""
+    chance = np.random.default_rng(0)
+    cost, at_mw = chance.normal(0.0, 1e3, (2, 3 * DOT_NUMBERS - 7))
+    model = replace(solved(0)[0], cost_usd_per_mw=cost, offset_usd=5.0)
+    parts = np.array_split(np.arange(len(cost)), 3)
+    assert cost_usd(model, at_mw) == sum(float(cost[part] @ at_mw[part]) for part in parts) + 5.0
 
 
 @pytest.mark.parametrize("seed", range(4))

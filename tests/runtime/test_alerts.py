@@ -233,6 +233,7 @@ def test_a_live_world_that_waits_for_a_clock_that_was_set_back_says_for_how_long
     assert told.text == "no tick comes for 118 min: this machine's clock is behind the newest tick by that"
     (over,) = watch.alerts(replace(shown, state=EngineState.PAUSED), EngineSigns(ahead_s=7_080.0))
     assert over.severity == "resolved"
+    assert not watch.alerts(shown, EngineSigns(ahead_s=0.4)), "a clock that is corrected right after a tick"
 
 
 def test_a_broken_premium_is_the_first_line_with_the_money_at_risk() -> None:
@@ -290,6 +291,8 @@ def test_a_site_that_deviates_is_told_with_its_cost_and_the_promise_in_danger() 
     (named,) = looked_at(richer := Watch(), fleet)
     assert named.text.endswith(f"within two ticks: Bank ({bank.id})")
     assert richer.inbox.shown(AT)[0].at_risk_usd == 1_250.0
+    (many,) = looked_at(Watch(), metered_fleet(1, "act", endangered=tuple(f"c{n}" for n in range(60))))
+    assert many.text.endswith("within two ticks: c0, c1, c2, c3, c4 and 55 more")
     (over,) = looked_at(watch, metered_fleet(2, "shadow", is_deviating=False))
     assert over.severity == "resolved"
 

@@ -208,6 +208,7 @@ def test_a_web_service_takes_signed_limits_and_gives_them_back() -> None:
 
 
 LUXOS = '[[executor]]\nsite = "oslo"\nkind = "luxos"\nhosts = ["10.0.0.1"]\nunit_power_mw = 0.0035\n'
+NVML = '[[executor]]\nsite = "oslo"\nkind = "nvml"\ngpus = ["0"]\n'
 
 
 @pytest.mark.parametrize(
@@ -224,6 +225,14 @@ LUXOS = '[[executor]]\nsite = "oslo"\nkind = "luxos"\nhosts = ["10.0.0.1"]\nunit
         (LUXOS + 'group = "cpu"', "group: should be one of air_miner, hydro_miner"),
         (LUXOS + 'group = "air_miner"\n' + LUXOS, "executor 2: oslo has one already"),
         (LUXOS + "lease_s = 1.0", "lease_s"),
+        (
+            LUXOS + 'group = "air_miner"\n' + LUXOS.replace("luxos", "asic") + 'group = "hydro_miner"',
+            "executor 2: 10.0.0.1 is named by an earlier executor",
+        ),
+        (
+            NVML + NVML.replace("oslo", "texas").replace('["0"]', '["1", "0"]'),
+            "executor 2: GPU 0 is named by an earlier executor",
+        ),
     ],
 )
 def test_an_executors_file_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:

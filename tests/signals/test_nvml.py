@@ -159,6 +159,17 @@ def test_a_limit_that_is_refused_is_told_with_what_to_do_and_the_others_take_the
     assert (str(refused.value), kilowatts(driver)) == (said, [700.0, 100.0, 100.0])
 
 
+def test_a_gpu_is_given_back_though_its_persistence_mode_was_switched_off_meanwhile(
+    driver: ImitatedDriver, executor: GpuLimits, tmp_path: Path
+) -> None:
+    site = driven(executor, tmp_path)
+    site.follow(0.3, "a limit", is_dry=False)
+    for gpu in driver.gpus:
+        gpu.persistence = 0
+    assert site.release("disarmed").state == "released"
+    assert kilowatts(driver) == OWNERS
+
+
 def test_a_limit_beyond_its_bounds_is_refused_by_the_gpu(driver: ImitatedDriver, executor: GpuLimits) -> None:
     with pytest.raises(DeviceError, match="GPU-00000002 did not take the value"):
         executor.apply((("GPU-00000002", "99999 W"),))
@@ -248,6 +259,19 @@ def test_a_write_that_hung_and_ends_late_is_no_override_and_is_given_back(
     assert kilowatts(driver) == [100.0] * 3
     assert site.release("disarmed").state == "released"
     assert kilowatts(driver) == OWNERS
+
+
+def test_a_call_that_could_not_be_made_blocks_no_later_one(
+    executor: GpuLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", exhausted)
+        with pytest.raises(DeviceError, match="GPU-00000000 does not answer: can't start new thread, and 2 more"):
+            executor.read()
+    assert [state for _, state in executor.read()] == ["700000 W", "650000 W", "700000 W"]
 
 
 def test_a_process_ends_though_its_driver_hangs(driver: ImitatedDriver) -> None:

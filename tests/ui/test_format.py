@@ -83,6 +83,7 @@ def test_a_share_becomes_percent_only_here() -> None:
         ("4 Jul: 336,494 USD earned. Hottest: 39 C at Oslo; dearest power: 1,200 USD/MWh at B.", "336_494 USD"),
         ("Hottest: -5 C at Oslo.", "Hottest: \u22125 \u00b0C at Oslo."),
         ("Positions bought day-ahead: -1,234,567 USD.", "\u22121_234_567 USD."),
+        ("promises could not all be kept: 1,234.5 MWh of the next day", "1_234.5 MWh of"),
         ("Type C at Oslo, 12,5 and 2025-07-01 stay.", "Type C at Oslo, 12,5 and 2025-07-01 stay."),
     ],
 )

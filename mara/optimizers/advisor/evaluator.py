@@ -21,6 +21,7 @@ from mara.core.world import Forecast
 from mara.errors import PlanRejected
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.case import LpCase, check
+from mara.optimizers.lp.certificate import cost_usd
 from mara.optimizers.lp.columns import Columns, columns_of
 from mara.optimizers.lp.horizon import case_of, plan_steps
 from mara.optimizers.lp.instruments.reading import with_power
@@ -208,7 +209,7 @@ def project(evaluator: PlanEvaluator, asked_mw: Floats) -> Projection:
     model, basis = _elastic_program(evaluator, asked, kept, target)
     solution = solve(model, basis=basis, by_dual=True, deadline_s=SOLVE_DEADLINE_S)
     primal_mw = solution.primal_mw[: len(evaluator.model.cost_usd_per_mw)]
-    objective = -(float(evaluator.model.cost_usd_per_mw @ primal_mw) + evaluator.model.offset_usd)
+    objective = -cost_usd(evaluator.model, primal_mw)
     steps = plan_steps(primal_mw, evaluator.columns, evaluator.case.steps)
     found = with_power(steps, primal_mw, evaluator.columns, evaluator.case)[0]
     moved = float(np.abs(loads_of(found) - target)[asked].sum())

@@ -13,7 +13,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints
 from mara.core.plan import PlanStatus
 from mara.errors import PlanInfeasible, PlanTimeout
-from mara.optimizers.lp.certificate import Certificate, certificate_of
+from mara.optimizers.lp.certificate import Certificate, certificate_of, cost_usd
 from mara.optimizers.lp.model import LpModel, merged
 
 SIMPLEX_COLUMNS: Final = 16_000
@@ -31,6 +31,8 @@ START_SHARE: Final = 1.0 / MERGED_PERIODS
 DUAL_SIMPLEX: Final = 1
 PRIMAL_SIMPLEX: Final = 4
 """HiGHS's numbers for the two methods."""
+UNSCALED: Final = 0
+"""HiGHS's number for no scaling of rows and columns."""
 MAX_RESIDUAL_MW: Final = 1e-5
 MAX_GAP_SHARE: Final = 1e-6
 """Largest gap of a solution that is called optimal, by our own bound."""
@@ -78,6 +80,7 @@ def solve(
     basis: Basis | None = None,
     by_dual: bool = False,
     swift: bool = False,
+    scaled: bool = True,
     deadline_s: float = 600.0,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Solution:
@@ -88,6 +91,7 @@ def solve(
         by_dual: use the dual simplex method, which is quicker where limits changed and prices hardly did.
         swift: begin a cold solve with merged periods, and leave costs unperturbed from a basis: twice as fast, but of
             plans that are equally good it may find another.
+        scaled: let HiGHS scale rows and columns.
         deadline_s: time limit in real seconds.
         is_cancelled: called every few iterations, from this thread; True ends the solve.
 
@@ -97,12 +101,14 @@ def solve(
     """
     is_cold, limit_s = basis is None, deadline_s
     if is_cold and swift and model.steps > 1 and len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS:
-        basis, by_dual = _basis_of_merged(model, START_SHARE * deadline_s, is_cancelled), True
+        basis, by_dual = _basis_of_merged(model, scaled, START_SHARE * deadline_s, is_cancelled), True
         limit_s = (1.0 - START_SHARE) * deadline_s
     solver = _solver(limit_s)
     solver.setOptionValue(
         "solver", "simplex" if len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS or basis is not None else "ipm"
     )
+    if not scaled:
+        solver.setOptionValue("simplex_scale_strategy", UNSCALED)
     if basis is not None:
         solver.setOptionValue("presolve", "off")
         # New prices leave a shifted basis feasible, not optimal: the primal method goes on from there, twice as fast.
@@ -141,7 +147,9 @@ def _solution_of(solver: highspy.Highs, model: LpModel, deadline_s: float) -> So
     )
 
 
-def _basis_of_merged(model: LpModel, deadline_s: float, is_cancelled: Callable[[], bool] | None) -> Basis | None:
+def _basis_of_merged(
+    model: LpModel, scaled: bool, deadline_s: float, is_cancelled: Callable[[], bool] | None
+) -> Basis | None:
     """Solve the program with merged periods, and give each period its group's basis.
 
     None if the merged program has no plan.
@@ -149,7 +157,7 @@ def _basis_of_merged(model: LpModel, deadline_s: float, is_cancelled: Callable[[
     group = np.arange(model.steps) // MERGED_PERIODS
     coarse = merged(model, group)
     try:
-        basis = solve(coarse, swift=True, deadline_s=deadline_s, is_cancelled=is_cancelled).basis
+        basis = solve(coarse, swift=True, scaled=scaled, deadline_s=deadline_s, is_cancelled=is_cancelled).basis
     except PlanInfeasible:
         return None
     return Basis(
@@ -181,7 +189,7 @@ def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]
         raise PlanTimeout(f"HiGHS had no bound within {deadline_s:g} s: ask for a shorter stretch")
     found = solver.getSolution()
     primal_mw = np.array(found.col_value)
-    return -(float(model.cost_usd_per_mw @ primal_mw) + model.offset_usd), np.array(found.row_dual)
+    return -cost_usd(model, primal_mw), np.array(found.row_dual)
 
 
 def solve_choices(

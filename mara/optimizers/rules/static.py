@@ -68,7 +68,7 @@ class Static:
         drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
         headroom = conditions.grid_limit_mw - drawn
         return DraftStep(
-            miners_mw=sealed(fill_miners(miners, pue, tables.miner_places, headroom)),
+            miners_mw=sealed(fill_miners(miners, conditions, headroom)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts.tolist(), tables)),

@@ -1,54 +1,66 @@
 """Allocation of miners and tokens in the power and racks that contracts leave."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums_of_all, stacked
-from mara.core.fleet import MINERS, RACKS
+from mara.core.arrays import Bools, Floats, row_sums_of_all, stacked
+from mara.core.fleet import MINER_COUNT, MINERS, RACKS
 from mara.core.outlook import Outlook, known_conditions_of
 from mara.core.own_load import held_back
 from mara.core.plan import DraftStep, PowerStep, Problem
 from mara.core.step import off_ticks_of_all
 from mara.core.world import Conditions, RunConfig, World
-from mara.optimizers.scheduling.tick_tables import TickTables, tables_in
+
+RESTART_PAYS_BACK_H: Final = 1.0
+"""Time in which a margin covers a restart, or a loss stops a miner.
+
+Chosen; hysteresis keeps loads from switching on and off around break-even.
+"""
 
 
-def fill_miners(wanted_mw: Floats, pue: Floats, places: Ints, headroom_site_mw: Floats) -> Floats:
+def fill_miners(wanted_mw: Floats, conditions: Conditions, headroom_site_mw: Floats) -> Floats:
     """Fit miners into the site power that is left (..., S, 3) [MW].
 
     The axis of several ticks comes before that of sites. The best value per site megawatt-hour comes first.
 
     Args:
         wanted_mw: miners that should run (..., S, 3).
-        pue: PUE of each kind (..., S, 3).
-        places: each site's kinds in the order in which they are to run; see `miner_places` (..., 3, S).
         headroom_site_mw: site power left (..., S).
     """
+    pue = conditions.pue[..., MINERS]
     draw = wanted_mw * pue
     is_over: Bools = np.any(row_sums_of_all(draw) > headroom_site_mw, axis=-1, keepdims=True)[..., None]
     if not np.count_nonzero(is_over):
         return wanted_mw
+    order = (-(conditions.mining_value_usd_per_mwh[..., None, :] / pue)).argsort(axis=-1, kind="stable")
     left = np.maximum(headroom_site_mw, 0.0)
     filled = np.zeros(draw.shape)
-    each, into = draw.reshape(*draw.shape[:-2], -1), filled.reshape(*draw.shape[:-2], -1)
-    for rank in range(places.shape[-2]):
-        place = places[..., rank, :]
-        used = np.minimum(np.take_along_axis(each, place, axis=-1), left)
-        np.put_along_axis(into, place, used, axis=-1)
+    for rank in range(MINER_COUNT):
+        kind = order[..., rank : rank + 1]
+        used = np.minimum(np.take_along_axis(draw, kind, axis=-1)[..., 0], left)
+        np.put_along_axis(filled, kind, used[..., None], axis=-1)
         left = left - used
     return np.where(is_over, filled / pue, wanted_mw)
 
 
-def miners_that_pay(problem: Problem, tables: TickTables, headroom_site_mw: Floats) -> Floats:
+def miners_that_pay(problem: Problem, headroom_site_mw: Floats) -> Floats:
     """Choose miners to run by break-even, unchanged in a band around it (S, 3) [MW].
 
     Stopped kinds start when the margin covers the restart, running ones stop when the loss would.
     """
     conditions = problem.conditions
-    worth = np.where(problem.world.miners_mw > 0.0, tables.stays, tables.starts)
-    wanted = miners_allowed(problem, conditions) * worth
-    return fill_miners(wanted, conditions.pue[:, MINERS], tables.miner_places, headroom_site_mw)
+    starts, stays = _worth_running(conditions, problem.config)
+    wanted = miners_allowed(problem, conditions) * np.where(problem.world.miners_mw > 0.0, stays, starts)
+    return fill_miners(wanted, conditions, headroom_site_mw)
+
+
+def _worth_running(conditions: Conditions, config: RunConfig) -> tuple[Bools, Bools]:
+    """Find miners whose margin covers a restart, and whose loss does not (..., S, 3)."""
+    start_margin = config.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
+    margin = conditions.miner_margin_usd_per_mwh
+    return margin >= start_margin, margin >= -start_margin
 
 
 def miners_that_pay_in_all(
@@ -62,9 +74,8 @@ def miners_that_pay_in_all(
     Args:
         world: the world before the first tick.
     """
-    conditions, tables = known_conditions_of(outlooks), [tables_in(outlook) for outlook in outlooks]
-    starts, stays = stacked([each.starts for each in tables]), stacked([each.stays for each in tables])
-    places, pue = stacked([each.miner_places for each in tables]), conditions.pue[..., MINERS]
+    conditions = known_conditions_of(outlooks)
+    starts, stays = _worth_running(conditions, config)
     contracts = row_sums_of_all(stacked([draft.contracts_mw for draft in drafts]))
     drawn = inference_power_mw(conditions, contracts, stacked([draft.merchant_mw for draft in drafts]))
     headroom = conditions.grid_limit_mw - drawn
@@ -75,7 +86,7 @@ def miners_that_pay_in_all(
         waits = held_back(np.concatenate([world.miner_off_ticks[None], off]), config)
         if waits is not None:
             wanted[waits] = 0.0
-        miners = fill_miners(wanted, pue, places, headroom)
+        miners = fill_miners(wanted, conditions, headroom)
         runs = miners[:-1] > 0.0
         if np.array_equal(runs, ran[1:]):
             return miners

@@ -18,7 +18,6 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats, row_sums, sealed
 from mara.core.contract import TIER_COUNT, UNPLACED, Tier
-from mara.core.fleet import MINERS
 from mara.core.placement import Placement, place
 from mara.core.plan import DraftStep, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
@@ -68,7 +67,7 @@ class ContractScheduler:
         headroom = grid_limit_mw - self._drawn_mw(draft)
         if limit_mw is not None:
             headroom -= np.maximum(grid_limit_mw - limit_mw, 0.0)
-        return draft.step_with(sealed(miners_that_pay(self.problem, self.load.tables, headroom)))
+        return draft.step_with(sealed(miners_that_pay(self.problem, headroom)))
 
     def draft_from_prices(self) -> DraftStep:
         """Schedule all but miners, which do not matter to it, by the prices of the tick."""
@@ -106,10 +105,9 @@ class ContractScheduler:
             broken = break_promises(self.load, broken_now(problem).tolist(), more_mw)
         self._place_spot()
         wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
-        pue, places = conditions.pue[:, MINERS], self.load.tables.miner_places
         draft = self._draft(broken)
         headroom = site_limit_mw(conditions, step.power) - self._drawn_mw(draft)
-        return draft.step_with(sealed(fill_miners(wanted, pue, places, headroom)), step.power)
+        return draft.step_with(sealed(fill_miners(wanted, conditions, headroom)), step.power)
 
     def _placed(self, step: PlanStep) -> Placement:
         """Place promised contracts as dispatch would, then nearest to the plan."""

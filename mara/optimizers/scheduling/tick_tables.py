@@ -7,22 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums_of_all, stacked
-from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Fleet
+from mara.core.arrays import Floats, row_sums_of_all, stacked
+from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet
 from mara.core.market import remote_cost_usd_per_mwh
 from mara.core.outlook import Outlook, Outlooks
 from mara.core.plan import Problem
 from mara.core.world import RunConfig
-
-RESTART_PAYS_BACK_H: Final = 1.0
-"""Time in which a margin covers a restart, or a loss stops a miner.
-
-Chosen; hysteresis keeps loads from switching on and off around break-even.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,8 +36,6 @@ class TickTables:
         regions: regions by falling multiplier of the token price.
         offers: each region's offers that pay for their power, by the cost of a token, which is of power and of serving
             from a distant site.
-        starts, stays: miners whose margin covers a restart, and whose loss does not (S, 3).
-        miner_places: places in the flattened (S, 3), the best kind of every site first (3, S).
     """
 
     cost_usd_per_mwh: list[float]
@@ -58,9 +49,6 @@ class TickTables:
     tokens_per_h: list[float]
     regions: list[int]
     offers: list[list[int]]
-    starts: Bools
-    stays: Bools
-    miner_places: Ints
 
 
 def tables_of(problem: Problem) -> TickTables:
@@ -74,7 +62,6 @@ def tables_of(problem: Problem) -> TickTables:
         room_mw=c.contract_room_mw[None],
         available_mw=c.available_mw[None],
         pue=c.pue[None],
-        mining_usd_per_mwh=c.mining_value_usd_per_mwh[None],
         margin_usd_per_mwh=c.miner_margin_usd_per_mwh[None],
         token_usd_per_mwh=c.merchant_value_usd_per_mwh[None],
         multiplier_share=seen.demand_multiplier_share[None],
@@ -97,7 +84,6 @@ def _tables_of_all(ticks: Outlooks) -> list[TickTables]:
         room_mw=c.contract_room_mw,
         available_mw=c.available_mw,
         pue=c.pue,
-        mining_usd_per_mwh=c.mining_value_usd_per_mwh,
         margin_usd_per_mwh=c.miner_margin_usd_per_mwh,
         token_usd_per_mwh=c.merchant_value_usd_per_mwh,
         multiplier_share=stacked([each.demand_multiplier_share for each in seen]),
@@ -113,7 +99,6 @@ def _tables(
     room_mw: Floats,
     available_mw: Floats,
     pue: Floats,
-    mining_usd_per_mwh: Floats,
     margin_usd_per_mwh: Floats,
     token_usd_per_mwh: Floats,
     multiplier_share: Floats,
@@ -123,7 +108,6 @@ def _tables(
     """Compute the tables of ticks, whose axis comes first in every array."""
     count = len(rack_cost_usd_per_mwh)
     token_value = token_usd_per_mwh.reshape(*token_usd_per_mwh.shape[:2], -1)
-    start_margin = config.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
     pays = margin_usd_per_mwh >= 0.0
     columns = (
         rack_cost_usd_per_mwh.tolist(),
@@ -137,26 +121,9 @@ def _tables(
         tokens_per_h.tolist(),
         (-multiplier_share).argsort(axis=1, kind="stable").tolist(),
         _offers(config, rack_cost_usd_per_mwh, token_value),
-        margin_usd_per_mwh >= start_margin,
-        margin_usd_per_mwh >= -start_margin,
-        miner_places(pue[:, :, MINERS], mining_usd_per_mwh[:, None, :]),
     )
     names = TickTables.__dataclass_fields__
     return [TickTables(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
-
-
-def miner_places(pue: Floats, value_usd_per_mwh: Floats) -> Ints:
-    """Order each site's miners by value per site megawatt-hour, the best first.
-
-    Args:
-        pue: PUE of each kind (..., S, 3).
-        value_usd_per_mwh: worth of an IT megawatt-hour, in a shape that fits.
-
-    Returns:
-        Places in the flattened (S, 3) by rank and site (..., 3, S).
-    """
-    order = (-(value_usd_per_mwh / pue)).argsort(axis=-1, kind="stable")
-    return np.asarray(order.swapaxes(-1, -2) + np.arange(0, pue.shape[-2] * MINER_COUNT, MINER_COUNT))
 
 
 def _offers(config: RunConfig, rack_cost_usd_per_mwh: Floats, token_usd_per_mwh: Floats) -> list[list[list[int]]]:

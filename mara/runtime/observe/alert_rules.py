@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mara.core.alert import CRITICAL, WARNING, Alert, Trouble
-from mara.core.contract import TARGET_PPM, TIER_KEYS, contract_label
+from mara.core.contract import TARGET_PPM, TIER_KEYS, contract_label, some_of
 from mara.core.live_source import GridWarning
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.core.telemetry import STALE_TICKS
@@ -33,10 +33,10 @@ SEVERAL_SITES: Final = 2
 """Number of sites down at once that is an alert of its own."""
 MOST_OVERDUE_S: Final = 5.0
 """Delay of a tick from which on the engine counts as late."""
+LEAST_AHEAD_S: Final = 60.0
+"""Time behind the newest tick from which on a clock counts as set back."""
 LITTLE_FREE_BYTES: Final = 4 * LEAST_FREE_BYTES
 """Free space below which there is time left to make more."""
-MOST_NAMED: Final = 5
-"""Contracts that one alert names."""
 _WORRYING: Final = {EngineState.DEGRADED: WARNING, EngineState.HALTED: CRITICAL}
 OF_ENGINE: Final = frozenset(
     {"state", "late", "clock", "disk", "grid_alert", "disarmed", "override", "unreached", "slow"}
@@ -161,17 +161,13 @@ def _states(current: PublishedState, _: EngineSigns) -> Iterator[Trouble]:
 def _late(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find an engine whose tick should have begun long ago."""
     if current.state is EngineState.RUNNING and signs.overdue_s > MOST_OVERDUE_S:
-        yield Trouble(
-            kind="late",
-            severity=WARNING,
-            subject="engine",
-            text=f"a tick is late by more than {MOST_OVERDUE_S:g} s",
-        )
+        text = f"a tick is late by more than {MOST_OVERDUE_S:g} s"
+        yield Trouble(kind="late", severity=WARNING, subject="engine", text=text)
 
 
 def _clock(current: PublishedState, signs: EngineSigns) -> Iterator[Trouble]:
     """Find a live world that waits for a clock that was set back."""
-    if current.state is EngineState.RUNNING and signs.ahead_s > 0.0:
+    if current.state is EngineState.RUNNING and signs.ahead_s >= LEAST_AHEAD_S:
         ahead_minutes = signs.ahead_s / SECONDS_PER_MINUTE
         text = f"no tick comes for {ahead_minutes:.0f} min: this machine's clock is behind the newest tick by that"
         yield Trouble(kind="clock", severity=CRITICAL, subject="engine", text=text)
@@ -298,7 +294,7 @@ def _limited(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
             for one in snapshot.contracts
             if one.is_stranded and one.site_id in {"", site.id}
         ]
-        danger = f"; promised load is off: {', '.join(off[:MOST_NAMED])}" if off else ""
+        danger = f"; promised load is off: {some_of(off)}" if off else ""
         text = (
             f"{site.name} may draw {site.import_limit_mw:.1f} MW of {site.grid_limit_mw:.1f}, by order of the grid's "
             f"operator{danger}"
@@ -316,7 +312,7 @@ def _metered(snapshot: Snapshot, _: dict[str, _Seen]) -> Iterator[Trouble]:
             text = f"{site.name} is in {site.mode}, and no reading of its meter has ever come"
             yield Trouble(kind="telemetry", severity=WARNING, subject=site.id, text=text)
             continue
-        endangered = ", ".join(labels.get(one, one) for one in site.metered.endangered)
+        endangered = some_of([labels.get(one, one) for one in site.metered.endangered])
         danger = f"; in danger within two ticks: {endangered}" if endangered else ""
         of = [one for one in snapshot.contracts if one.id in site.metered.endangered]
         at_risk_usd = sum(one.credit_usd + one.next_bad_tick_cost_usd for one in of) if of else None

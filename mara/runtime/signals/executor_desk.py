@@ -14,6 +14,7 @@ from typing import Any, Final
 from mara.core.dispatch_document import MODES, VALID_TICKS, DispatchDocument, Mode, SiteTarget
 from mara.core.fleet import Site, machines_of
 from mara.core.metering import ExecutorStatus
+from mara.core.timegrid import moment_text
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.core.world import RunConfig
 from mara.errors import MaraError, StoreError
@@ -150,8 +151,8 @@ class ExecutorDesk:
         if begins - timedelta(seconds=self._tick_s) <= now < ends:
             return ""
         return (
-            f"the newest targets of {name} hold from {begins:%d %b %H:%M} to {ends:%H:%M} UTC, this machine's clock "
-            f"says {now:%d %b %H:%M}: wait for the next tick, or set the clock right"
+            f"the newest targets of {name} hold from {moment_text(begins)} to {moment_text(ends)}, this machine's "
+            f"clock says {moment_text(now)}: wait for the next tick, or set the clock right"
         )
 
     def on_mode(self, site_id: str, before: Mode, mode: Mode) -> None:

@@ -128,6 +128,11 @@ def _range(library: Any, handle: Any) -> GpuRange:
 
 
 def _set(gpu: str, milliwatts: int, library: Any, handle: Any) -> None:
-    if not library.nvmlDeviceGetPersistenceMode(handle):
+    """Set a limit, a lower one only where it lasts.
+
+    A higher one gives back what Mara took, which nothing may hinder.
+    """
+    is_lower = milliwatts < library.nvmlDeviceGetPowerManagementLimit(handle)
+    if is_lower and not library.nvmlDeviceGetPersistenceMode(handle):
         raise DeviceError(f"{gpu} refused: it forgets a limit when no program uses it: nvidia-smi -pm 1 mends that")
     library.nvmlDeviceSetPowerManagementLimit(handle, milliwatts)

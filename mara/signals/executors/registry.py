@@ -39,8 +39,25 @@ def specs_in(path: Path, machines: Mapping[str, Collection[str]]) -> dict[Place,
             raise ConfigError(
                 f"{place}: {spec.site} has one already: a site has one executor, or one for each group of its machines"
             )
+        twice = next((unit for earlier in specs.values() for unit in _units_of(earlier) & _units_of(spec)), "")
+        if twice:
+            raise ConfigError(
+                f"{place}: {twice} is named by an earlier executor: two that write to one device take each other's "
+                "settings for its owner's, name it once"
+            )
         specs[spec.site, spec.group] = spec
     return specs
+
+
+def _units_of(spec: Any) -> frozenset[str]:
+    """Devices that an executor names one by one."""
+    match spec:
+        case LuxosSpec() | AsicSpec():
+            return frozenset(spec.hosts)
+        case NvmlSpec():
+            return frozenset(f"GPU {gpu}" for gpu in spec.gpus)
+        case _:
+            return frozenset()
 
 
 def spec_of(plain: Mapping[str, Any], place: str) -> Any:

@@ -106,3 +106,63 @@ def test_of_an_interventions_two_runs_the_one_that_sets_the_price_is_read(tmp_pa
         written(tmp_path, other.aemo_dispatch(rows)), Case("aemo-dispatch", "", other.aemo_dispatch, rows, "SA1")
     )
     assert series.values["price"].tolist() == [row.value for row in rows]
+
+
+def test_thousands_are_read_where_their_marks_stand_between_three_digits(tmp_path: Path) -> None:
+    """ERCOT's yearly workbooks, whose sheets are saved as CSV with `1,769.93`."""
+    lines = ["Delivery Date,Hour Ending,Repeated Hour Flag,Settlement Point,Settlement Point Price"]
+    prices = ['"1,769.93"', "-12.5", '"-1,000"', "0", *["20"] * 20]
+    lines += [f"07/01/2024,{hour:02d}:00,N,HB_NORTH,{price}" for hour, price in enumerate(prices, start=1)]
+    (reading,) = readings_of([put(tmp_path, "DAM.csv", lines)])
+    assert reading.values["price"][:4].tolist() == [1769.93, -12.5, -1000.0, 0.0]
+    lines[2] = '07/01/2024,02:00,N,HB_NORTH,"21,81"'
+    with pytest.raises(FeedInvalid, match="line 3: Settlement Point Price should be a number, is '21,81'"):
+        readings_of([put(tmp_path, "DAM.csv", lines)])
+
+
+def test_a_decimal_point_is_no_mark_of_thousands_in_a_german_file(tmp_path: Path) -> None:
+    name, lines = lines_of(eu.smard_german(rows_of(BERLIN, SUMMER, 1, 60)))
+    cells = lines[4].split(";")
+    lines[4] = ";".join([*cells[:2], "74.11", *cells[3:]])
+    with pytest.raises(FeedInvalid, match=r"line 5: .* should be a number, is '74\.11'"):
+        readings_of([put(tmp_path, name, lines)])
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("MTU (CET/CEST),Day-ahead Price [EUR/MWh]", r"entsoe-gui-old \(CET/CEST\) is nearest, and has Currency too"),
+        (
+            "MTU (CET/CEST);Area;Sequence;Day-ahead Price (EUR/MWh);Intraday Period (CET/CEST)",
+            r"those of entsoe-gui \(CET/CEST\), but ';' is between them: was it saved again by a spreadsheet",
+        ),
+        ("Node,Type,Value,HE 1,HE 2", r"those of miso-lmp \(day-ahead\), but not its title, name or first row"),
+        ("date,time_code,area,price", r"is it another report\?"),
+    ],
+)
+def test_a_file_that_was_changed_is_told_the_nearest_layout(tmp_path: Path, header: str, told: str) -> None:
+    with pytest.raises(FeedInvalid, match=rf'{told}.* describe it with layout = "csv"$'):
+        readings_of([put(tmp_path, "changed.csv", [header, "1,2,3,4,5"])])
+
+
+def test_stamps_of_pjm_that_a_spreadsheet_shortened_are_read(tmp_path: Path) -> None:
+    """Both clocks stand in the file and must agree, so that the form of a stamp misleads nobody."""
+    rows = rows_of(am.EASTERN, SUMMER, 1, 60)
+    name, lines = lines_of(am.pjm(rows))
+    for row in rows:
+        for at in (row.begin, eu.local(row.begin, am.EASTERN)):
+            short = f"{at.month}/{at.day}/{at.year} {at:%H:%M}"
+            lines = [line.replace(f"{am.pjm_stamp(at)},", f"{short},") for line in lines]
+    assert not any(" AM," in line or " PM," in line for line in lines)
+    case = Case("pjm-lmp", "", am.pjm, rows, "WESTERN HUB", {"type": "HUB"})
+    assert read_whole([put(tmp_path, name, lines)], case).values["price"].tolist() == [row.value for row in rows]
+
+
+def test_dispatch_whose_seconds_a_spreadsheet_dropped_is_not_taken_for_hours(tmp_path: Path) -> None:
+    name, lines = lines_of(am.nyiso_real_time(rows_of(am.EASTERN, SUMMER, 1, 5)))
+    short = [line.replace(':00",', '",', 1) for line in lines]
+    assert short[1] != lines[1]
+    with pytest.raises(
+        FeedInvalid, match=r"columns are those of nyiso-lbmp \(.*\), but not its title, name or first row"
+    ):
+        readings_of([put(tmp_path, name, short)])

@@ -194,8 +194,8 @@ class _Reader:
                 said = " ".join(text_at(text, bad[0]) for text in texts)
                 raise self._sheet.source.refusal(
                     f"{' and '.join(_stamp_and_flag(self._layout))} should be a stamp of the layout "
-                    f"{self._layout.name} ({_formats_of(self._layout.stamp)}), is {shown(said)}: correct it, or "
-                    "name the right layout",
+                    f"{self._layout.name} ({_formats_of(self._layout.stamp)}), is {shown(said)}: did a "
+                    "spreadsheet change it? correct it, take the file as it was published, or name the right layout",
                     int(lines[bad[0]]),
                 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Final
 
 from mara.errors import FeedInvalid
 from mara.feeds.markets.declaration import Form, Kind, Layout, Quantity
@@ -19,11 +19,20 @@ from mara.feeds.markets.reading.documents import (
     records_of,
     workbook_of,
 )
-from mara.feeds.markets.reading.headers import MOST_LINES_BEFORE, Header, has_columns, header_in, header_in_rows
+from mara.feeds.markets.reading.headers import (
+    MOST_LINES_BEFORE,
+    Header,
+    has_columns,
+    header_in,
+    header_in_rows,
+    nearness_of,
+)
 from mara.feeds.markets.reading.sheets import Batch, batches_of
 from mara.feeds.markets.reading.sources import Source, shown
 from mara.feeds.markets.reading.tagged import batches_by_line
 
+LEAST_NEAR_COLUMNS: Final = 2
+"""Least number of a layout's columns in a file for which it may be the nearest."""
 Batches = Callable[[Sequence[int]], Iterator[Batch]]
 
 
@@ -75,7 +84,7 @@ def recognised_each(source: Source, layouts: Sequence[Layout]) -> list[tuple[Lay
     if not found:
         raise source.refusal(
             f"should be in a layout of `mara import layouts`, begins with {shown(face.first_words)}: "
-            'is it another report? describe it with layout = "csv"'
+            f'{_nearest_in(face, layouts)} describe it with layout = "csv"'
         )
     return [one for fitting in found.values() for one in fitting.values()]
 
@@ -213,6 +222,28 @@ def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]
         error
         or f"should be in the layout {wanted.id} ({wanted.publisher}, {wanted.report}), begins with "
         f"{shown(face.first_words)}: name the right layout, or leave it out and the header decides"
+    )
+
+
+def _nearest_in(face: Face, layouts: Sequence[Layout]) -> str:
+    """Write by what a text misses the layout nearest to it, and what to do first."""
+    lines = _lines_of(face.head, "utf-8") if face.frame is None and face.book is None else ()
+    near = [(nearness_of(lines, layout), layout) for layout in layouts]
+    found, layout = max(near, key=lambda one: one[0].has - len(one[0].lacks))
+    if found.has < LEAST_NEAR_COLUMNS or len(found.lacks) > found.has:
+        return "is it another report?"
+    if found.lacks:
+        names = [f"{column}" for column in found.lacks if isinstance(column, str)]
+        lacking = " and ".join(names) or "a column of values or of the place"
+        return f"{layout.name} is nearest, and has {lacking} too; take the file as it was published, or"
+    if found.delimiter not in layout.form.delimiters:
+        return (
+            f"its columns are those of {layout.name}, but {found.delimiter!r} is between them: was it saved again by a "
+            "spreadsheet, which changes numbers and dates as well? take the file as it was published, or"
+        )
+    return (
+        f"its columns are those of {layout.name}, but not its title, name or first row; take the file as it was "
+        "published, or"
     )
 
 

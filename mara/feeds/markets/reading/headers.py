@@ -22,6 +22,8 @@ from mara.feeds.markets.declaration import (
 
 MOST_LINES_BEFORE: Final = 60
 """Most lines before the header: titles, terms of use, coordinates."""
+SEPARATORS: Final = (",", ";", "\t")
+"""Separators that spreadsheets put between cells."""
 INDEX_COLUMN: Final = "__index_level_0__"
 """Name that pandas gives an unnamed index in Parquet; in CSV it has no name."""
 CURRENCIES_BY_SIGN: Final = {"€": "EUR", "£": "GBP", "$": "USD", "円": "JPY"}
@@ -90,6 +92,37 @@ def header_in_rows(rows: Sequence[Sequence[str]], layout: Layout, file_name: str
             if said is not None and _looks_right(lines[number:], form):
                 return Header(names=tuple(row), line=number, said=said)
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearness:
+    """Closeness of a line to the header of a layout.
+
+    Attributes:
+        has: number of the needed columns that the line has and that tell something.
+        lacks: the needed columns that it lacks.
+        delimiter: separator of its cells.
+    """
+
+    has: int
+    lacks: tuple[Column, ...]
+    delimiter: str
+
+
+def nearness_of(lines: Sequence[str], layout: Layout) -> Nearness:
+    """Find the line nearest to a layout's header, by any separator of its cells."""
+    needed = tuple(dict.fromkeys(_needed(layout)))
+    best = Nearness(has=0, lacks=needed, delimiter="")
+    for line in lines:
+        for delimiter in SEPARATORS:
+            names = cells_of(line, delimiter)
+            found = {column: sum(1 for _ in _matches(names, column)) for column in needed}
+            lacks = tuple(column for column, count in found.items() if not count)
+            # a pattern that most names fit tells nothing
+            has = sum(0 < count <= len(names) / 2 for count in found.values())
+            if (has - len(lacks)) > (best.has - len(best.lacks)):
+                best = Nearness(has=has, lacks=lacks, delimiter=delimiter)
+    return best
 
 
 def _width_of(lines: Sequence[str], delimiter: str, form: Form, count: int) -> int:

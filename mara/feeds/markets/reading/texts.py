@@ -104,8 +104,7 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
     if value.quality is not None:
         texts = _of_quality(texts, value.quality)
     if form.thousands:
-        for mark in form.thousands:
-            texts = pc.replace_substring(texts, mark, "")
+        texts = _without_thousands(texts, form)
     if form.decimal == ",":
         texts = pc.replace_substring(texts, ",", ".")
     elif form.decimal == "?":
@@ -119,6 +118,18 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
     values = numbers.to_numpy(zero_copy_only=False).astype(np.float64, copy=True)
     bad = np.flatnonzero(~np.isfinite(values) & ~np.asarray(absent))
     return values * value.factor if value.factor != 1.0 else values, bad
+
+
+def _without_thousands(texts: Any, form: Form) -> Any:
+    """Leave out the marks between groups of three digits.
+
+    A mark that stands elsewhere is no such mark: what it was before the file was saved again cannot be told, so that
+    the text is made no number.
+    """
+    for mark in form.thousands:
+        grouped = pc.match_substring_regex(texts, rf"^[+-]?\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+(?:\D\d*)?$")
+        texts = pc.if_else(grouped, pc.replace_substring(texts, mark, ""), pc.replace_substring(texts, mark, "?"))
+    return texts
 
 
 def text_at(column: Any, row: int) -> str:

@@ -44,6 +44,7 @@ def solve_swiftly(
     *,
     basis: Basis | None = None,
     by_dual: bool = False,
+    scaled: bool = True,
     deadline_s: float = 600.0,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Solution:
@@ -53,13 +54,22 @@ def solve_swiftly(
     """
     left_out = _left_out(model, basis)
     if not left_out.rows.any():
-        return solve(model, basis=basis, by_dual=by_dual, swift=True, deadline_s=deadline_s, is_cancelled=is_cancelled)
+        return solve(
+            model,
+            basis=basis,
+            by_dual=by_dual,
+            swift=True,
+            scaled=scaled,
+            deadline_s=deadline_s,
+            is_cancelled=is_cancelled,
+        )
     limit_s = FIRST_SHARE * deadline_s
     first = solve(
         with_rows(model, ~left_out.rows),
         basis=None if basis is None else _restricted(basis, model, left_out),
         by_dual=by_dual,
         swift=True,
+        scaled=scaled,
         deadline_s=limit_s,
         is_cancelled=is_cancelled,
     )
@@ -71,6 +81,7 @@ def solve_swiftly(
         basis=whole.basis,
         by_dual=True,
         swift=True,
+        scaled=scaled,
         deadline_s=deadline_s - limit_s,
         is_cancelled=is_cancelled,
     )

@@ -48,8 +48,16 @@ def solve_one_way(
     swiftly.
     """
     limit_s = deadline_s * STAGE_SHARE if len(model.columns.batteries) else deadline_s
-    first = solve_swiftly if swift or case.power_contract is not None else solve
-    relaxed = first(model, basis=basis, by_dual=by_dual, deadline_s=limit_s, is_cancelled=is_cancelled)
+    has_contract = case.power_contract is not None
+    relaxed = (solve_swiftly if swift or has_contract else solve)(
+        model,
+        basis=basis,
+        by_dual=by_dual,
+        # Energy in batteries, pledges and peaks are of one size with the loads: scaled, they take more steps.
+        scaled=not has_contract,
+        deadline_s=limit_s,
+        is_cancelled=is_cancelled,
+    )
     found, chosen = relaxed, np.zeros((case.steps, len(model.columns.batteries)), dtype=np.bool_)
     for _ in range(MAX_ROUNDS):
         both = _goes_both_ways(found, model)

@@ -3,12 +3,25 @@
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import Cap, HourEnding, Key, Known, Layout, Quantity, Repeat, StampClock, Value
+from mara.feeds.markets.declaration import (
+    Cap,
+    Form,
+    HourEnding,
+    Key,
+    Known,
+    Layout,
+    Quantity,
+    Repeat,
+    StampClock,
+    Value,
+)
 
 ZONE: Final = "America/Chicago"
 CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="DSTFlag")
 """ERCOT's clock; `DSTFlag` is Y in the second hour of the autumn change only."""
 YEARLY_CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="Repeated Hour Flag")
+YEARLY_FORM: Final = Form(thousands=",")
+"""Form of a yearly workbook's sheets: saved as CSV, they have `1,769.93`."""
 LICENCE: Final = "ERCOT terms of use: raw data may be used, reproduced and redistributed in compilations; name ERCOT"
 CAPS: Final = (
     Cap(valid_from=date(2015, 6, 1), floor_per_mwh=-251.0, cap_per_mwh=9_000.0),
@@ -53,6 +66,7 @@ REAL_TIME: Final = Layout(
 YEARLY_REAL_TIME: Final = Layout(
     id="ercot-xlsx",
     variant="real-time",
+    form=YEARLY_FORM,
     publisher="ERCOT",
     report="NP6-785-ER Historical RTM Load Zone and Hub Prices",
     quantity=Quantity.PRICE,
@@ -71,6 +85,7 @@ YEARLY_REAL_TIME: Final = Layout(
 YEARLY_DAY_AHEAD: Final = Layout(
     id="ercot-xlsx",
     variant="day-ahead",
+    form=YEARLY_FORM,
     publisher="ERCOT",
     report="NP4-180-ER Historical DAM Load Zone and Hub Prices",
     quantity=Quantity.PRICE,

@@ -20,8 +20,8 @@ DAY_AHEAD: Final = Layout(
     publisher="NYISO",
     report="damlbmp_zone",
     quantity=Quantity.PRICE,
-    # both reports have one header: the seconds tell them apart
-    form=Form(sample=re.compile(r'"?\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d\d"?,')),
+    # both reports have one header: the seconds tell them apart, and hours begin at no other minute
+    form=Form(sample=re.compile(r'"?\d{1,2}/\d{1,2}/\d{4} \d{1,2}:00"?,')),
     stamp=Instant(column="Time Stamp", formats=("%m/%d/%Y %H:%M",)),
     clock=CLOCK,
     values=(PRICE,),

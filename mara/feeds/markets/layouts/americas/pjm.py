@@ -11,11 +11,14 @@ from mara.feeds.markets.declaration import DEMAND, Instant, Key, Known, Layout, 
 ZONE: Final = "America/New_York"
 STAMP: Final = Instant(
     column="datetime_beginning_utc",
-    formats=("%m/%d/%Y %I:%M:%S %p", "iso"),
+    formats=("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "iso"),
     agrees="datetime_beginning_ept",
     agrees_zone=ZONE,
 )
-"""UTC is read, and must be the same instant as the prevailing time beside it."""
+"""UTC is read, and must be the same instant as the prevailing time beside it.
+
+A spreadsheet drops the seconds and the half of the day: `6/16/2025 16:00`.
+"""
 LICENCE: Final = "PJM: members' terms, internal use; may not be passed on"
 
 
