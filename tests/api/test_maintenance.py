@@ -144,7 +144,8 @@ def test_maintenance_is_taken_back_over_the_api_for_all_contracts_of_its_site(cl
     assert "maintenance: fan" not in {one["row"]["reason"] for one in client.get("/api/exclusions").json()}
     again = client.post("/api/control", json=retract)
     assert again.status_code == 409
-    assert f"no maintenance of {site_id} stands" in again.json()["detail"]
+    name = next(site["name"] for site in snapshot["sites"] if site["id"] == site_id)
+    assert f"no maintenance of {name} stands" in again.json()["detail"]
     both = client.post("/api/control", json={**retract, "contract_id": "c1"})
     assert "a site or a contract was expected, both came" in both.json()["detail"]
 
