@@ -40,14 +40,14 @@ export default {
     },
   },
   template: `
-    <ul class="undo-bar" role="status" aria-label="Can be undone" :hidden="!shown.length">
-      <li v-for="(entry, place) in shown" :key="entry.key" class="undo-row">
+    <div class="undo-bar" role="status" aria-label="Can be undone" :hidden="!shown.length">
+      <div v-for="(entry, place) in shown" :key="entry.key" class="undo-row">
         <span>{{ entry.text }}</span>
         <span class="note figure" aria-hidden="true">
           {{ entry.is_held ? "goes out in" : "can be undone for" }} {{ leftS(entry) }} s
         </span>
         <button type="button" class="button" :aria-keyshortcuts="place === shown.length - 1 ? 'u' : null" @click="undo(entry.key)">Undo</button>
-      </li>
-    </ul>
+      </div>
+    </div>
   `,
 };

@@ -201,6 +201,16 @@ def go_to(page: Page, label: str) -> None:
     raise AssertionError(f"{label} is not reached by Tab")
 
 
+def choose(page: Page, option: str) -> None:
+    """Press Down in the list that has the focus until the option that begins so is chosen."""
+    page.keyboard.press("Home")
+    for _ in range(MOST_TABS):
+        if page.evaluate("document.activeElement.selectedOptions[0].label").startswith(option):
+            return
+        page.keyboard.press("ArrowDown")
+    raise AssertionError(f"{option} is not among the options")
+
+
 def settle(page: Page) -> None:
     """Wait until charts are drawn and nothing moves: resizing, zooming, fading.
 

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE, Visit, arrive, go_to
+from tests.browser.conftest import PHONE, Visit, arrive, choose, go_to
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +55,7 @@ def test_a_contract_is_booked_and_another_cancelled_and_both_are_undone(tab: Vis
 def test_maintenance_is_announced_and_a_standing_one_taken_back(tab: Visit, address: str) -> None:
     page = arrive(tab, f"{address}/calendar", size=PHONE).page
     page.get_by_label("Site", exact=True).focus()
-    page.keyboard.type("Japan")
+    choose(page, "Japan")
     go_to(page, "Begins")
     expect(page.locator("#maintenance-begins")).to_have_value(re.compile(r"^2025-07-\d\d \d\d:00$"))
     go_to(page, "Reason")
@@ -90,9 +91,9 @@ def test_a_site_is_armed_with_a_reason(tab: Visit, address: str) -> None:
     page = arrive(tab, f"{address}/operations").page
     form = page.get_by_role("form", name="Let the plan reach the devices of a site")
     form.get_by_label("Site").focus()
-    page.keyboard.type("Ireland")
+    choose(page, "Ireland")
     go_to(page, "Mode")
-    page.keyboard.type("Act")
+    choose(page, "Act")
     go_to(page, "Reason")
     page.keyboard.press("Enter")
     expect(form.get_by_label("Reason")).to_be_focused()
@@ -118,6 +119,8 @@ def test_an_alert_is_silenced_and_the_question_left_by_escape(tab: Visit, addres
     go_to(page, "Silence$")
     page.keyboard.press("Enter")
     expect(page.locator(f"#{number}").get_by_role("button", name="End silence")).to_be_focused()
+    expect(page.get_by_role("status", name="Can be undone")).to_contain_text("Silenced")
+    assert [rule["id"] for rule in Axe().run(page, ".undo-bar").response["violations"]] == []
     page.keyboard.press("Enter")
     expect(page.locator(f"#{number}[data-state=open]")).to_be_attached()
     assert not tab.complaints

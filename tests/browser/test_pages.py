@@ -110,7 +110,8 @@ def test_a_backtest_is_refused_run_and_cancelled(tab: Visit, workbench: str, tmp
     visited = arrive(tab, f"{workbench}/backtest")
     page = visited.page
     order(page, tmp_path / "nowhere", "Rules")
-    expect(page.get_by_role("alert").filter(has_text="nowhere")).to_contain_text("correct the path")
+    refusal = page.get_by_role("alert").filter(has_text="the history should be a folder")
+    expect(refusal).to_contain_text("correct the path")
     order(page, small_history(tmp_path / "past"), "Rules", "Static, break-even")
     state = page.locator(".bt-state")
     expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
