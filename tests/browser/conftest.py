@@ -43,6 +43,8 @@ DEAFEN = """() => {
 }"""
 
 
+A_FULL_HOUR = re.compile(r"^2025-07-\d\d \d\d:00$")
+"""Pattern of a begin that the form of maintenance proposes."""
 MOST_TABS = 60
 LABEL_OF_FOCUS = """() => {
     const element = document.activeElement;

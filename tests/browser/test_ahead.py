@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE, Visit, arrive, picture
+from tests.browser.conftest import A_FULL_HOUR, PHONE, Visit, arrive, picture
 
 pytestmark = pytest.mark.browser
 
@@ -52,8 +52,12 @@ def test_maintenance_is_announced_from_the_calendar_in_local_times_and_can_be_un
     page.get_by_role("button", name="By contract").press("Enter")
     expect(page.locator(".calendar-table")).to_contain_text("customer order: test, by ada")
     page.get_by_label("Site", exact=True).select_option("tokyo")
+    begins = page.get_by_label("Begins", exact=True)
+    expect(begins).to_have_value(A_FULL_HOUR)
+    proposed = begins.input_value()
     page.get_by_label("Times in", exact=True).select_option("Asia/Tokyo")
-    page.get_by_label("Begins", exact=True).fill("2025-07-10T09:00")
+    expect(begins).not_to_have_value(proposed)
+    begins.fill("2025-07-10T09:00")
     page.get_by_label("Ends", exact=True).fill("2025-07-10T10:00")
     page.get_by_label("Reason", exact=True).fill("filters")
     page.keyboard.press("Enter")
