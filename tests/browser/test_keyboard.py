@@ -1,6 +1,5 @@
 """Whole pieces of work by keys alone: the focus is always where the next key is wanted."""
 
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
