@@ -6,7 +6,8 @@ export function keepFocus() {
   document.addEventListener("focusin", ({ target }) => (left = placesOf(target)));
   document.addEventListener("focusout", ({ target }) => setTimeout(() => forget(target)));
   const observer = new MutationObserver(() => {
-    if (document.activeElement === document.body && left.length && !left[0].below.isConnected) heir()?.focus();
+    if (document.activeElement !== document.body || !left.length || left[0].below.isConnected) return;
+    heir()?.focus({ preventScroll: true }); // the page stays where it is: a click under way hits what it was meant for
   });
   observer.observe(document.body, { childList: true, subtree: true });
 }
