@@ -29,6 +29,7 @@ from mara.api import paths
 from mara.api.security.authenticator import LOCAL, Identity
 from mara.api.security.permissions import Permission
 from mara.core.commands import Command, Outage, Restore
+from mara.core.contract import some_of
 from mara.errors import MaraError
 from pages.authorization import Authorized
 from pages.serving.current_user import missing_right, page_user
@@ -201,5 +202,4 @@ def _named(sites: Sequence[str], platform: Authorized) -> str:
     """Name the first few of some sites, and count the others."""
     snapshot = platform.publisher.read().snapshot
     names = {site.id: site.name for site in snapshot.sites} if snapshot is not None else {}
-    few = ", ".join(names.get(site, site) for site in sites[:MOST_NAMED])
-    return f"{few} and {len(sites) - MOST_NAMED} more" if len(sites) > MOST_NAMED else few
+    return some_of([names.get(site, site) for site in sites], MOST_NAMED)

@@ -32,6 +32,8 @@ PROMISED_TIER_COUNT: Final = 3
 TierKey = Literal["premium", "standard", "flexible", "spot"]
 TIER_KEYS: Final[tuple[TierKey, ...]] = get_args(TierKey)
 """Names of the tiers in settings, the API and exports, in the order of `Tier`."""
+MOST_NAMED: Final = 5
+"""Contracts that one sentence names."""
 
 
 def contract_label(contract_id: str, customer: str) -> str:
@@ -39,14 +41,12 @@ def contract_label(contract_id: str, customer: str) -> str:
     return f"{customer} ({contract_id})" if customer else contract_id
 
 
-def some_of(labels: Sequence[str]) -> str:
-    """Name the first of some contracts, and say how many there are besides."""
-    more = len(labels) - MOST_NAMED
-    return ", ".join(labels[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def some_of(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Tell the first of some names of contracts or sites, and count the others."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-MOST_NAMED: Final = 5
-"""Contracts that one sentence names."""
 TARGET_PPM: Final = (999_000, 950_000, 900_000, 0)
 RATE_FACTOR: Final = (3.5, 2.0, 1.2, 0.4)
 """Price of a tier as a multiple of the base rate."""

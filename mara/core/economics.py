@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats
-from mara.core.fleet import MINER_COUNT
+from mara.core.arrays import Floats
+from mara.core.fleet import MINERS
 from mara.core.market import sellback_usd_per_mwh
 from mara.core.world import Conditions, Observation, RunConfig
 
@@ -56,11 +56,13 @@ def economics_of(observation: Observation, conditions: Conditions, config: RunCo
     )
 
 
-def priced_out(conditions: Conditions, peak_usd_per_mwh: Floats) -> Bools:
-    """Say which miners pay at the price, but not with the peak expected (S, 3).
+def off_for_peak_mw(miners_mw: Floats, conditions: Conditions, peak_usd_per_mwh: Floats) -> Floats:
+    """Find idle miners that pay but for the expected peak (S, 3), at the meter.
 
     Args:
+        miners_mw: miners that run (S, 3).
         peak_usd_per_mwh: expected cost of a coincident peak of a megawatt-hour drawn (S,).
     """
-    margin = conditions.miner_margin_usd_per_mwh
-    return np.asarray((margin > 0.0) & (margin <= conditions.pue[:, :MINER_COUNT] * peak_usd_per_mwh[:, None]))
+    margin, pue = conditions.miner_margin_usd_per_mwh, conditions.pue[:, MINERS]
+    is_out = (margin > 0.0) & (margin <= pue * peak_usd_per_mwh[:, None])
+    return np.asarray(is_out * np.maximum(conditions.available_mw[:, MINERS] - miners_mw, 0.0) * pue)

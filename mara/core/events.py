@@ -13,7 +13,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, row_sums
 from mara.core.contract import UNPLACED, ContractRequest, SlaContract, Tier, budgets_of
 from mara.core.daybook import begins_day, off_times_over
-from mara.core.economics import priced_out
+from mara.core.economics import off_for_peak_mw
 from mara.core.event_details import (
     ContractBooked,
     ContractMoved,
@@ -35,7 +35,7 @@ from mara.core.event_details import (
 )
 from mara.core.event_reading import details_of
 from mara.core.event_text import text_of
-from mara.core.fleet import MINER_COUNT, Workload
+from mara.core.fleet import Workload
 from mara.core.outages import driven_out_by, failure_of, fell
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
@@ -266,8 +266,7 @@ def _off_for_peaks(peak_usd_per_mwh: Floats, step: Step, config: RunConfig) -> _
     Once a clock hour, and when they stop. Sites whose power a product calls stand still for that.
     """
     conditions, done, before = step.conditions, step.allocation, step.before
-    idle = np.maximum(conditions.available_mw[:, :MINER_COUNT] - done.miners_mw, 0.0)
-    out_mw = np.where(priced_out(conditions, peak_usd_per_mwh), idle, 0.0) * conditions.pue[:, :MINER_COUNT]
+    out_mw = off_for_peak_mw(done.miners_mw, conditions, peak_usd_per_mwh)
     if config.grid.epoch_h(step.tick) == config.grid.epoch_h(step.tick - 1):
         out_mw *= (before.miners_mw > TOLERANCE_MW) & (done.miners_mw <= TOLERANCE_MW)
     site_mw = row_sums(out_mw)

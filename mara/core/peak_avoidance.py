@@ -10,8 +10,8 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.dispatch import Allocation
-from mara.core.economics import priced_out
-from mara.core.fleet import MINER_COUNT, Fleet
+from mara.core.economics import off_for_peak_mw
+from mara.core.fleet import Fleet
 from mara.core.power_calendar import power_of
 from mara.core.power_state import PowerState
 from mara.core.units import MONTHS_PER_YEAR
@@ -64,6 +64,4 @@ def priced_out_mw(done: Allocation, conditions: Conditions, peak_usd_per_mwh: Fl
         conditions: those by which the tick was planned.
         peak_usd_per_mwh: expected cost of the peak of a megawatt-hour drawn (S,).
     """
-    idle = np.maximum(conditions.available_mw[:, :MINER_COUNT] - done.miners_mw, 0.0)
-    out = priced_out(conditions, peak_usd_per_mwh)
-    return np.asarray((out * idle * conditions.pue[:, :MINER_COUNT]).sum(axis=1))
+    return np.asarray(off_for_peak_mw(done.miners_mw, conditions, peak_usd_per_mwh).sum(axis=1))

@@ -48,6 +48,12 @@ class FollowedTick:
     """The world after it, but for its miners, money, gains and sums of the day."""
 
 
+def places_of(ticks: list[FollowedTick]) -> slice:
+    """Find the places of followed ticks in the arrays that were computed ahead."""
+    first = ticks[0].outlook.earlier_count
+    return slice(first, first + len(ticks))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlannedMiners:
     """Miners as planned for successive ticks (T, S, 3).
@@ -75,8 +81,7 @@ class SettledStretch:
     ) -> None:
         self.ticks, self.first, self.done = ticks, first, done
         self._miners, self._config = miners, config
-        together, at = ticks[0].outlook.together, ticks[0].outlook.earlier_count
-        self._here = slice(at, at + len(ticks))
+        together, self._here = ticks[0].outlook.together, places_of(ticks)
         self._conditions = together.conditions
         self.observations = together.observations[self._here]
         self._price = stacked([seen.energy_price_usd_per_mwh for seen in self.observations])

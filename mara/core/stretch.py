@@ -17,7 +17,7 @@ from mara.core.outlook import Outlook
 from mara.core.own_load import ROUNDED_UP, crowded_share, fit_miners, held_back
 from mara.core.placement import place
 from mara.core.plan import DraftStep
-from mara.core.settled_stretch import LOADS, FollowedTick, PlannedMiners, SettledStretch
+from mara.core.settled_stretch import LOADS, FollowedTick, PlannedMiners, SettledStretch, places_of
 from mara.core.sla import judge
 from mara.core.step import off_ticks, off_ticks_of_all
 from mara.core.units import TOLERANCE_MW
@@ -134,9 +134,7 @@ def _fitted_miners(planned_mw: Floats, ticks: list[FollowedTick], first: World, 
 
     After a tick in which they have to wait it is not exact: the stretch ends there.
     """
-    outlook = ticks[0].outlook
-    here = slice(outlook.earlier_count, outlook.earlier_count + len(ticks))
-    fitted = np.minimum(planned_mw, outlook.together.conditions.available_mw[here, :, MINERS])
+    fitted = np.minimum(planned_mw, ticks[0].outlook.together.conditions.available_mw[places_of(ticks), :, MINERS])
     off = off_ticks_of_all(fitted[:-1] > 0.0, first.miner_off_ticks)
     waits = held_back(np.concatenate([first.miner_off_ticks[None], off]), config)
     return fitted if waits is None else np.where(waits, 0.0, fitted)
@@ -149,7 +147,7 @@ def _loads_of(ticks: list[FollowedTick], miners: Floats, first: World, config: R
     The steps are those of `dispatch`; what they change is rounding.
     """
     fleet, conditions = config.fleet, ticks[0].outlook.together.conditions
-    here = slice(ticks[0].outlook.earlier_count, ticks[0].outlook.earlier_count + len(ticks))
+    here = places_of(ticks)
     pue, available = conditions.pue[here], conditions.available_mw[here]
     contracts = stacked([tick.placed.contracts_mw for tick in ticks])
     contracts_it, mining_it = row_sums_of_all(contracts), row_sums_of_all(miners)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from mara.core.contract import TIER_KEYS
+from mara.core.contract import TIER_KEYS, some_of
 from mara.core.fleet import Fleet
 from mara.runtime.explain.ordinary_words import ORDINARY_WORDS
 from mara.runtime.explain.question import Question, plain_of
@@ -120,10 +120,7 @@ def _alike(unknown: list[str], fleet: Fleet, customers: Iterable[str]) -> list[s
 
 def _what_there_is(fleet: Fleet) -> str:
     """List the sites by name, and the other subjects that a question can name."""
-    names = [site.name for site in fleet.sites[:MOST_SITES_NAMED]]
-    more = fleet.site_count - len(names)
-    listed = ", ".join(names) + (f" and {more} more" if more else "")
-    return f"The sites are {listed}. {WANTED}"
+    return f"The sites are {some_of([site.name for site in fleet.sites], MOST_SITES_NAMED)}. {WANTED}"
 
 
 def _unknown_names(question: Question, known: set[str]) -> list[str]:

@@ -83,7 +83,7 @@ class SignalsDesk:
     ) -> None:
         self._publisher = publisher
         self._clock = clock
-        self._why_not_armed = why_not_armed or _no_executor
+        self._why_not_armed = why_not_armed or no_executor
         self._on_mode = on_mode
         self._run: _SignalledRun | None = None
         self._readings: Mapping[tuple[str, str], Reading] = {}
@@ -303,7 +303,8 @@ def one_line(reason: str) -> str:
     return " ".join(printable.split())[:MOST_REASON_CHARACTERS]
 
 
-def _no_executor(site: Site, mode: Mode) -> str:
+def no_executor(site: Site, mode: Mode) -> str:
+    """Say that a site without an executor cannot be in a mode that needs one."""
     return f"no executor is set up for {site.name}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
 
 

@@ -20,7 +20,7 @@ from mara.core.world import RunConfig
 from mara.errors import MaraError, StoreError
 from mara.runtime.clock import Clock
 from mara.runtime.published_state import EngineState, PublishedState, StatePublisher
-from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk
+from mara.runtime.signals.desk import MARA, REAL_WORLD, SignalsDesk, no_executor
 from mara.runtime.signals.lease import Lease
 from mara.runtime.signals.site_executor import Followed, SiteExecutor, SiteOrder, limit_for, not_before_of
 from mara.signals.executors.base import state_text
@@ -128,7 +128,7 @@ class ExecutorDesk:
     def why_not(self, site: Site, mode: Mode) -> str:
         """Explain why a site cannot be put in a mode; empty where it can."""
         if not self._of(site.id):
-            return f"no executor is set up for {site.name}, so that it cannot be in {mode}: name one in MARA_EXECUTORS"
+            return no_executor(site, mode)
         shown = self._publisher.read()
         if shown.state is not EngineState.RUNNING:
             return f"the engine is {shown.state}: {site.name} can be armed when it runs"

@@ -17,6 +17,7 @@ from mara.core.commands import (
     Retract,
     is_taken_back,
 )
+from mara.core.contract import some_of
 from mara.core.history import ExclusionRow
 from mara.core.timegrid import TimeGrid, moment_text
 from mara.core.world import RunConfig, World
@@ -26,7 +27,6 @@ from mara.runtime.tick.command_validation import refuse_outside_life
 
 MAX_REASON_CHARACTERS: Final = 200
 MAX_REFUSALS_TOLD: Final = 5
-MAX_NAMES_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +78,11 @@ def _refusal(refusals: Mapping[str, Sequence[str]], asked_count: int) -> str:
     """Tell each reason once, with the contracts that it concerns."""
     if asked_count == 1:
         return next(iter(refusals))
-    told = "; ".join(f"{reason} ({_some(names)})" for reason, names in list(refusals.items())[:MAX_REFUSALS_TOLD])
+    told = "; ".join(f"{reason} ({some_of(names)})" for reason, names in list(refusals.items())[:MAX_REFUSALS_TOLD])
     more = len(refusals) - MAX_REFUSALS_TOLD
     rest = f"; and {more} more reasons" if more > 0 else ""
     count = sum(map(len, refusals.values()))
     return f"nothing was announced, because {count} of {asked_count} contracts refuse: {told}{rest}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - MAX_NAMES_TOLD
-    return ", ".join(names[:MAX_NAMES_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _named(contract_id: str, world: World) -> str:

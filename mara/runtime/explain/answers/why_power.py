@@ -48,8 +48,9 @@ def _calls(facts: Facts, history: RunHistory, context: TickContext, site: int) -
 def _peak(facts: Facts, history: RunHistory, context: TickContext, site: int) -> list[str]:
     """Tell the peak for which miners stayed off in the clock hour."""
     tick = context.tick
-    first_tick = tick - (history.grid.epoch_s(tick) // 60 // history.grid.tick_minutes) % history.grid.ticks_per_hour
-    for event in history.decisions.each_event(("peak",), max(0, first_tick), tick + 1, site):
+    hour = history.grid.at(tick).replace(minute=0, second=0, microsecond=0)
+    first_tick = max(0, history.grid.first_tick_from(hour))
+    for event in history.decisions.each_event(("peak",), first_tick, tick + 1, site):
         if isinstance(event.details, MinersOffForPeak):
             when, name = history.when(event.tick), history.name(site)
             label = f"Expected cost of the peak at {name}, {when}"
