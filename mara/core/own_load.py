@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums
+from mara.core.arrays import Bools, Floats, Ints, has_any, row_sums
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -47,7 +47,7 @@ def fit_own_load(
     miners = fit_miners(plan.miners_mw, world, conditions, config)
     power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     over = power - limit_mw
-    crowded = np.count_nonzero(over > TOLERANCE_MW) > 0
+    crowded = has_any(over > TOLERANCE_MW)
     if crowded:
         miners, merchant = miners.copy(), merchant.copy()
         shed_to_grid(miners, merchant, over, conditions)
@@ -74,20 +74,20 @@ def _fit_merchant(
     """
     tokens = (wanted_mw @ config.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
-    if np.count_nonzero(tokens > demand * ROUNDED_UP):
+    if has_any(tokens > demand * ROUNDED_UP):
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
         wanted_mw = wanted_mw * fit[:, None, None]
     by_kind = wanted_mw.sum(axis=0)
     kinds = conditions.available_mw[:, RACKS]
-    if np.count_nonzero(by_kind > kinds):
+    if has_any(by_kind > kinds):
         wanted_mw = wanted_mw * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
         by_kind = np.minimum(by_kind, kinds)
     total = row_sums(by_kind)
     short = total + contracts_mw - conditions.racks_mw
-    if not np.count_nonzero(short > 0.0):
+    if not has_any(short > 0.0):
         return wanted_mw, by_kind, None
     fit = crowded_share(total, contracts_mw, conditions.racks_mw)[:, None]
-    return wanted_mw * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
+    return wanted_mw * fit, by_kind * fit, short if has_any(short > TOLERANCE_MW) else None
 
 
 def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -> Floats:
@@ -99,9 +99,9 @@ def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -
 def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
     """Fit miners to availability and to their minimum time off (S, 3)."""
     available = conditions.available_mw[:, MINERS]
-    fitted = np.minimum(wanted_mw, available) if np.count_nonzero(wanted_mw > available) else wanted_mw
+    fitted = np.minimum(wanted_mw, available) if has_any(wanted_mw > available) else wanted_mw
     waits = held_back(world.miner_off_ticks, config)
-    return np.where(waits, 0.0, fitted) if waits is not None and np.count_nonzero(waits) else fitted
+    return np.where(waits, 0.0, fitted) if waits is not None and has_any(waits) else fitted
 
 
 def held_back(off_ticks: Ints, config: RunConfig) -> Bools | None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
+from mara.core.arrays import Bools, Floats, Ints, has_any, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier
 from mara.core.placing import Placing, may_be_off
 from mara.core.plan import ContractTargets
@@ -54,19 +54,19 @@ def place(
         fell: sites that lost machines since the last tick; of their contracts only Premium can move in time (S,).
         least_rest_ticks: shortest time for which a contract is scheduled off, as far as its budget allows.
     """
-    if step.book_changes_count == world.book_changes_count and not np.count_nonzero(fell):
+    if step.book_changes_count == world.book_changes_count and not has_any(fell):
         meant = _as_meant(step, world, capacity_mw)
         if meant is not None:
             return meant
     ran_mw = held_mw(world)
-    changed = np.count_nonzero(np.abs(ran_mw - step.contracts_mw) > TOLERANCE_MW)
+    changed = has_any(np.abs(ran_mw - step.contracts_mw) > TOLERANCE_MW)
     room = capacity_mw - row_sums(ran_mw)
-    if changed or np.count_nonzero(room < -TOLERANCE_MW):
+    if changed or has_any(room < -TOLERANCE_MW):
         return _one_by_one(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)
     accounts = world.accounts
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
-    if np.count_nonzero(scheduled):
-        if np.count_nonzero(scheduled & (world.book.tier == Tier.PREMIUM)):
+    if has_any(scheduled):
+        if has_any(scheduled & (world.book.tier == Tier.PREMIUM)):
             return _one_by_one(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)
         scheduled &= may_be_off(step, world)
         scheduled &= world.book.power_mw <= room.max() + TOLERANCE_MW
@@ -91,7 +91,7 @@ def _as_meant(step: ContractTargets, world: World, capacity_mw: Floats) -> Place
     named = _named_sites(book, step.contract_site.tobytes(), world.accounts.site.tobytes(), len(capacity_mw))
     placed, room = named.placed, capacity_mw - named.site_mw
     differs = np.abs(placed.contracts_mw - step.contracts_mw) > TOLERANCE_MW
-    if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
+    if has_any(differs) or has_any(room < -TOLERANCE_MW):
         return None
     if not named.sheds:
         return placed
@@ -136,7 +136,7 @@ def _named_sites(book: ContractBook, contract_site: bytes, last_site: bytes, sit
     contracts_mw = placed_by_cell(named, book.tier, book.power_mw, sites)
     site, moved = np.where(served, named, was), _no_moves(sites)
     changed = site != was
-    if np.count_nonzero(changed):
+    if has_any(changed):
         moves_mw = book.power_mw * (changed & (was != UNPLACED))
         moved = sealed(_by_cell(site, book.tier, moves_mw, sites)[:, :PROMISED_TIER_COUNT])
     placed = Placement(
@@ -159,11 +159,11 @@ def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: 
     """Return whether a contract of the same tier with budget left could make room."""
     others = (at != UNPLACED) & (book.tier == book.tier[i]) & has_budget
     room = room_mw[at[others]] + book.power_mw[others]
-    return bool(np.count_nonzero(book.power_mw[i] <= room + TOLERANCE_MW))
+    return has_any(book.power_mw[i] <= room + TOLERANCE_MW)
 
 
 def _stranded_mw(site: Ints, stranded: Bools, book: ContractBook, sites: int) -> Floats | None:
-    if not np.count_nonzero(stranded):
+    if not has_any(stranded):
         return None
     return sealed(row_sums(_by_cell(site, book.tier, book.power_mw * stranded, sites)))
 
@@ -180,7 +180,7 @@ def _one_by_one(
     stranded = ~(done.served | done.scheduled | (book.tier == Tier.SPOT))
     rescued = moves & (book.tier == Tier.PREMIUM) & fell[was]
     rescued_mw, gave_way_mw = None, None
-    if np.count_nonzero(rescued):
+    if has_any(rescued):
         rescued_mw = sealed(row_sums(_by_cell(done.site, book.tier, book.power_mw * rescued, sites)))
         gave_way = stranded & world.accounts.served & ~fell[was] & (rescued_mw[was] > 0.0)
         gave_way_mw = _stranded_mw(was, gave_way, book, sites)

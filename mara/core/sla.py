@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, has_any, sealed
 from mara.core.contract import (
     TARGET_PPM,
     UNPLACED,
@@ -85,7 +85,7 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
 
 def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
     """Count a tick for contracts scheduled off; the same array while none is."""
-    if np.count_nonzero(scheduled) or np.count_nonzero(before):
+    if has_any(scheduled) or np.count_nonzero(before):
         return sealed((before + 1) * scheduled)
     return before
 
@@ -141,7 +141,7 @@ def roll_over(
     """
     tick, book = world.tick + 1, world.book
     due = accounts.window_end_tick <= tick
-    if not (arrived or cancelled or np.count_nonzero(due)):
+    if not (arrived or cancelled or has_any(due)):
         return book, accounts, ()
     stays = book.ends_tick > tick
     for contract_id in cancelled:
