@@ -93,9 +93,4 @@ def has_any(mask: Bools) -> bool:
     return 1 in mask.tobytes()
 
 
-def has_all(mask: Bools) -> bool:
-    """Say whether everything is True, as `has_any` does."""
-    return 0 not in mask.tobytes()
-
-
 _ONES = tuple(sealed(np.ones(count)) for count in range(9))

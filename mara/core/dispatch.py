@@ -107,29 +107,25 @@ def dispatch(
     """Fit a plan to the limits of a tick; whatever it says, none is exceeded."""
     fleet = config.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
-    contracts_mw = row_sums(placed.contracts_mw)
     flow = None if world.power is None else battery_flow(plan, world.power, config)
     limit_mw = conditions.grid_limit_mw if flow is None else conditions.grid_limit_mw + flow[1]
-    loads = fit_own_load(plan, contracts_mw, world, conditions, observation, config, limit_mw=limit_mw)
+    loads = fit_own_load(plan, placed.site_mw, world, conditions, observation, config, limit_mw=limit_mw)
     gave_way = _spot_that_gave_way(plan, placed)
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
-        wanted_mw = contracts_mw
+        wanted_mw = placed.site_mw
         placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
-        contracts_mw = row_sums(placed.contracts_mw)
-        gave_way += _less("spot gave way", wanted_mw - contracts_mw, placed.rescued_mw)
-        loads = fit_own_load(plan, contracts_mw, world, conditions, observation, config, limit_mw=limit_mw)
+        gave_way += _less("spot gave way", wanted_mw - placed.site_mw, placed.rescued_mw)
+        loads = fit_own_load(plan, placed.site_mw, world, conditions, observation, config, limit_mw=limit_mw)
     changes = (*gave_way, *_deviations(plan, placed, loads))
     flexibility = None
     if flow is not None and world.power is not None:
-        wanted_mw = loads.mining_mw + loads.racks_used_mw + contracts_mw
+        wanted_mw = loads.mining_mw + loads.racks_used_mw + placed.site_mw
         placed, loads, flexibility = _with_flexibility(
             plan, placed, loads, flow, world=world, observation=observation, conditions=conditions, config=config
         )
-        contracts_mw = row_sums(placed.contracts_mw)
-        changes += tuple(_less(CALLED, wanted_mw - loads.mining_mw - loads.racks_used_mw - contracts_mw))
+        changes += tuple(_less(CALLED, wanted_mw - loads.mining_mw - loads.racks_used_mw - placed.site_mw))
     power = loads.site_power_mw
     drawn = power if flexibility is None else flexibility.drawn_mw
-    ramp = loads.mining_mw - row_sums(world.miners_mw)
     bought, sold = (drawn, np.zeros(len(power))) if fleet.is_unhedged else traded(drawn, fleet.hedge_mw)
     return Allocation(
         miners_mw=sealed(loads.miners_mw),
@@ -138,7 +134,7 @@ def dispatch(
         reserve_mw=sealed(reserve_within(plan.reserve_mw, placed.contracts_mw, conditions.contract_room_mw)),
         site_mining_it_mw=sealed(loads.mining_mw),
         site_merchant_it_mw=sealed(loads.racks_used_mw),
-        site_contracts_it_mw=sealed(contracts_mw),
+        site_contracts_it_mw=placed.site_mw,
         site=placed.site,
         served=placed.served,
         scheduled=placed.scheduled,
@@ -148,7 +144,7 @@ def dispatch(
         bought_mw=sealed(bought),
         sold_mw=sealed(sold),
         moved_mw=placed.moved_mw,
-        ramp_mw=sealed(np.maximum(ramp, 0.0, out=ramp)),
+        ramp_mw=sealed(_ramp_mw(loads, world)),
         deviations=changes,
         power=flexibility,
     )
@@ -223,7 +219,7 @@ def _obeying_calls(
         merchant_mw=merchant,
         mining_mw=row_sums(miners),
         racks_used_mw=row_sums(racks_by_kind),
-        site_power_mw=site_power_mw(miners, racks_by_kind, row_sums(placed.contracts_mw), conditions),
+        site_power_mw=site_power_mw(miners, racks_by_kind, placed.site_mw, conditions),
     )
     return placed, kept, (charge, discharge)
 
@@ -238,6 +234,14 @@ def reserve_within(reserve_mw: Floats, contracts_mw: Floats, room_mw: Floats) ->
 def traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
     """Power bought beyond the hedge, and hedged power sold back (..., S)."""
     return np.maximum(power_mw - hedge_mw, 0.0), np.maximum(hedge_mw - power_mw, 0.0)
+
+
+def _ramp_mw(loads: OwnLoad, world: World) -> Floats:
+    """Compute the increase of mining load since the last tick, mostly none (S,)."""
+    if loads.miners_mw.tobytes() == world.miners_mw.tobytes():
+        return np.zeros(len(loads.mining_mw))
+    ramp = loads.mining_mw - row_sums(world.miners_mw)
+    return np.asarray(np.maximum(ramp, 0.0, out=ramp))
 
 
 def _short_it_mw(loads: OwnLoad, conditions: Conditions) -> Floats:

@@ -43,7 +43,8 @@ def fit_own_load(
     Args:
         limit_mw: most power that a site can have: its connection, and what its battery delivers (S,).
     """
-    merchant, racks_by_kind, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
+    fitted = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
+    merchant, racks_by_kind, racks_used, rack_short = fitted
     miners = fit_miners(plan.miners_mw, world, conditions, config)
     power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     over = power - limit_mw
@@ -52,12 +53,13 @@ def fit_own_load(
         miners, merchant = miners.copy(), merchant.copy()
         shed_to_grid(miners, merchant, over, conditions)
         racks_by_kind = merchant.sum(axis=0)
+        racks_used = row_sums(racks_by_kind)
         power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     return OwnLoad(
         miners_mw=miners,
         merchant_mw=merchant,
         mining_mw=row_sums(miners),
-        racks_used_mw=row_sums(racks_by_kind),
+        racks_used_mw=racks_used,
         # Any excess over the limit that remains here is rounding.
         site_power_mw=np.minimum(power, limit_mw, out=power),
         rack_short_mw=rack_short,
@@ -67,10 +69,10 @@ def fit_own_load(
 
 def _fit_merchant(
     wanted_mw: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, config: RunConfig
-) -> tuple[Floats, Floats, Floats | None]:
+) -> tuple[Floats, Floats, Floats, Floats | None]:
     """Fit merchant inference to demand, machines and the racks that contracts leave.
 
-    Returns the load (R, S, 2), its sum over regions (S, 2), and the load that lacked racks (S,).
+    Returns the load (R, S, 2), its sums over regions (S, 2) and over kinds as well (S,), and what lacked racks (S,).
     """
     tokens = (wanted_mw @ config.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
@@ -85,9 +87,10 @@ def _fit_merchant(
     total = row_sums(by_kind)
     short = total + contracts_mw - conditions.racks_mw
     if not has_any(short > 0.0):
-        return wanted_mw, by_kind, None
+        return wanted_mw, by_kind, total, None
     fit = crowded_share(total, contracts_mw, conditions.racks_mw)[:, None]
-    return wanted_mw * fit, by_kind * fit, short if has_any(short > TOLERANCE_MW) else None
+    by_kind = by_kind * fit
+    return wanted_mw * fit, by_kind, row_sums(by_kind), short if has_any(short > TOLERANCE_MW) else None
 
 
 def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -> Floats:
@@ -101,7 +104,11 @@ def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: 
     available = conditions.available_mw[:, MINERS]
     fitted = np.minimum(wanted_mw, available) if has_any(wanted_mw > available) else wanted_mw
     waits = held_back(world.miner_off_ticks, config)
-    return np.where(waits, 0.0, fitted) if waits is not None and has_any(waits) else fitted
+    if waits is None or not has_any(waits):
+        return fitted
+    kept = np.where(waits, 0.0, fitted)
+    # A plan mostly knows who has to wait: then it is not changed.
+    return fitted if kept.tobytes() == fitted.tobytes() else kept
 
 
 def held_back(off_ticks: Ints, config: RunConfig) -> Bools | None:
@@ -110,7 +117,9 @@ def held_back(off_ticks: Ints, config: RunConfig) -> Bools | None:
     None where none ever has to for longer than a tick.
     """
     least = config.miner_min_off_ticks
-    return (off_ticks > 0) & (off_ticks < least) if least > 1 else None
+    if least <= 1:
+        return None
+    return off_ticks == 1 if least == 2 else (off_ticks > 0) & (off_ticks < least)
 
 
 def shed_to_grid(
