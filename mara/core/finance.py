@@ -193,7 +193,7 @@ def settle(
         state = replace(settled.state, bill_micro_usd=sealed(settled.state.bill_micro_usd + bill))
     return Settlement(
         lines_micro_usd=sealed(lines.T),
-        energy_wh=sealed(energy_by_site(allocation, config).T),
+        energy_wh=(_repeated_energy_wh if config.fleet.is_small else _energy_wh)(allocation, config),
         emissions_g=sealed(emissions_g_of(carbon_kg_per_h, config)),
         position_mw=position,
         power=state,
@@ -287,6 +287,15 @@ def charges_by_site(site: Ints, charge_micro_usd: Ints, row: Ints, shape: tuple[
         return np.zeros(shape, dtype=np.int64)
     cell = np.maximum(site, 0) + row * sites
     return np.bincount(cell, weights=charge_micro_usd, minlength=rows * sites).astype(np.int64).reshape(shape)
+
+
+def _energy_wh(allocation: Allocation, config: RunConfig) -> Ints:
+    """Compute the energy of a tick by site and `EnergyLine` (S, 9) [Wh]."""
+    return sealed(energy_by_site(allocation, config).T)
+
+
+_repeated_energy_wh: Final = lru_cache(maxsize=8)(_energy_wh)
+"""The same, for ticks that mostly repeat an allocation."""
 
 
 def energy_by_site(allocation: Allocation, config: RunConfig) -> Ints:

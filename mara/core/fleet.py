@@ -20,6 +20,10 @@ MOST_NAMED: Final = 20
 """Most sites that an error message lists."""
 
 
+MOST_COMPARED: Final = 100
+"""Most sites of a fleet whose ticks are compared: at a thousand it costs a tenth of a tick, and finds nothing equal."""
+
+
 class Workload(IntEnum):
     """Kinds of load, the columns of every (S, K) array."""
 
@@ -142,6 +146,11 @@ class Fleet:
     @property
     def site_count(self) -> int:
         return len(self.sites)
+
+    @cached_property
+    def is_small(self) -> bool:
+        """Whether its ticks are compared with the last; some of many sites always change."""
+        return self.site_count <= MOST_COMPARED
 
     @cached_property
     def site_ids(self) -> tuple[str, ...]:
