@@ -149,7 +149,7 @@ class Fleet:
 
     @cached_property
     def is_small(self) -> bool:
-        """Whether its ticks are compared with the last; some of many sites always change."""
+        """Say whether ticks are compared with the last; some of many sites always change."""
         return self.site_count <= MOST_COMPARED
 
     @cached_property
