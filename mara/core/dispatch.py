@@ -335,7 +335,7 @@ def _deviations(plan: PlanStep, placed: Placement, loads: OwnLoad) -> tuple[Devi
 
 
 def _may_be_less(planned_mw: Floats, fitted_mw: Floats) -> bool:
-    """Say whether the sums of a site, of six at most, may differ by more than rounding."""
+    """Say whether the sum of a site, of six at most, may fall by more than rounding."""
     return has_any(planned_mw - fitted_mw > TOLERANCE_MW / 8)
 
 

@@ -21,7 +21,10 @@ MOST_NAMED: Final = 20
 
 
 MOST_COMPARED: Final = 100
-"""Most sites of a fleet whose ticks are compared: at a thousand it costs a tenth of a tick, and finds nothing equal."""
+"""Most sites of a fleet whose ticks are compared with the last.
+
+At a thousand that costs a tenth of a tick, and finds nothing equal.
+"""
 
 
 class Workload(IntEnum):
@@ -149,7 +152,10 @@ class Fleet:
 
     @cached_property
     def is_small(self) -> bool:
-        """Say whether ticks are compared with the last; some of many sites always change."""
+        """True for few sites, whose ticks may repeat the last.
+
+        Of many sites some always change.
+        """
         return self.site_count <= MOST_COMPARED
 
     @cached_property
