@@ -22,7 +22,12 @@ PEAK_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
     TableColumn(key="now", label="Now", look="number", hint="Drawn from the connection, batteries included."),
     TableColumn(key="peak", label="Peak so far", look="number", hint="Highest counted mean of an interval."),
-    TableColumn(key="target", label="Target", look="number", hint="Peak that the plan in force is ready to pay for."),
+    TableColumn(
+        key="target",
+        label="Target",
+        look="number",
+        hint="Peak that the plan in force pays for: at least the one so far.",
+    ),
     TableColumn(key="rate", label="Rate", look="number", hint="Owed for each megawatt of the month's peak."),
 )
 RISK_COLUMNS: Final = (
@@ -37,7 +42,7 @@ RISK_COLUMNS: Final = (
         key="hours",
         label="Off for peaks",
         look="number",
-        hint="Clock hours of this year, of the last 90 days at most, in which miners that pay stayed off for a peak.",
+        hint="Clock hours of this year in which miners that pay stayed off for a peak.",
     ),
     TableColumn(key="cost", label="A MW at a peak", look="number", hint="What one megawatt drawn at a peak costs."),
 )
@@ -103,7 +108,7 @@ def demand_channel(snapshot: Snapshot) -> Channel:
             "site": _link(site, places, _times_text(charge.times)),
             "now": _drawn(site, charge),
             "peak": text.mw(charge.peak_mw),
-            "target": text.NOTHING if charge.target_mw is None else text.mw(charge.target_mw),
+            "target": text.NOTHING if charge.target_mw is None else text.mw(max(charge.target_mw, charge.peak_mw)),
             "rate": f"{text.usd(charge.usd_per_mw)}/MW",
         }
         for place, (site, n, charge) in enumerate(charged)

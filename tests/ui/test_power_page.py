@@ -45,6 +45,20 @@ def test_a_forecast_that_is_not_known_yet_is_no_number() -> None:
     assert (cells["power.end"], cells["power.end.note"]) == ("–", "told after a day")
 
 
+def test_no_part_of_the_fleet_s_bill_is_forecast_while_a_site_tells_no_forecast() -> None:
+    """A sum over the sites that tell one would stand beside what all of them spent."""
+    young = replace(OSLO, bill=(replace(OSLO.bill[0], month_end_usd=None),))
+    shown = part_channel(replace(SNAPSHOT, power=(TEXAS, young)))
+    assert {row_of(row)["end"] for name, row in shown.items() if name != "accrued"} == {"–"}
+
+
+def test_a_target_is_never_below_the_peak_that_is_billed_anyway() -> None:
+    """The plan holds the site down to 1 MW for another charge, of other hours."""
+    low = replace(TEXAS.demand_charges[0], target_mw=1.0)
+    shown = demand_channel(replace(SNAPSHOT, power=(replace(TEXAS, demand_charges=(low,)),)))
+    assert row_of(shown["texas-0"])["target"] == "80.0 MW"
+
+
 def test_power_above_the_peak_that_is_planned_stands_out_beside_the_rate() -> None:
     shown = row_of(demand_channel(SNAPSHOT)["texas-0"])
     assert (text_of(shown["now"]), shown["target"], shown["rate"]) == ("83.0 MW", "85.0 MW", "3\u202f200 USD/MW")
