@@ -13,7 +13,7 @@ import numpy as np
 from mara.core.arrays import Floats, row_sums_of_all, stacked
 from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet
 from mara.core.market import remote_cost_usd_per_mwh
-from mara.core.outlook import Outlook, Outlooks
+from mara.core.outlook import Outlook, Situations
 from mara.core.plan import Problem
 from mara.core.world import RunConfig
 
@@ -76,7 +76,7 @@ def tables_in(outlook: Outlook) -> TickTables:
     return outlook.together.derived(_tables_of_all)[outlook.earlier_count]
 
 
-def _tables_of_all(ticks: Outlooks) -> list[TickTables]:
+def _tables_of_all(ticks: Situations) -> list[TickTables]:
     c, seen = ticks.known_conditions, ticks.observations
     return _tables(
         ticks.config,
