@@ -315,4 +315,4 @@ _OBSERVED: Final = attrgetter(
 _FORECAST: Final = attrgetter(
     "energy_price_usd_per_mwh", "carbon_intensity_g_per_kwh", "dry_bulb_c", "wet_bulb_c", "demand_multiplier_share"
 )
-"""What an outlook, and all that is derived from it, depends on."""
+"""Fields on which an outlook depends, and all that is derived from it."""
