@@ -151,9 +151,9 @@ def outlooks_of(
 def _earlier_situations(
     observations: Sequence[Observation], forecasts: Sequence[Forecast], config: RunConfig
 ) -> list[int]:
-    """Count the situations before that of each tick (T,): one more where a tick is not like the one before.
+    """Count the situations before that of each tick (T,).
 
-    A feed that tells both the same gives them the same arrays, which is quick to see.
+    There is one more where a tick is not like the one before. A feed that tells both the same gives them the same arrays, which is quick to see.
     """
     if config.fleet.power is not None:  # its adders depend on the clock besides
         return list(range(len(observations)))
@@ -165,7 +165,7 @@ def _earlier_situations(
 
 
 def _of_ticks(conditions: Conditions, earlier_count: Sequence[int]) -> Conditions:
-    """Repeat the conditions of situations (U, ...) for all ticks that have them (T, ...)."""
+    """Repeat conditions of situations (U, ...) for the ticks that have them (T, ...)."""
     if len(conditions.pue) == len(earlier_count):
         return conditions
     return Conditions(**{name: sealed(getattr(conditions, name).take(earlier_count, axis=0)) for name in _CONDITIONS})

@@ -136,7 +136,7 @@ class ReplayFeed:
         return self._forecasts(self._step_of(tick), rows)(tick=tick)
 
     def _forecast_in(self, step: int, rows: ForecastRows) -> partial[Forecast]:
-        """Make the forecasts of a step's ticks whose rows begin alike, which share their arrays."""
+        """Make the forecasts of a step's ticks with these rows, which share their arrays."""
         first = max(step - (step + self._series.day_offset) % STEPS_AT_ONCE, 0)
         by_step, at = self._forecasts_of_steps(first, rows), step - first
         return partial(
