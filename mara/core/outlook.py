@@ -153,7 +153,8 @@ def _earlier_situations(
 ) -> list[int]:
     """Count the situations before that of each tick (T,).
 
-    There is one more where a tick is not like the one before. A feed that tells both the same gives them the same arrays, which is quick to see.
+    There is one more where a tick is not like the one before. A feed that tells both the same gives them the same
+    arrays, which is quick to see.
     """
     if config.fleet.power is not None:  # its adders depend on the clock besides
         return list(range(len(observations)))
