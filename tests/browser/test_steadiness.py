@@ -66,10 +66,14 @@ PLACE = "document.querySelector('path.site[data-site=iceland]').getBoundingClien
 
 
 @pytest.fixture
-def own(tab: Visit) -> Iterator[Visit]:
-    """A page on a server without other viewers."""
-    with running_app() as (address, _):
-        yield visit(tab, address)
+def paused(tab: Visit, address: str) -> Iterator[Visit]:
+    """A page on a server that ticks only when it is told to, until the test is over."""
+    page = visit(tab, address).page
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(STATE)).to_have_text("Paused")
+    yield tab
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(STATE)).to_have_text("Running")
 
 
 def moment(page: Page) -> int:
@@ -78,9 +82,8 @@ def moment(page: Page) -> int:
     return at
 
 
-def test_half_a_day_of_ticks_keeps_every_element_the_zoom_and_the_open_card(own: Visit) -> None:
-    page = own.page
-    page.keyboard.press("p")
+def test_half_a_day_of_ticks_keeps_every_element_the_zoom_and_the_open_card(paused: Visit) -> None:
+    page = paused.page
     page.get_by_label("Zoom out").click()
     settle(page)
     page.locator("path.site[data-site=sydney]").hover()
@@ -98,7 +101,7 @@ def test_half_a_day_of_ticks_keeps_every_element_the_zoom_and_the_open_card(own:
     expect(card).to_be_visible()
     expect(card).to_contain_text("Australia Sydney")
     assert card.inner_text() != said
-    assert own.complaints == []
+    assert paused.complaints == []
 
 
 def test_two_who_look_see_the_same_moment_and_one_who_leaves_disturbs_nobody(tab: Visit, address: str) -> None:
