@@ -30,7 +30,8 @@ from tests.draws import draw_the_same_always
 from tests.quick_passwords import hash_quickly
 
 HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""Programs that can show pages, the cheapest first: the shell draws no window around them."""
 
 settings.register_profile("mara", derandomize=True, deadline=None)
 settings.load_profile("mara")
