@@ -7,7 +7,7 @@ many small ones. The numbers are those of `conditions_of`, bit for bit, because 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -154,15 +154,12 @@ def _earlier_situations(
     """Count the situations before that of each tick (T,).
 
     There is one more where a tick is not like the one before. A feed that tells both the same gives them the same
-    arrays, which is quick to see.
+    objects, which is quick to see.
     """
     if config.fleet.power is not None:  # its adders depend on the clock besides
         return list(range(len(observations)))
-    told = [
-        (_PRICES(seen), ahead.expects_present_price, *map(id, _OBSERVED(seen)), *map(id, _FORECAST(ahead)))
-        for seen, ahead in zip(observations, forecasts, strict=True)
-    ]
-    return list(accumulate((int(one != before) for before, one in pairwise(told)), initial=0))
+    told = [(*_OBSERVED(seen), *_FORECAST(ahead)) for seen, ahead in zip(observations, forecasts, strict=True)]
+    return list(accumulate((int(not all(map(is_, *two))) for two in pairwise(told)), initial=0))
 
 
 def _of_ticks(conditions: Conditions, earlier_count: Sequence[int]) -> Conditions:
@@ -213,24 +210,15 @@ def _grid_limits_mw(observations: Sequence[Observation], fleet: Fleet) -> Floats
 
 
 def each_of(conditions: Conditions) -> tuple[Conditions, ...]:
-    """Cut the conditions of many ticks into those of each."""
-    rack_cost, margin = conditions.rack_cost_usd_per_mwh, conditions.miner_margin_usd_per_mwh
+    """Cut the conditions of many ticks into those of each.
+
+    What is derived from them is computed for all ticks at once.
+    """
+    names = (*_CONDITIONS, "rack_cost_usd_per_mwh", "miner_margin_usd_per_mwh")
     found = []
-    for t in range(len(conditions.pue)):
-        of_tick = Conditions(
-            pue=conditions.pue[t],
-            available_mw=conditions.available_mw[t],
-            racks_mw=conditions.racks_mw[t],
-            rack_pue=conditions.rack_pue[t],
-            grid_limit_mw=conditions.grid_limit_mw[t],
-            contract_room_mw=conditions.contract_room_mw[t],
-            carbon_cost_usd_per_mwh=conditions.carbon_cost_usd_per_mwh[t],
-            grid_cost_usd_per_mwh=conditions.grid_cost_usd_per_mwh[t],
-            mining_value_usd_per_mwh=conditions.mining_value_usd_per_mwh[t],
-            merchant_value_usd_per_mwh=conditions.merchant_value_usd_per_mwh[t],
-        )
-        # Cached properties: computed here for all ticks at once.
-        vars(of_tick).update(rack_cost_usd_per_mwh=rack_cost[t], miner_margin_usd_per_mwh=margin[t])
+    for row in zip(*[getattr(conditions, name) for name in names], strict=True):
+        of_tick = object.__new__(Conditions)
+        vars(of_tick).update(zip(names, row, strict=True))
         found.append(of_tick)
     return tuple(found)
 
@@ -302,7 +290,6 @@ def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
 
 
 _CONDITIONS: Final = tuple(Conditions.__dataclass_fields__)
-_PRICES: Final = attrgetter("hashprice_usd_per_ph_day", "token_price_usd_per_mtok")
 _OBSERVED: Final = attrgetter(
     "energy_price_usd_per_mwh",
     "carbon_intensity_g_per_kwh",
@@ -310,10 +297,17 @@ _OBSERVED: Final = attrgetter(
     "wet_bulb_c",
     "availability_share",
     "import_limit_mw",
+    "hashprice_usd_per_ph_day",
+    "token_price_usd_per_mtok",
     "demand_multiplier_share",
     "demand_tokens_per_h",
 )
 _FORECAST: Final = attrgetter(
-    "energy_price_usd_per_mwh", "carbon_intensity_g_per_kwh", "dry_bulb_c", "wet_bulb_c", "demand_multiplier_share"
+    "energy_price_usd_per_mwh",
+    "carbon_intensity_g_per_kwh",
+    "dry_bulb_c",
+    "wet_bulb_c",
+    "demand_multiplier_share",
+    "expects_present_price",
 )
 """Fields on which an outlook depends, and all that is derived from it."""

@@ -8,7 +8,7 @@ switching on and off.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -55,32 +55,22 @@ def draft_by_prices(problem: Problem, budgets: BudgetPolicy) -> DraftStep:
     return _finished_alike(begun, tuple(off), tuple(asked), count)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Begun:
     """A tick before any budget is spent, not to be changed.
 
     Attributes:
         load: promised contracts at their sites, and the racks that tokens leave as well.
-        tokens: tokens sold.
+        tokens, merchant_mw: tokens sold, and their power (R, S, 2).
+        tokens_wait: tokens find no racks in the dearest hours of the day.
+        off_candidates: contracts that it may pay to schedule off.
     """
 
     load: SiteLoad
     tokens: TokenSales
-
-    @cached_property
-    def tokens_wait(self) -> bool:
-        """Tokens find no racks in the dearest hours of the day."""
-        return self.tokens.is_unmet_at_peak()
-
-    @cached_property
-    def off_candidates(self) -> OffCandidates | None:
-        """Contracts that it may pay to schedule off."""
-        return off_candidates(self.load, self.tokens_wait)
-
-    @cached_property
-    def merchant_mw(self) -> Floats:
-        """Power of the tokens sold (R, S, 2)."""
-        return sealed(self.tokens.merchant_mw())
+    merchant_mw: Floats
+    tokens_wait: bool
+    off_candidates: OffCandidates | None
 
 
 def _begun_in(problem: Problem, budgets: BudgetPolicy) -> _Begun:
@@ -112,7 +102,14 @@ def _begun_alike(config: RunConfig, last: LastTick, tables: TickTables, off: fro
 def _sold(load: SiteLoad) -> _Begun:
     tokens = TokenSales(load)
     tokens.sell()
-    return _Begun(load=load, tokens=tokens)
+    tokens_wait = tokens.is_unmet_at_peak()
+    return _Begun(
+        load=load,
+        tokens=tokens,
+        merchant_mw=sealed(tokens.merchant_mw()),
+        tokens_wait=tokens_wait,
+        off_candidates=off_candidates(load, tokens_wait),
+    )
 
 
 def _place_promised(load: SiteLoad, off: frozenset[int], world: World | None) -> bool:
@@ -199,15 +196,22 @@ def place_spot(load: SiteLoad) -> None:
     rates, pue, spare = book.rates_usd_per_mwh, load.tables.rack_pue, _spare_site_mw(load)
     for i in book.columns[Tier.SPOT].tolist():
         home, power, rate = load.was[i], load.power[i], rates[i]
-        for site in [home, *open_sites] if home in open_sites else open_sites:
-            is_running = site == home and load.served[i]
-            margin = -SPOT_MARGIN_USD_PER_MWH if is_running else SPOT_MARGIN_USD_PER_MWH
-            if rate < cost[site] + margin or power > free[site] + TOLERANCE_MW:
-                continue
-            drawn = power * pue[site]
-            if drawn <= spare[site]:
+        margin = -SPOT_MARGIN_USD_PER_MWH if load.served[i] else SPOT_MARGIN_USD_PER_MWH
+        if (
+            home in open_sites
+            and rate >= cost[home] + margin
+            and power <= free[home] + TOLERANCE_MW
+            and power * pue[home] <= spare[home]
+        ):
+            load.put(i, home)
+            spare[home] -= power * pue[home]
+            continue
+        for site in open_sites:
+            if rate < cost[site] + SPOT_MARGIN_USD_PER_MWH:
+                break  # as it is for the sites that follow, which are dearer
+            if power <= free[site] + TOLERANCE_MW and power * pue[site] <= spare[site]:
                 load.put(i, site)
-                spare[site] -= drawn
+                spare[site] -= power * pue[site]
                 break
 
 

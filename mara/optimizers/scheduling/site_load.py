@@ -5,7 +5,6 @@ because contracts are few and handled one by one.
 """
 
 from collections.abc import Iterable, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -110,9 +109,9 @@ class SiteLoad:
 
     def copied(self) -> "SiteLoad":
         """Return a copy that can be changed by itself."""
-        load = copy(self)
-        load.at, load.changed, load.free = self.at.copy(), self.changed.copy(), self.free.copy()
-        load.load = [by_tier.copy() for by_tier in self.load]
+        load = object.__new__(SiteLoad)
+        own = [by_tier.copy() for by_tier in self.load]
+        vars(load).update(vars(self), at=self.at.copy(), changed=self.changed.copy(), free=self.free.copy(), load=own)
         return load
 
     def begin_from(self, placed: Placement, room_mw: Floats) -> None:
