@@ -172,8 +172,8 @@ def _room_beside_mw(named: _NamedSites, contracts_mw: bytes, capacity_mw: bytes)
     sites (S,) come as bytes, keys of the cache.
     """
     planned, room = np.frombuffer(contracts_mw), np.frombuffer(capacity_mw) - named.placed.site_mw
-    differs = np.abs(named.placed.contracts_mw.ravel() - planned) > TOLERANCE_MW
-    return None if has_any(differs) or has_any(room < -TOLERANCE_MW) else sealed(room)
+    contradicts = _differ(named.placed.contracts_mw.ravel(), planned)
+    return None if contradicts or has_any(room < -TOLERANCE_MW) else sealed(room)
 
 
 def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: ContractBook) -> bool:
