@@ -365,11 +365,9 @@ def test_guesses_are_counted_by_address_before_the_database_is_asked(
         return bearer(*words)
 
     monkeypatch.setattr(site.people, "bearer", noted)
+    guesses = [{"authorization": f"Bearer mara_{number}"} for number in range(REQUESTS_PER_MINUTE + 5)]
     with site.browser:  # one event loop for all requests
-        codes = [
-            site.browser.get("/who", headers={"authorization": f"Bearer mara_{number}"}).status_code
-            for number in range(REQUESTS_PER_MINUTE + 5)
-        ]
+        codes = [site.browser.get("/who", headers=guess).status_code for guess in guesses]
     assert codes == [401] * REQUESTS_PER_MINUTE + [429] * 5
     assert len(asked) == REQUESTS_PER_MINUTE
 

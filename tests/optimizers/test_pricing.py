@@ -242,14 +242,14 @@ def test_a_quote_by_shadow_prices_takes_no_time_and_an_exact_one_little() -> Non
     before = context.before
     plan = Plan(optimizer="lp", made_tick=before.made_tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
     demand = context.demand_of(Tier.PREMIUM, 5.0, 288)
-    started_s = time.perf_counter()
+    started_s = time.thread_time()
     dual = dual_cost_usd_per_mwh(plan, demand, 525.0, TICKS_PER_HOUR)
-    between_s = time.perf_counter()
+    between_s = time.thread_time()
     quote = quoted(context, "premium", 5.0, 24.0)
-    exact_s = time.perf_counter() - between_s
+    exact_s = time.thread_time() - between_s
     assert dual == pytest.approx(quote.dual_cost_usd_per_mwh)
     assert between_s - started_s < 0.05
-    assert exact_s < 1.0  # a bound for a busy machine; the benchmark holds it to a tenth of that
+    assert exact_s < 1.0  # the benchmark holds it to a tenth of that
 
 
 def test_a_fleet_too_large_to_plan_twice_is_quoted_by_its_shadow_prices(monkeypatch: pytest.MonkeyPatch) -> None:
