@@ -95,16 +95,16 @@ def _as_meant(step: ContractTargets, world: World, capacity_mw: Floats) -> Place
     room = _room_beside_mw(named, step.contracts_mw.tobytes(), capacity_mw.tobytes())
     if room is None:
         return None
-    if not len(named.shed):
+    if not len(named.shed_contract):
         return placed
     if named.sheds_premium:
         return None
     fits = named.shed_mw <= room.max() + TOLERANCE_MW
     has_budget = may_be_off(step, world)
-    is_meant = fits & has_budget[named.shed]
+    is_meant = fits & has_budget[named.shed_contract]
     if np.count_nonzero(is_meant) == len(is_meant):
         return placed
-    stranded = named.shed[~is_meant]
+    stranded = named.shed_contract[~is_meant]
     if np.count_nonzero(fits & ~is_meant) or any(
         _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded.tolist()
     ):
@@ -121,12 +121,12 @@ class _NamedSites:
 
     Attributes:
         placed: contracts at these sites, all promised ones that do not run scheduled off.
-        shed: promised contracts that do not run, by their position in the book, and their power (N,).
+        shed_contract, shed_mw: promised contracts that do not run, and their power (N,).
         sheds_premium: Premium is among them.
     """
 
     placed: Placement
-    shed: Ints
+    shed_contract: Ints
     shed_mw: Floats
     sheds_premium: bool
 
@@ -158,7 +158,7 @@ def _named_sites(book: ContractBook, contract_site: bytes, last_site: bytes, sit
     positions = np.flatnonzero(shed)
     return _NamedSites(
         placed=placed,
-        shed=sealed(positions),
+        shed_contract=sealed(positions),
         shed_mw=sealed(book.power_mw[positions]),
         sheds_premium=bool(shed[book.columns[Tier.PREMIUM]].any()),
     )

@@ -82,7 +82,7 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
 
 @lru_cache(maxsize=8)
 def _judged(book: ContractBook, good: bytes) -> tuple[Ints, Ints, Ints]:
-    """Compute the charge, good and bad ticks that a tick adds to each contract (C,).
+    """Compute a tick's charge, good and bad ticks of each contract (C,).
 
     The good ones (C,) come as bytes, a key of the cache: most ticks are like the one before.
     """

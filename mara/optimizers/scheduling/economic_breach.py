@@ -54,7 +54,7 @@ def broken_now(problem: Problem) -> Ints:
 
 @lru_cache(maxsize=8)
 def _dear_now(book: ContractBook, tiers: tuple[Tier, ...], site: bytes, cost_usd_per_mwh: bytes) -> Ints:
-    """Find contracts of some tiers at sites now dearer than they pay, or at none (N,).
+    """Find contracts whose site is now dearer than they pay, or that have none (N,).
 
     The site of each contract (C,) and the cost of each site (S,) come as bytes, keys of the cache.
     """
