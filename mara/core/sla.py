@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, has_any, sealed
 from mara.core.contract import (
     TARGET_PPM,
     UNPLACED,
@@ -64,17 +64,15 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
     if world.exclusions:
         excluded = excluded_at(world.exclusions, world)
         counted_good, counted_bad = good & ~excluded, ~good & ~excluded
-        excluded_ticks = sealed(accounts.excluded_ticks + excluded)
     else:
         excluded = _none_of(len(good))
         counted_good, counted_bad = good, ~good
-        excluded_ticks = accounts.excluded_ticks
     after = SlaAccounts(
         window_start_tick=accounts.window_start_tick,
         window_end_tick=accounts.window_end_tick,
         good_ticks=sealed(accounts.good_ticks + counted_good),
-        bad_ticks=sealed(accounts.bad_ticks + counted_bad),
-        excluded_ticks=excluded_ticks,
+        bad_ticks=_with_some(accounts.bad_ticks, counted_bad),
+        excluded_ticks=_with_some(accounts.excluded_ticks, excluded),
         charge_micro_usd=sealed(accounts.charge_micro_usd + charge),
         site=allocation.site,
         served=allocation.served,
@@ -83,9 +81,14 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
     return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after, missed=missed)
 
 
+def _with_some(ticks: Ints, counted: Bools) -> Ints:
+    """Count a tick for some contracts; the same array where it counts for none."""
+    return sealed(ticks + counted) if has_any(counted) else ticks
+
+
 def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
     """Count a tick for contracts scheduled off; the same array while none is."""
-    if np.count_nonzero(scheduled) or np.count_nonzero(before):
+    if has_any(scheduled) or np.count_nonzero(before):
         return sealed((before + 1) * scheduled)
     return before
 
@@ -141,7 +144,7 @@ def roll_over(
     """
     tick, book = world.tick + 1, world.book
     due = accounts.window_end_tick <= tick
-    if not (arrived or cancelled or np.count_nonzero(due)):
+    if not (arrived or cancelled or has_any(due)):
         return book, accounts, ()
     stays = book.ends_tick > tick
     for contract_id in cancelled:
