@@ -332,10 +332,8 @@ def _at_bounds(lower_mw: Floats, upper_mw: Floats, at_mw: Floats, dual_usd_per_m
 
 
 def slack_basis(model: LpModel) -> Basis:
-    """Make the basis of a cold start: every row is slack, every column at its lower bound."""
-    return Basis(
-        columns=np.full(len(model.cost_usd_per_mw), AT_LOWER), rows=np.full(len(model.row_lower), BASIC)
-    )
+    """Make the basis of a cold start: rows slack, columns at their lower bounds."""
+    return Basis(columns=np.full(len(model.cost_usd_per_mw), AT_LOWER), rows=np.full(len(model.row_lower), BASIC))
 
 
 def listed_basis_of(solver: highspy.Highs) -> Basis:
