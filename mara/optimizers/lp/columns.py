@@ -6,6 +6,7 @@ Model: docs/model.md#5-the-linear-program
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def columns_of(case: LpCase) -> Columns:
     places: dict[str, Ints] = {}
     first = 0
     for name, shape in shapes.items():
-        size = int(np.prod(shape))
+        size = prod(shape)
         places[name] = np.arange(first, first + size).reshape(shape)
         first += size
     return Columns(

@@ -264,13 +264,15 @@ def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, I
 
     Columns of the period before are negative, counted back from this one.
     """
-    rows, columns, values, of_last = [], [], [], []
-    first = 0
+    rows, columns, of_last = [], [], []
+    values = np.empty((steps, sum(len(entry.row) for family in families for entry in family.entries)))
+    first = at = 0
     for family in families:
         for entry in family.entries:
             rows.append(entry.row + first)
             columns.append(entry.column - width if entry.of_previous else entry.column)
-            values.append(np.broadcast_to(entry.factor, (steps, len(entry.row))))
+            values[:, at : at + len(entry.row)] = entry.factor
             of_last.append(np.full(len(entry.row), entry.of_last))
+            at += len(entry.row)
         first += family.count
-    return np.concatenate(rows), np.concatenate(columns), np.hstack(values), np.concatenate(of_last)
+    return np.concatenate(rows), np.concatenate(columns), values, np.concatenate(of_last)

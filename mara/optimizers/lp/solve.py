@@ -332,7 +332,7 @@ def _at_bounds(lower_mw: Floats, upper_mw: Floats, at_mw: Floats, dual_usd_per_m
 
 
 def slack_basis(model: LpModel) -> Basis:
-    """Make the basis of a cold start: slack rows, columns at their lower bounds."""
+    """Make the basis of a cold start: rows slack, columns at their lower bounds."""
     return Basis(columns=np.full(len(model.cost_usd_per_mw), AT_LOWER), rows=np.full(len(model.row_lower), BASIC))
 
 
