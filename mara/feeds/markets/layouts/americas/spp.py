@@ -26,7 +26,13 @@ def _layout(variant: str, point: str) -> Layout:
         values=(Value(field="price", column="LMP", unit="USD/MWh"),),
         point=(point, "Pnode"),
         # the balancing area, since the expansion to the west in 2026
-        keys=(Key(name="baa", column="BAA", is_optional=True),),
+        keys=(
+            Key(
+                name="baa",
+                column="BAA",
+                is_optional=True,
+            ),
+        ),
         currency="USD",
         steps_minutes=(5, 60),
         day_zones=(ZONE,),
