@@ -25,7 +25,6 @@ POSITIONS = [
     ("none", "None: all power in real time"),
     ("planned", "Planned: bought the day before, settled twice"),
 ]
-ISO_DAY = r"\d{4}-\d{2}-\d{2}"
 STEPS = [("", "As the history"), ("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
 LINES = tuple(
     ChartLine(name=LABELS[policy], colour=colour, dash=dash, channel=f"bt-{policy}")
@@ -99,8 +98,8 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             hint="The name of one in the list above, or a folder on the server with history.csv, history.csv.gz or "
             "history.parquet, and bitcoin_daily.csv.",
         ),
-        _day("from_", "From", "Empty: its beginning."),
-        _day("to", "Up to", "Empty: its end."),
+        Field(key="from_", label="From", kind="day", unit="UTC", hint="Empty: its beginning."),
+        Field(key="to", label="Up to", kind="day", unit="UTC", hint="Empty: its end."),
         Field(
             key="fleet",
             label="Fleet",
@@ -171,17 +170,6 @@ def _conditions(horizon_hours: int) -> tuple[Field, ...]:
             options=POSITIONS,
             hint="In the auction of the day before, up to the price that real time is expected to be.",
         ),
-    )
-
-
-def _day(key: str, label: str, hint: str) -> Field:
-    return Field(
-        key=key,
-        label=label,
-        kind="text",
-        unit="UTC",
-        limits={"placeholder": "2024-01-31", "pattern": ISO_DAY},
-        hint=hint,
     )
 
 

@@ -1,6 +1,6 @@
 // Market files to a history: chosen or uploaded, inspected, mapped to sites, built. The server answers through the props
 // `files`, `reports`, `spec` and `said`, each with the number of the question; how far a build is comes by the channel `build`.
-import { useChannel } from "mara";
+import { DateField, useChannel } from "mara";
 import { CONSTANT, choicesOf, currenciesOf, draftOf, newSite, shippedId, sourcesOf } from "mara/imports/draft.js";
 import { showProgress } from "mara/imports/progress.js";
 import { FileReport } from "mara/imports/report.js";
@@ -23,7 +23,7 @@ const emptySpec = () => ({
 });
 
 export default {
-  components: { FileReport, SiteForm },
+  components: { DateField, FileReport, SiteForm },
   props: { files: Object, reports: Object, more: Object, spec: Object, said: Object, most_mb: Number, folder: String, why_not: String, why_not_run: String, shipped: Array },
   emits: ["ask-files", "ask-reports", "ask-more", "ask-spec", "order-reading-end", "order-build", "order-build-end", "order-remove-file", "order-run-built"],
   setup() {
@@ -304,14 +304,15 @@ export default {
                 <option value="60">1 h</option>
               </select>
             </label>
-            <label class="order-field order-short">
-              From (UTC)
-              <input v-model="entered.from" class="field" placeholder="as files do" pattern="\\d{4}-\\d{2}-\\d{2}" title="2024-01-31" autocomplete="off" />
-            </label>
-            <label class="order-field order-short">
-              Up to (UTC)
-              <input v-model="entered.to" class="field" placeholder="as files do" pattern="\\d{4}-\\d{2}-\\d{2}" title="2024-01-31" autocomplete="off" />
-            </label>
+            <div class="order-field order-short">
+              <label for="import-from">From (UTC)</label>
+              <DateField id="import-from" v-model="entered.from" aria-describedby="import-days" />
+            </div>
+            <div class="order-field order-short">
+              <label for="import-to">Up to (UTC)</label>
+              <DateField id="import-to" v-model="entered.to" aria-describedby="import-days" />
+              <span id="import-days" class="order-hint">Empty: as files do.</span>
+            </div>
             <label class="order-field order-middle">
               Where a value is missing
               <select v-model="entered.fill" class="field">

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from components.shared.theme import element
+from components.shared.theme import BROWSER_MODULES, element
 
 SEND: Final = "(event) => { event.preventDefault(); emit([...new FormData(event.target)]); }"
 """Script that sends the entries as pairs of name and value."""
@@ -19,12 +19,12 @@ TELL: Final = "(event) => emit([...new FormData(event.currentTarget)])"
 class Field:
     """A field of a form.
 
-    The kind `several` is a list of check boxes; its value is a list of keys.
+    The kind `several` is a list of check boxes; its value is a list of keys. A `day` is empty at first.
     """
 
     key: str
     label: str
-    kind: Literal["text", "number", "choice", "several"]
+    kind: Literal["text", "number", "day", "choice", "several"]
     value: str | list[str] = ""
     unit: str = ""
     hint: str = ""
@@ -34,6 +34,10 @@ class Field:
     """Attributes that the browser checks and shows, such as min and pattern."""
     options: list[tuple[str, str]] = field(default_factory=list)
     """Key and label of each choice."""
+
+
+class DayInput(ui.element, component="day_input.js", esm=BROWSER_MODULES):
+    """Field for a day, typed or chosen from the browser's calendar."""
 
 
 def order_form(
@@ -118,6 +122,10 @@ def _single(one: Field, form: str) -> tuple[ui.element, ui.label | None]:
         with element("label", "", one.label).props(f"for={place}"):
             if one.unit:
                 element("span", "order-unit", one.unit)
+        if one.kind == "day":
+            day = DayInput()
+            day.props.update({"name": one.key, "place": place, "hint": f"{place}-hint" if one.hint else None})
+            return day, _hint(one, place)
         control = element("select" if one.kind == "choice" else "input", "field")
         control.props.update({"id": place, "name": one.key, **one.limits})
         if one.hint:

@@ -16,10 +16,12 @@ from mara.assembly.worlds import (
     with_power,
 )
 from mara.core.timegrid import TimeGrid
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.core.world import RunConfig, World
 from mara.errors import ConfigError, FeedUnavailable
 from mara.feeds.day_ahead import market_note
 from mara.feeds.files.contract_demand import Demand, demand_of_file
+from mara.feeds.files.history import History
 from mara.feeds.files.history_clock import utc_text
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.optimizers.base import Optimizer
@@ -63,6 +65,27 @@ class BacktestCase:
         return self.outside.world
 
 
+def _ticks_of(grid: TimeGrid, end: datetime, history: History, *, is_cut: bool) -> int:
+    """Count the whole ticks up to an end.
+
+    Args:
+        is_cut: a last part of a tick is left out, as the end of a history may be one; else it is refused.
+
+    Raises:
+        FeedUnavailable: the period is shorter than a tick, or ticks would lie across the history's steps, of which each
+            can pay only one price.
+    """
+    ticks, start = grid.tick_at(end), grid.at(0)
+    shorter_s = SECONDS_PER_MINUTE * min(grid.tick_minutes, history.step_minutes)
+    is_across = (grid.start_epoch_s - history.first_epoch_s) % shorter_s != 0
+    if not ticks or is_across or (grid.at(ticks) != end and not is_cut):
+        raise FeedUnavailable(
+            f"the period should be whole ticks of {grid.tick_minutes} minutes that do not lie across steps of the "
+            f"history, came {utc_text(start)} up to {utc_text(end)}: correct --from or --to"
+        )
+    return ticks
+
+
 def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
     """Build the inputs of a backtest from settings and an order.
 
@@ -87,12 +110,7 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         grid=TimeGrid(start=start, tick_minutes=tick_minutes),
         terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
     )
-    ticks = config.grid.tick_at(end)
-    if not ticks:
-        raise FeedUnavailable(
-            f"the period should hold a whole tick of {tick_minutes} minutes, came {utc_text(start)} up to "
-            f"{utc_text(end)}: correct --from or --to"
-        )
+    ticks = _ticks_of(config.grid, end, history, is_cut=order.to is None)
     file = order.contracts or contracts_beside(history)
     demand = (
         demand_of_file(file, config, ticks)

@@ -218,7 +218,8 @@ def day_of(sent: Mapping[str, Any], key: str) -> datetime | None:
     try:
         return datetime.fromisoformat(given).replace(tzinfo=UTC)
     except ValueError as error:
-        raise CommandError(f"a day should read as 2024-01-31, came {given[:20]!r}: correct it") from error
+        label = "Up to" if key == "to" else "From"
+        raise CommandError(f"{label}: a day should read as 2024-01-31, came {given[:20]!r}: correct it") from error
 
 
 def _card_of(platform: Authorized, name: str) -> HistoryCard:

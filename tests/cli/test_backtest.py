@@ -166,12 +166,18 @@ def test_for_people_each_figure_has_a_line_with_its_unit_in_its_name(history: Pa
 @pytest.mark.parametrize(
     ("words", "exit_code", "said"),
     [
-        (("--from", "2023-01-03"), 3, "should end after it starts"),
+        (("--from", "2023-01-03"), 3, "covers 2023-01-01T00:00Z up to 2023-01-03T00:00Z, asked was"),
         (("--from", "2022-12-31"), 3, "covers 2023-01-01T00:00Z up to 2023-01-03T00:00Z"),
         (("--to", "2023-01-03T01:00Z"), 3, "asked was"),
         (("--from", "2023-01-02", "--to", "2023-01-01"), 3, "should end after it starts"),
         (("--to", "2023-01-01T00:30Z"), 3, "whole tick"),
         (("--from", "2023-01-01T00:10Z", "--to", "2023-01-01T00:50Z"), 3, "whole tick"),
+        (
+            ("--from", "2023-01-01T00:10Z", "--to", "2023-01-02T00:10Z"),
+            3,
+            "that do not lie across steps of the history",
+        ),
+        (("--from", "2023-01-01", "--to", "2023-01-01T05:30Z"), 3, "whole ticks of 60 minutes"),
         (("--from", "yesterday"), 2, "--from must be a date or time"),
         (("--from", "0001-01-01T00:00+05:00"), 2, "--from must be a date or time"),
         (("--to", "9999-12-31T23:59-12:00"), 2, "--to must be a date or time"),

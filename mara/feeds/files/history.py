@@ -109,9 +109,9 @@ class History:
         first = (int(from_utc.timestamp()) - self.first_epoch_s) // self.step_s
         last = -((self.first_epoch_s - int(to_utc.timestamp())) // self.step_s)
         asked = f"{utc_text(from_utc)} up to {utc_text(to_utc)}"
-        if first >= last:
+        if first >= last and first < self.step_count and last >= 0:
             raise FeedUnavailable(f"the period should end after it starts, came {asked}: correct --from or --to")
-        if first < 0 or last > self.step_count:
+        if first < 0 or last > self.step_count or first >= last:
             raise FeedUnavailable(f"{self.file} covers {self.period}, asked was {asked}: choose a period within")
         return replace(
             self,

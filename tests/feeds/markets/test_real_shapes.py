@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -50,6 +51,22 @@ def test_an_interval_that_ends_on_the_day_before_anywhere_else_is_refused(tmp_pa
     lines[5] = lines[5].replace(";01.07.2024 05:00", ";30.06.2024 05:00")
     with pytest.raises(FeedInvalid, match="line 6: the interval should end after it begins"):
         readings_of([put(tmp_path, name, lines)])
+
+
+def test_spp_may_write_its_columns_in_capitals_and_both_areas_under_one_name(tmp_path: Path) -> None:
+    """Files of June 2026 say `SETTLEMENT_LOCATION` without leading zeros; a hub has a row for each of two areas."""
+    rows = rows_of(am.CENTRAL, SUMMER, 1, 60)
+    lines = ["INTERVAL,GMTINTERVALEND,BAA,SETTLEMENT_LOCATION,PNODE,LMP,MLC,MCC,MEC"]
+    for row in rows:
+        ends = (row.end.astimezone(ZoneInfo(am.CENTRAL)), row.end)
+        local, utc = (f"{at.month}/{at.day}/{at.year} {at.hour}:{at:%M}" for at in ends)
+        lines += [
+            f"{local},{utc},{area},SPPNORTH_HUB,SPPNORTH_H,{value},0,0,0"
+            for area, value in (("SPP", row.value), ("SWPW", 999.0))
+        ]
+    series = series_of(readings_of([put(tmp_path, "DA-LMP-SL-202606040100.csv", lines)]))
+    prices = {dict(one.key.parts)["baa"]: one.values["price"].tolist() for one in series}
+    assert prices == {"SPP": [row.value for row in rows], "SWPW": [999.0] * 24}
 
 
 def test_a_sequence_is_the_same_in_whatever_case_it_is_written(tmp_path: Path) -> None:
