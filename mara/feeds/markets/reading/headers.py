@@ -22,7 +22,7 @@ from mara.feeds.markets.declaration import (
 
 MOST_LINES_BEFORE: Final = 60
 """Most lines before the header: titles, terms of use, coordinates."""
-SEPARATORS: Final = (",", ";", "\t")
+SEPARATORS: Final = (",", ";", "\t", "|")
 """Separators that spreadsheets put between cells."""
 INDEX_COLUMN: Final = "__index_level_0__"
 """Name that pandas gives an unnamed index in Parquet; in CSV it has no name."""
@@ -102,11 +102,13 @@ class Nearness:
         has: number of the needed columns that the line has and that tell something.
         lacks: the needed columns that it lacks.
         delimiter: separator of its cells.
+        names: its cells.
     """
 
     has: int
     lacks: tuple[Column, ...]
     delimiter: str
+    names: tuple[str, ...] = ()
 
 
 def nearness_of(lines: Sequence[str], layout: Layout) -> Nearness:
@@ -121,7 +123,7 @@ def nearness_of(lines: Sequence[str], layout: Layout) -> Nearness:
             # a pattern that most names fit tells nothing
             has = sum(0 < count <= len(names) / 2 for count in found.values())
             if (has - len(lacks)) > (best.has - len(best.lacks)):
-                best = Nearness(has=has, lacks=lacks, delimiter=delimiter)
+                best = Nearness(has=has, lacks=lacks, delimiter=delimiter, names=names)
     return best
 
 
@@ -171,7 +173,8 @@ def blocks_of(names: Sequence[str], layout: Layout, said: Mapping[str, str]) -> 
 def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
     """List the columns that a stamp is read from."""
     if isinstance(stamp, Instant):
-        return (stamp.column, *filter(None, (stamp.agrees, stamp.step, stamp.hour, stamp.offset)))
+        first = (stamp.date, stamp.column) if stamp.date else (stamp.column,)
+        return (*first, *filter(None, (stamp.agrees, stamp.step, stamp.hour, stamp.offset)))
     if isinstance(stamp, Span):
         return (stamp.begin, stamp.end) if stamp.end else (stamp.begin,)
     if isinstance(stamp, HourEnding):
