@@ -50,7 +50,7 @@ class SupplySnapshot:
     due_mwh: float = 0.0
     """Energy that a take-or-pay contract asks for in a year."""
     due_so_far_mwh: float = 0.0
-    """Part of it that the hours of the calendar year so far ask for; of a run that began within it, its own."""
+    """Part of it that the year's hours so far ask for, or those of the run so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
