@@ -50,10 +50,7 @@ class SupplySnapshot:
     due_mwh: float = 0.0
     """Energy that a take-or-pay contract asks for in a year."""
     due_so_far_mwh: float = 0.0
-    """Part of it for the hours of the calendar year so far.
-
-    Of a run that began within the year it is for the run's own hours.
-    """
+    """Part of it that the year's hours so far ask for, or those of the run so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
