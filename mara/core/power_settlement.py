@@ -5,7 +5,7 @@ Model: docs/model.md#power-terms-in-a-run
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class PowerLine(IntEnum):
 
 POWER_LINE_COUNT: Final = 11
 _WHOLE_MW: Final = 1e-9
+Changes = dict[str, Any]
+"""New values of fields of `PowerState`, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,15 +67,19 @@ def settle_power(
     epoch_s = config.grid.epoch_s(observation.tick)
     month = month_numbers(config.fleet, epoch_s // SECONDS_PER_HOUR)
     state, lines = _turned_over(state, month, epoch_s, config)
-    state = replace(state, month_number=month)
     usd = _hourly_usd(done, observation, epoch_s, config) * config.grid.dt_h
     lines += np.rint(usd * MICRO_USD_PER_USD).astype(np.int64)
-    state = _with_supply(state, lines, done, observation, epoch_s, config)
-    state = _with_demand(state, lines, done, epoch_s, config)
-    state = _with_prices(state, observation, epoch_s, config)
-    state = _with_system_peaks(state, done, observation, epoch_s, config)
-    state = _with_products(state, lines, done, observation, config)
-    return PowerSettlement(lines_micro_usd=lines, state=_with_batteries(state, done, config))
+    # Each changes fields of its own, and reads no others: the state is made anew once.
+    changes = {
+        "month_number": month,
+        **_supply(state, lines, done, observation, epoch_s, config),
+        **_demand(state, lines, done, epoch_s, config),
+        **_prices(state, observation, epoch_s, config),
+        **_system_peaks(state, done, observation, epoch_s, config),
+        **_products(state, lines, done, observation, config),
+        **_batteries(state, done, config),
+    }
+    return PowerSettlement(lines_micro_usd=lines, state=replace(state, **changes))
 
 
 def open_accruals_micro_usd(state: PowerState | None, fleet: Fleet) -> Ints:
@@ -169,9 +175,9 @@ def _hourly_usd(done: PowerAllocation, observation: Observation, epoch_s: int, c
     return usd
 
 
-def _with_supply(
+def _supply(
     state: PowerState, lines: Ints, done: PowerAllocation, observation: Observation, epoch_s: int, config: RunConfig
-) -> PowerState:
+) -> Changes:
     """Settle contracted supply beside the energy that the ledger buys at its price.
 
     Each contract in turn takes what a site draws beyond its hedge; what is not used is sold less the spread.
@@ -197,17 +203,17 @@ def _with_supply(
             continue
         left[site] -= used
         lines[PowerLine.SUPPLY, site] += round(usd * MICRO_USD_PER_USD)
-    return replace(state, taken_mwh=sealed(taken)) if len(taken) else state
+    return {"taken_mwh": sealed(taken)} if len(taken) else {}
 
 
-def _with_demand(state: PowerState, lines: Ints, done: PowerAllocation, epoch_s: int, config: RunConfig) -> PowerState:
+def _demand(state: PowerState, lines: Ints, done: PowerAllocation, epoch_s: int, config: RunConfig) -> Changes:
     """Raise the month's peaks by an interval that ends; charge the increase.
 
     A ratchet is charged from the month's first tick on.
     """
     terms, dt_h = power_of(config.fleet), config.grid.dt_h
     if not terms.demand:
-        return state
+        return {}
     local = local_times(config.fleet, epoch_s // SECONDS_PER_HOUR)
     energy, ticks = state.interval_mwh.copy(), state.interval_ticks.copy()
     peak, charged = state.peak_mw.copy(), state.charged_micro_usd.copy()
@@ -224,19 +230,18 @@ def _with_demand(state: PowerState, lines: Ints, done: PowerAllocation, epoch_s:
         owed = round(max(float(peak[d]), least) * charge.usd_per_mw_month * MICRO_USD_PER_USD)
         lines[PowerLine.DEMAND_CHARGE, site] -= owed - int(charged[d])
         charged[d] = owed
-    return replace(
-        state,
-        interval_mwh=sealed(energy),
-        interval_ticks=sealed(ticks),
-        peak_mw=sealed(peak),
-        charged_micro_usd=sealed(charged),
-    )
+    return {
+        "interval_mwh": sealed(energy),
+        "interval_ticks": sealed(ticks),
+        "peak_mw": sealed(peak),
+        "charged_micro_usd": sealed(charged),
+    }
 
 
-def _with_prices(state: PowerState, observation: Observation, epoch_s: int, config: RunConfig) -> PowerState:
+def _prices(state: PowerState, observation: Observation, epoch_s: int, config: RunConfig) -> Changes:
     """Remember the price at each demand charge's site, as its block's mean."""
     if state.seen is None:
-        return state
+        return {}
     seen = state.seen.usd_per_mwh.copy()
     local = local_times(config.fleet, epoch_s // SECONDS_PER_HOUR)
     for d, charge in enumerate(power_of(config.fleet).demand):
@@ -247,7 +252,7 @@ def _with_prices(state: PowerState, observation: Observation, epoch_s: int, conf
         before = into_block_s // (config.grid.tick_minutes * SECONDS_PER_MINUTE)
         mean, price = seen[d, 0, block], observation.energy_price_usd_per_mwh[charge.site]
         seen[d, 0, block] = price if np.isnan(mean) else mean + (price - mean) / (before + 1)
-    return replace(state, seen=SeenPrices(usd_per_mwh=sealed(seen)))
+    return {"seen": SeenPrices(usd_per_mwh=sealed(seen))}
 
 
 def _ends(end_s: int, interval_minutes: int, grid: TimeGrid) -> bool:
@@ -255,13 +260,13 @@ def _ends(end_s: int, interval_minutes: int, grid: TimeGrid) -> bool:
     return interval_minutes <= grid.tick_minutes or end_s % (interval_minutes * SECONDS_PER_MINUTE) == 0
 
 
-def _with_system_peaks(
+def _system_peaks(
     state: PowerState, done: PowerAllocation, observation: Observation, epoch_s: int, config: RunConfig
-) -> PowerState:
+) -> Changes:
     """Note the system's highest intervals of the month, and the sites' load then."""
     terms, grid = power_of(config.fleet), config.grid
     if not terms.peaks or observation.power is None:
-        return state
+        return {}
     demand, local = observation.power.system_demand_mw, local_times(config.fleet, epoch_s // SECONDS_PER_HOUR)
     system, load = state.system_interval_mwh.copy(), state.load_interval_mwh.copy()
     ticks, peaks = state.system_interval_ticks.copy(), state.system_peak_mw.copy()
@@ -281,15 +286,14 @@ def _with_system_peaks(
         if np.isfinite(mean_mw):
             daily[q, 0] = max(daily[q, 0], mean_mw)
             _insert(peaks[q], at_peak[q], float(mean_mw), float(drawn_mw))
-    return replace(
-        state,
-        system_interval_mwh=sealed(system),
-        load_interval_mwh=sealed(load),
-        system_interval_ticks=sealed(ticks),
-        system_peak_mw=sealed(peaks),
-        load_at_peak_mw=sealed(at_peak),
-        daily_peak_mw=sealed(daily),
-    )
+    return {
+        "system_interval_mwh": sealed(system),
+        "load_interval_mwh": sealed(load),
+        "system_interval_ticks": sealed(ticks),
+        "system_peak_mw": sealed(peaks),
+        "load_at_peak_mw": sealed(at_peak),
+        "daily_peak_mw": sealed(daily),
+    }
 
 
 def _insert(peaks_mw: Floats, loads_mw: Floats, system_mw: float, drawn_mw: float) -> None:
@@ -300,13 +304,13 @@ def _insert(peaks_mw: Floats, loads_mw: Floats, system_mw: float, drawn_mw: floa
         peaks_mw[place], loads_mw[place] = system_mw, drawn_mw
 
 
-def _with_products(
+def _products(
     state: PowerState, lines: Ints, done: PowerAllocation, observation: Observation, config: RunConfig
-) -> PowerState:
+) -> Changes:
     """Claw back revenue where a call that ends came short, and remember what is sold."""
     terms = power_of(config.fleet)
     if not terms.products:
-        return state
+        return {}
     called = done.called_mw.sum(axis=0) > 0.0
     earned = state.reserve_micro_usd.copy()
     if observation.power is not None:
@@ -318,14 +322,13 @@ def _with_products(
             back = round(product.penalty_share * float(failed_share[p, site]) * max(int(earned[p, site]), 0))
             earned[p, site] -= back
             lines[PowerLine.RESERVE_PENALTY, site] -= back
-    return replace(
-        state,
-        award_mw=done.award_mw,
-        call_ends_tick=state.call_ends_tick if observation.power is None else observation.power.call_ends_tick,
-        called_base_mw=sealed(np.where(called, state.called_base_mw, done.flexible_mw)),
-        reserve_micro_usd=sealed(earned),
-        calls=calls,
-    )
+    return {
+        "award_mw": done.award_mw,
+        "call_ends_tick": state.call_ends_tick if observation.power is None else observation.power.call_ends_tick,
+        "called_base_mw": sealed(np.where(called, state.called_base_mw, done.flexible_mw)),
+        "reserve_micro_usd": sealed(earned),
+        "calls": calls,
+    }
 
 
 def _failures(
@@ -353,14 +356,13 @@ def _failures(
     return so_far, failed_share
 
 
-def _with_batteries(state: PowerState, done: PowerAllocation, config: RunConfig) -> PowerState:
+def _batteries(state: PowerState, done: PowerAllocation, config: RunConfig) -> Changes:
     terms, dt_h = power_of(config.fleet), config.grid.dt_h
     if not terms.batteries:
-        return state
+        return {}
     change = dt_h * (done.charge_mw * terms.efficiency_in_share - done.discharge_mw / terms.efficiency_out_share)
     stored = np.clip(state.stored_mwh + change, 0.0, terms.battery_energy_mwh)
-    return replace(
-        state,
-        stored_mwh=sealed(stored),
-        delivered_mwh=sealed(state.delivered_mwh + done.discharge_mw * dt_h),
-    )
+    return {
+        "stored_mwh": sealed(stored),
+        "delivered_mwh": sealed(state.delivered_mwh + done.discharge_mw * dt_h),
+    }
