@@ -33,7 +33,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 DESK = (1440, 900)
 PHONE = (390, 844)
 END_TIMEOUT_S = 60
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 """Longest wait for what a test expects: a busy machine is no fault of a page."""
 expect.set_options(timeout=PATIENCE_MS)
 DEAFEN = """() => {
