@@ -18,12 +18,10 @@ from mara.errors import CommandError
 
 MOST_NAMED: Final = 20
 """Most sites that an error message lists."""
-
-
-MOST_COMPARED: Final = 100
+MOST_COMPARED: Final = 20
 """Most sites of a fleet whose ticks are compared with the last.
 
-At a thousand that costs a tenth of a tick, and finds nothing equal.
+It spares a tenth of the time at ten sites and nothing at twenty; at thirty it costs 2 %, at a hundred 25 %.
 """
 
 

@@ -91,22 +91,28 @@ def _as_meant(step: ContractTargets, world: World, capacity_mw: Floats) -> Place
     """
     book = world.book
     named = _named_sites(book, step.contract_site.tobytes(), world.accounts.site.tobytes(), len(capacity_mw))
-    placed, room = named.placed, capacity_mw - named.placed.site_mw
-    if _differ(placed.contracts_mw, step.contracts_mw) or has_any(room < -TOLERANCE_MW):
+    placed = named.placed
+    room = _room_beside_mw(named, step.contracts_mw.tobytes(), capacity_mw.tobytes())
+    if room is None:
         return None
-    if not named.sheds:
+    if not len(named.shed):
         return placed
     if named.sheds_premium:
         return None
-    shed = placed.scheduled
-    fits = book.power_mw <= room.max() + TOLERANCE_MW
+    fits = named.shed_mw <= room.max() + TOLERANCE_MW
     has_budget = may_be_off(step, world)
-    scheduled = sealed(shed & has_budget & fits)
-    stranded = np.flatnonzero(shed & ~scheduled).tolist()
-    if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
+    is_meant = fits & has_budget[named.shed]
+    if np.count_nonzero(is_meant) == len(is_meant):
+        return placed
+    stranded = named.shed[~is_meant]
+    if np.count_nonzero(fits & ~is_meant) or any(
+        _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded.tolist()
+    ):
         return None
-    stranded_mw = _stranded_mw(placed.site, shed & ~scheduled, book, len(room)) if stranded else None
-    return replace(placed, scheduled=scheduled, stranded_mw=stranded_mw)
+    scheduled, is_stranded = placed.scheduled.copy(), np.zeros(len(book.power_mw), dtype=np.bool_)
+    scheduled[stranded], is_stranded[stranded] = False, True
+    stranded_mw = _stranded_mw(placed.site, is_stranded, book, len(room))
+    return replace(placed, scheduled=sealed(scheduled), stranded_mw=stranded_mw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,11 +121,13 @@ class _NamedSites:
 
     Attributes:
         placed: contracts at these sites, all promised ones that do not run scheduled off.
-        sheds, sheds_premium: some promised contract, some Premium does not run.
+        shed: promised contracts that do not run, by their position in the book, and their power (N,).
+        sheds_premium: Premium is among them.
     """
 
     placed: Placement
-    sheds: bool
+    shed: Ints
+    shed_mw: Floats
     sheds_premium: bool
 
 
@@ -147,11 +155,25 @@ def _named_sites(book: ContractBook, contract_site: bytes, last_site: bytes, sit
         moved_mw=moved,
         stranded_mw=None,
     )
+    positions = np.flatnonzero(shed)
     return _NamedSites(
         placed=placed,
-        sheds=bool(shed.any()),
+        shed=sealed(positions),
+        shed_mw=sealed(book.power_mw[positions]),
         sheds_premium=bool(shed[book.columns[Tier.PREMIUM]].any()),
     )
+
+
+@lru_cache(maxsize=8)
+def _room_beside_mw(named: _NamedSites, contracts_mw: bytes, capacity_mw: bytes) -> Floats | None:
+    """Return the racks left beside contracts at the sites named (S,) [MW].
+
+    None where these sites contradict the plan's megawatts by tier, or lack room. The megawatts (S, G) and the room of
+    sites (S,) come as bytes, keys of the cache.
+    """
+    planned, room = np.frombuffer(contracts_mw), np.frombuffer(capacity_mw) - named.placed.site_mw
+    differs = np.abs(named.placed.contracts_mw.ravel() - planned) > TOLERANCE_MW
+    return None if has_any(differs) or has_any(room < -TOLERANCE_MW) else sealed(room)
 
 
 def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: ContractBook) -> bool:

@@ -331,10 +331,7 @@ def _with_products(
 def _failures(
     done: PowerAllocation, state: PowerState, observation: Observation, config: RunConfig
 ) -> tuple[CallSoFar | None, Floats]:
-    """Add a tick to the calls under way.
-
-    Returns the part of those that end that came short, too (P, S).
-    """
+    """Add a tick to calls under way; return the short part of those that end (P, S)."""
     short_mw = done.called_mw - done.delivered_mw
     is_short = short_mw > _WHOLE_MW
     if state.calls is None:

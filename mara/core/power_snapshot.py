@@ -50,7 +50,10 @@ class SupplySnapshot:
     due_mwh: float = 0.0
     """Energy that a take-or-pay contract asks for in a year."""
     due_so_far_mwh: float = 0.0
-    """Part of it that the year's hours so far ask for, or those of the run so far."""
+    """Part of it for the hours of the calendar year so far.
+
+    Of a run that began within the year it is for the run's own hours.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

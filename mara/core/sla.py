@@ -60,30 +60,34 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
     """
     accounts = world.accounts
     good = allocation.served if missed is None else sealed(allocation.served & ~missed)
-    charge = world.book.tick_charge_micro_usd * good
+    excluded, excluded_ticks = _none_of(len(good)), accounts.excluded_ticks
+    charge, counted_good, counted_bad = _judged(world.book, good.tobytes())
     if world.exclusions:
         excluded = excluded_at(world.exclusions, world)
-        counted_good, counted_bad = good & ~excluded, ~good & ~excluded
-    else:
-        excluded = _none_of(len(good))
-        counted_good, counted_bad = good, ~good
+        counted_good, counted_bad = counted_good * ~excluded, counted_bad * ~excluded
+        excluded_ticks = sealed(accounts.excluded_ticks + excluded)
     after = SlaAccounts(
         window_start_tick=accounts.window_start_tick,
         window_end_tick=accounts.window_end_tick,
         good_ticks=sealed(accounts.good_ticks + counted_good),
-        bad_ticks=_with_some(accounts.bad_ticks, counted_bad),
-        excluded_ticks=_with_some(accounts.excluded_ticks, excluded),
+        bad_ticks=sealed(accounts.bad_ticks + counted_bad),
+        excluded_ticks=excluded_ticks,
         charge_micro_usd=sealed(accounts.charge_micro_usd + charge),
         site=allocation.site,
         served=allocation.served,
         rest_ticks=_rest_ticks(accounts.rest_ticks, allocation.scheduled),
     )
-    return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after, missed=missed)
+    return SlaReport(good=good, excluded=excluded, charge_micro_usd=charge, accounts=after, missed=missed)
 
 
-def _with_some(ticks: Ints, counted: Bools) -> Ints:
-    """Count a tick for some contracts; the same array where it counts for none."""
-    return sealed(ticks + counted) if has_any(counted) else ticks
+@lru_cache(maxsize=8)
+def _judged(book: ContractBook, good: bytes) -> tuple[Ints, Ints, Ints]:
+    """Compute what a tick adds to the charge, the good and the bad ticks of each contract (C,).
+
+    The good ones (C,) come as bytes, a key of the cache: most ticks are like the one before.
+    """
+    is_good = np.frombuffer(good, dtype=np.bool_)
+    return sealed(book.tick_charge_micro_usd * is_good), sealed(is_good.astype(np.int64)), sealed(1 - is_good)
 
 
 def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, WebSocket, expect, sync_playwright
 
 from components.shared.theme import STATIC_URL
 
@@ -66,15 +66,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Visit:
-    """A page that is drawn, with its requests and its error messages."""
+    """A page that is drawn, with its error messages."""
 
     page: Page
-    requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    @property
-    def foreign_requests(self) -> list[str]:
-        return [address for address in self.requests if FOREIGN.match(address)]
+    @contextmanager
+    def foreign_requests(self) -> Iterator[list[str]]:
+        """Addresses outside this machine that the page asks for meanwhile."""
+        found: list[str] = []
+
+        def look(request: Request | WebSocket) -> None:
+            if FOREIGN.match(request.url):
+                found.append(request.url)
+
+        self.page.on("request", look)
+        self.page.on("websocket", look)
+        yield found
+        self.page.remove_listener("request", look)
+        self.page.remove_listener("websocket", look)
 
 
 def free_port() -> int:
@@ -131,8 +141,6 @@ def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
         context.add_init_script(SEEN_THE_TOUR)
     opened = Visit(context.new_page())
     page = opened.page
-    page.on("request", lambda request: opened.requests.append(_address_of(request)))
-    page.on("websocket", lambda websocket: opened.requests.append(websocket.url))
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on(
         "console",
@@ -169,7 +177,13 @@ def leave(tab: Visit, address: str) -> None:
     page.context.clear_cookies()
     page.unroute_all()
     page.mouse.move(0, 0)
-    tab.requests.clear()
+    tab.complaints.clear()
+
+
+def rest(tab: Visit) -> None:
+    """Take pointer and focus off a page that the next test looks at too, and forget its errors."""
+    tab.page.mouse.move(0, 0)
+    tab.page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
     tab.complaints.clear()
 
 
@@ -223,6 +237,17 @@ def settle(page: Page) -> None:
     page.wait_for_function(IS_SETTLED, arg=page.viewport_size["width"])
 
 
+def look_at_each(page: Page, *sizes: tuple[int, int]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield each theme and size of the window once a page that stays open is drawn so."""
+    for width, height in sizes:
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_selector(f"html[data-theme={scheme}]")
+            settle(page)
+            yield scheme, (width, height)
+
+
 def deafen(page: Page) -> None:
     """Let a page ignore its server, so that only `window.told` of a test changes it."""
     page.evaluate(DEAFEN)
@@ -232,7 +257,3 @@ def picture(page: Page, name: str, *, full_page: bool = False) -> None:
     """Save a screenshot for people to judge, if PICTURES is set; no test reads it."""
     if os.environ.get("PICTURES"):
         page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=full_page)
-
-
-def _address_of(request: Request) -> str:
-    return request.url

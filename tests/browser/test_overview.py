@@ -1,11 +1,23 @@
 import re
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import DESK, PHONE, SEEN_THE_TOUR, Visit, new_tab, picture, running_app, settle, visit
+from tests.browser.conftest import (
+    DESK,
+    PHONE,
+    SEEN_THE_TOUR,
+    Visit,
+    look_at_each,
+    picture,
+    rest,
+    running_app,
+    settle,
+    visit,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -16,8 +28,12 @@ MOST_SECONDS_TO_END = 5.0
 
 
 @pytest.fixture
-def desk(tab: Visit, address: str) -> Visit:
-    return visit(tab, address)
+def desk(kept_tab: Visit, address: str) -> Iterator[Visit]:
+    """The overview, which tests in a row look at and leave as they found it."""
+    if kept_tab.page.url != f"{address}/":
+        visit(kept_tab, address)
+    yield kept_tab
+    rest(kept_tab)
 
 
 def test_the_map_draws_a_circle_for_each_of_the_ten_sites(desk: Visit) -> None:
@@ -26,10 +42,10 @@ def test_the_map_draws_a_circle_for_each_of_the_ten_sites(desk: Visit) -> None:
     assert set(bands) == {"good", "fair", "down"}
 
 
-def test_a_second_browser_sees_every_site_drawn_at_once(browser: Browser, address: str, desk: Visit) -> None:
-    with new_tab(browser) as second:
-        visit(second, address)
-        assert second.page.locator("path.site[data-band]").count() == 10
+def test_a_second_viewer_sees_every_site_drawn_at_once(address: str, desk: Visit) -> None:
+    with desk.page.context.new_page() as second:
+        visit(Visit(second), address)
+        assert second.locator("path.site[data-band]").count() == 10
 
 
 def test_numbers_change_between_ticks(desk: Visit) -> None:
@@ -43,13 +59,6 @@ def test_the_line_grows_without_being_drawn_anew(desk: Visit) -> None:
     before = desk.page.evaluate(newest)
     desk.page.wait_for_function(f"{newest} > {before!r}")
     assert desk.page.locator(".line-chart .main-svg[data-kept=yes]").count() == 1
-
-
-def test_no_request_leaves_this_machine_and_nothing_is_complained_about(desk: Visit) -> None:
-    desk.page.wait_for_timeout(2_500)
-    foreign = [url for url in desk.requests if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]
-    assert foreign == []
-    assert desk.complaints == []
 
 
 def test_a_hovered_site_shows_its_numbers_with_units_and_keeps_showing_them_over_a_tick(desk: Visit) -> None:
@@ -72,18 +81,6 @@ def test_a_site_reached_by_keyboard_shows_its_card_and_has_a_name(desk: Visit) -
     expect(desk.page.locator(".site-card")).to_be_hidden()
 
 
-def test_zoom_survives_updates(desk: Visit) -> None:
-    where = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
-    at_first = desk.page.evaluate(where)
-    desk.page.get_by_label("Zoom in").click()
-    settle(desk.page)
-    zoomed = desk.page.evaluate(where)
-    assert abs(zoomed - at_first) > 20
-    clock = desk.page.get_by_label("Time of the fleet")
-    expect(clock).not_to_have_text(clock.inner_text())
-    assert abs(desk.page.evaluate(where) - zoomed) < 2
-
-
 def test_names_that_look_like_html_are_shown_as_text(desk: Visit) -> None:
     expect(desk.page.locator(".live-table").get_by_text("<b>Granite</b>").first).to_be_attached()
     assert desk.page.locator(".live-table b").count() == 0
@@ -103,22 +100,55 @@ def test_a_key_figure_says_how_it_is_computed_on_hover_and_on_focus(desk: Visit)
     expect(explanation).to_be_visible()
 
 
-def test_pausing_stops_the_clock_and_resuming_starts_it(tab: Visit) -> None:
-    with running_app() as (address, _):
-        page = visit(tab, address).page
-        clock = page.get_by_label("Time of the fleet")
-        page.get_by_role("button", name="Pause").click()
-        expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Paused")
-        expect(page.get_by_role("button", name="Pause")).to_be_hidden()
-        stood = clock.inner_text()
-        page.wait_for_timeout(2_000)
-        assert clock.inner_text() == stood
-        page.get_by_role("button", name="Step one tick").click()
-        expect(clock).not_to_have_text(stood)
-        page.get_by_label("Speed of simulated time").select_option("1 h/s")
-        expect(page.get_by_label("Speed of simulated time")).to_have_value("1 h/s")
-        page.get_by_role("button", name="Resume").click()
+def test_no_request_leaves_this_machine_and_nothing_is_complained_about(tab: Visit, address: str) -> None:
+    with tab.foreign_requests() as foreign:
+        clock = visit(tab, address).page.get_by_label("Time of the fleet")
+        for _ in range(2):
+            expect(clock).not_to_have_text(clock.inner_text())
+    assert foreign == []
+    assert tab.complaints == []
+
+
+def test_zoom_survives_updates(tab: Visit, address: str) -> None:
+    page = visit(tab, address).page
+    where = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
+    at_first = page.evaluate(where)
+    page.get_by_label("Zoom in").click()
+    settle(page)
+    zoomed = page.evaluate(where)
+    assert abs(zoomed - at_first) > 20
+    clock = page.get_by_label("Time of the fleet")
+    expect(clock).not_to_have_text(clock.inner_text())
+    assert abs(page.evaluate(where) - zoomed) < 2
+
+
+@pytest.fixture
+def steered(tab: Visit, address: str) -> Iterator[Visit]:
+    """The overview of a server that runs on at the same speed after the test."""
+    page = visit(tab, address).page
+    speed = page.get_by_label("Speed of simulated time").input_value()
+    yield tab
+    page.get_by_label("Speed of simulated time").select_option(speed)
+    if (resume := page.get_by_role("button", name="Resume")).is_visible():
+        resume.click()
         expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
+
+
+def test_pausing_stops_the_clock_and_resuming_starts_it(steered: Visit) -> None:
+    page = steered.page
+    clock = page.get_by_label("Time of the fleet")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Paused")
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    stood = clock.inner_text()
+    page.wait_for_timeout(2_000)
+    assert clock.inner_text() == stood
+    page.get_by_role("button", name="Step one tick").click()
+    expect(clock).not_to_have_text(stood)
+    page.get_by_label("Speed of simulated time").select_option("1 h/s")
+    expect(page.get_by_label("Speed of simulated time")).to_have_value("1 h/s")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
 
 
 @pytest.mark.timed
@@ -144,26 +174,13 @@ def test_the_theme_follows_the_system_and_then_the_operators_choice(tab: Visit, 
     assert page.evaluate(ground) != before
 
 
-@pytest.mark.parametrize(
-    ("size", "scheme"),
-    [
-        (DESK, "dark"),
-        (DESK, "light"),
-        (PHONE, "dark"),
-        (PHONE, "light"),
-        ((768, 1024), "light"),
-        ((1280, 720), "dark"),
-        ((1920, 1080), "dark"),
-    ],
-    ids=str,
-)
-def test_the_screen_fits_every_width(tab: Visit, address: str, size: tuple[int, int], scheme: str) -> None:
-    page = visit(tab, address, size=size, scheme=scheme).page
-    settle(page)
-    picture(page, f"overview-{scheme}-{size[0]}x{size[1]}", full_page=size[0] < DESK[0])
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    if size == DESK:
-        assert page.evaluate("document.documentElement.scrollHeight") <= size[1]
+def test_the_screen_fits_every_width(tab: Visit, address: str) -> None:
+    page = visit(tab, address, size=PHONE).page
+    for scheme, (width, height) in look_at_each(page, PHONE, (768, 1024), (1280, 720), DESK, (1920, 1080)):
+        picture(page, f"overview-{scheme}-{width}x{height}", full_page=width < DESK[0])
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (scheme, width)
+        if (width, height) == DESK:
+            assert page.evaluate("document.documentElement.scrollHeight") <= height, scheme
 
 
 @pytest.mark.timed

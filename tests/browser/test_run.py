@@ -18,19 +18,18 @@ def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_s
     tab: Visit, tmp_path: Path
 ) -> None:
     with running_app(["pages", "run", "--no-browser", "--port"], folder=tmp_path) as (address, app):
-        visited = visit(tab, address)
-        page, clock = visited.page, visited.page.get_by_label("Time of the fleet")
-        expect(page.locator("path.site")).to_have_count(10)
-        expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
-        expect(clock).not_to_have_text(clock.inner_text())
-        page.locator("path.site[data-site=oslo]").hover()
-        expect(page.locator(".site-card")).to_contain_text("USD/MWh")
-        page.wait_for_timeout(3_000)
+        with tab.foreign_requests() as foreign:
+            page = visit(tab, address).page
+            clock = page.get_by_label("Time of the fleet")
+            expect(page.locator("path.site")).to_have_count(10)
+            expect(page.locator(".chip:not(.mode-chip)")).to_have_text("Running")
+            expect(clock).not_to_have_text(clock.inner_text())
+            page.locator("path.site[data-site=oslo]").hover()
+            expect(page.locator(".site-card")).to_contain_text("USD/MWh")
+            page.wait_for_timeout(3_000)
         picture(page, "run-dark-1440x900")
-        assert [
-            url for url in visited.requests if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)
-        ] == []
-        assert visited.complaints == []
+        assert foreign == []
+        assert tab.complaints == []
         reached = clock.inner_text()
         began = time.monotonic()
         app.send_signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Dialog
 
-from tests.browser.conftest import FLAGS, ROOT, SEEN_THE_TOUR, Visit, arrive, running_app
+from tests.browser.conftest import FLAGS, ROOT, Visit, arrive, running_app
 
 pytestmark = pytest.mark.browser
 
@@ -200,11 +200,8 @@ NiceGUI evaluates what its server sends, and Vue compiles templates.
 """
 
 
-def test_the_dashboard_works_under_its_policy(browser: Browser, hostile: str) -> None:
-    page = browser.new_page()
-    page.add_init_script(SEEN_THE_TOUR)
-    violations: list[str] = []
-    page.on("console", lambda line: violations.append(line.text) if "Content Security" in line.text else None)
+def test_the_dashboard_works_under_its_policy(tab: Visit, hostile: str) -> None:
+    page = tab.page
     answer = page.goto(hostile)
     assert answer is not None
     policy = answer.headers["content-security-policy"].split("; ")
@@ -214,5 +211,4 @@ def test_the_dashboard_works_under_its_policy(browser: Browser, hostile: str) ->
     page.wait_for_selector("path.site")
     page.wait_for_selector(".live-table tbody tr", state="attached")
     page.wait_for_selector(".line-chart .main-svg", state="attached")
-    assert not violations
-    page.close()
+    assert not [line for line in tab.complaints if "Content Security" in line]

@@ -97,7 +97,7 @@ def _tick_range(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int,
 
 
 def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
-    """Delete raw rows and events before a tick, and checkpoints a day before that.
+    """Delete raw rows and events before a tick, and older daily checkpoints.
 
     The checkpoint of the day stays, so that all raw rows that are left can be replayed.
     """

@@ -178,7 +178,10 @@ def terms_told(terms: PowerTerms, site_ids: Sequence[str]) -> list[str]:
 
 
 def _supply_told(contract: SupplyContract) -> str:
-    """Tell a supply contract: `block, 8 MW at 36 USD/MWh; hours 6 to 21`."""
+    """Tell a supply contract in a line.
+
+    Example: `block, 8 MW at 36 USD/MWh; weekdays 1 to 5; hours 6 to 21`.
+    """
     price = f"{contract.price_usd_per_mwh:g} USD/MWh"
     if contract.kind == COLLAR:
         price = f"{contract.floor_usd_per_mwh:g} to {price}"
@@ -199,7 +202,10 @@ def _sites_told(product: ReserveProduct, site_ids: Sequence[str]) -> str:
 
 
 def _times_told(times: TermTimes) -> str:
-    """Tell the times in which a term counts: `; hours 16 to 20`; empty for always."""
+    """Tell the times in which a term counts; empty for always.
+
+    Example: `; months 6 to 9; hours 16 to 20`.
+    """
     named = (("months", times.month_numbers), ("weekdays", times.weekday_numbers), ("hours", times.hour_numbers))
     return "".join(f"; {name} {_numbers_told(numbers)}" for name, numbers in named if numbers)
 

@@ -68,9 +68,12 @@ def spelled(name: str) -> str:
     return " ".join(plain.split()).casefold() if plain != INDEX_COLUMN else ""
 
 
-def header_in(lines: Sequence[str], layout: Layout, file_name: str = "") -> Header | None:
+def header_in(lines: tuple[str, ...], layout: Layout, file_name: str = "") -> Header | None:
     """Find the header of a layout among first lines; None where it is missing."""
     form = layout.form
+    stamps = _stamp_names(layout)
+    if not form.names and not any(stamps <= _names_in(lines, delimiter) for delimiter in form.delimiters):
+        return None
     needs = _needs_of(layout)
     for number, delimiter, cells in _candidates(lines, form):
         if _has(cells, needs) and _looks_right(lines[number:], form):
@@ -189,6 +192,12 @@ def cells_of(line: str, delimiter: str) -> tuple[str, ...]:
     return tuple(next(csv.reader([line], delimiter=delimiter), []))
 
 
+@lru_cache(maxsize=64)
+def _names_in(lines: tuple[str, ...], delimiter: str) -> frozenset[str]:
+    """Gather the cells of all lines, by which most layouts are ruled out at once."""
+    return frozenset(spelled(cell) for line in lines for cell in cells_of(line, delimiter))
+
+
 def _candidates(lines: Sequence[str], form: Form) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Yield lines that may be the header: number from 1, delimiter, cells."""
     if form.names:
@@ -223,8 +232,16 @@ def _needs_of(layout: Layout) -> Needs:
     return plain, tuple(column for column in needed if isinstance(column, re.Pattern))
 
 
+def _stamp_names(layout: Layout) -> frozenset[str]:
+    return frozenset(spelled(name) for name in _stamps(layout))
+
+
+def _stamps(layout: Layout) -> Iterator[str]:
+    return (name for name in stamp_columns(layout.stamp) if not name.startswith("@"))
+
+
 def _needed(layout: Layout) -> Iterator[Column]:
-    yield from (name for name in stamp_columns(layout.stamp) if not name.startswith("@"))
+    yield from _stamps(layout)
     yield from layout.point
     yield from (key.column for key in layout.keys if not key.is_optional)
     yield from (value.column for value in layout.values if not value.is_optional)
