@@ -73,14 +73,23 @@ def lived(
 
     With `alone` it has no counterfactual worlds; `listen` is called with each published state.
     """
+    opened: list[TickEngine] = []
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        return runner.run(_lived(settings, ticks, solve_s, StatePublisher(listen), alone=alone))
+        # The engine is no result: a runner has the result of its task written out whole, for a message to nobody.
+        runner.run(_lived(settings, ticks, solve_s, StatePublisher(listen), opened, alone=alone))
+    return opened[0]
 
 
 async def _lived(
-    settings: Settings, ticks: int, solve_s: float | None, publisher: StatePublisher, *, alone: bool
-) -> TickEngine:
-    clock, opened = SimulatedClock(asyncio.get_running_loop()), list[TickEngine]()
+    settings: Settings,
+    ticks: int,
+    solve_s: float | None,
+    publisher: StatePublisher,
+    opened: list[TickEngine],
+    *,
+    alone: bool,
+) -> None:
+    clock = SimulatedClock(asyncio.get_running_loop())
 
     def start() -> tuple[Store, TickEngine, Planner]:
         store, engine = open_run(settings, settings.plan_deadline_s)
@@ -98,7 +107,6 @@ async def _lived(
             await asyncio.sleep(tick_s / 2)
     finally:
         await platform.stop()
-    return engine
 
 
 def outcome_of(seed: int, ticks: int, solve_s: float | None = None, speed: float = 300.0) -> Outcome:

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from hypothesis import settings
 from pydantic import ConfigDict, TypeAdapter
+from sqlalchemy import URL, Engine
 
 from mara.feeds.files.history import History
 from mara.feeds.files.history_file import read_history
 from mara.optimizers.lp import solve
-from mara.store.backends import upgrade
+from mara.store.backends import postgres, sqlite_connection, upgrade
 from tests import solved_before, sqlite_template
 from tests.draws import draw_the_same_always
 from tests.quick_passwords import hash_quickly
@@ -68,6 +70,31 @@ def pytest_collection_finish() -> None:
 def _new_databases_are_copies() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(upgrade, "_migrate", sqlite_template.migrate_or_copy)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _statements_are_compiled_once() -> Generator[None]:
+    """Let the engines of one kind share SQLAlchemy's dialect and its compiled statements.
+
+    Mara opens one database and compiles each statement once, tests open thousands.
+    """
+    firsts: dict[tuple[str, object], Engine] = {}
+
+    def create_engine(url: str | URL, **options: Any) -> Engine:
+        engine = sqlalchemy.create_engine(url, **options)
+        kind = engine.dialect.name, options.get("isolation_level")
+        first = firsts.setdefault(kind, engine)
+        if getattr(first.dialect, "server_version_info", None):  # it was connected, so the dialect knows its server
+            engine.dialect = engine.pool._dialect = first.dialect
+            engine._compiled_cache = first._compiled_cache
+        else:
+            firsts[kind] = engine
+        return engine
+
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (sqlite_connection, postgres):
+            patched.setattr(module, "create_engine", create_engine)
         yield
 
 

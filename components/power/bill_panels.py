@@ -142,10 +142,14 @@ def spent_usd(sites: Sequence[SitePowerSnapshot] | SitePowerSnapshot, kinds: Ite
 
 
 def month_end_usd(sites: Sequence[SitePowerSnapshot], kinds: Iterable[str] = PARTS) -> float | None:
-    """Sum some parts of sites' bills at the month's end; None where one is not known."""
+    """Sum some parts of sites' bills at the month's end.
+
+    None while one of the sites tells none: a part that it does not have so far may still come.
+    """
     wanted = frozenset(kinds)
-    ends = [part.month_end_usd for site in sites for part in site.bill if part.kind in wanted]
-    return None if None in ends else sum(end for end in ends if end is not None)
+    if any(part.month_end_usd is None for site in sites for part in site.bill):
+        return None
+    return sum(part.month_end_usd or 0.0 for site in sites for part in site.bill if part.kind in wanted)
 
 
 def _labelled(sites: Sequence[SitePowerSnapshot]) -> Mapping[str, str]:

@@ -13,21 +13,26 @@ from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.peak_avoidance import MOST_OFF_H
-from mara.core.power_snapshot import DemandChargeSnapshot, SitePowerSnapshot
+from mara.core.power_snapshot import CoincidentPeakSnapshot, DemandChargeSnapshot, SitePowerSnapshot
 from mara.core.power_terms import TermTimes
 from mara.core.snapshot import SiteSnapshot, Snapshot
-from mara.core.units import SECONDS_PER_HOUR, TOLERANCE_MW
+from mara.core.units import MONTHS_PER_YEAR, SECONDS_PER_HOUR, TOLERANCE_MW
 
 PEAK_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
     TableColumn(key="now", label="Now", look="number", hint="Drawn from the connection, batteries included."),
     TableColumn(key="peak", label="Peak so far", look="number", hint="Highest counted mean of an interval."),
-    TableColumn(key="target", label="Target", look="number", hint="Peak that the plan in force is ready to pay for."),
+    TableColumn(
+        key="target",
+        label="Target",
+        look="number",
+        hint="Peak that the plan in force pays for: at least the one so far.",
+    ),
     TableColumn(key="rate", label="Rate", look="number", hint="Owed for each megawatt of the month's peak."),
 )
 RISK_COLUMNS: Final = (
     TableColumn(key="site", label="Site"),
-    TableColumn(key="risk", label="Risk", look="number", hint="Peaks expected in the next 24 hours."),
+    TableColumn(key="risk", label="Risk", look="number", hint="Peaks expected in the next 24 hours, of all charges."),
     TableColumn(key="when", label="Most at", look="number", hint="Local hour with the highest risk, and its own."),
     TableColumn(key="peak", label="Load at the peak so far", look="number", hint="Below it the system's demand then."),
     TableColumn(
@@ -37,7 +42,7 @@ RISK_COLUMNS: Final = (
         key="hours",
         label="Off for peaks",
         look="number",
-        hint="Clock hours of this year, of the last 90 days at most, in which miners that pay stayed off for a peak.",
+        hint="Clock hours of this year in which miners that pay stayed off for a peak.",
     ),
     TableColumn(key="cost", label="A MW at a peak", look="number", hint="What one megawatt drawn at a peak costs."),
 )
@@ -103,7 +108,7 @@ def demand_channel(snapshot: Snapshot) -> Channel:
             "site": _link(site, places, _times_text(charge.times)),
             "now": _drawn(site, charge),
             "peak": text.mw(charge.peak_mw),
-            "target": text.NOTHING if charge.target_mw is None else text.mw(charge.target_mw),
+            "target": text.NOTHING if charge.target_mw is None else text.mw(max(charge.target_mw, charge.peak_mw)),
             "rate": f"{text.usd(charge.usd_per_mw)}/MW",
         }
         for place, (site, n, charge) in enumerate(charged)
@@ -111,30 +116,54 @@ def demand_channel(snapshot: Snapshot) -> Channel:
 
 
 def risk_channel(snapshot: Snapshot, off_h: Mapping[str, float]) -> Channel:
-    """Return a row for each site with a coincident peak charge, in the fleet's order.
+    """Return a row for each coincident peak charge, by the fleet's order of sites.
 
     Args:
         off_h: hours off for peaks by site; empty while they are not known.
     """
     places = _places(snapshot)
+    charged = [(site, n, charge) for site in snapshot.power for n, charge in enumerate(site.coincident_charges)]
     return {
-        site.site_id: {
+        f"{site.site_id}-{n}": {
             "rank": -place,
-            "site": _link(site, places),
-            "risk": " ".join(risk_text(sum(site.peak_risk_share))) if site.peak_risk_share else text.NOTHING,
-            "when": _riskiest(site, snapshot, places),
+            "site": _link(site, places, _months_text(charge) if len(site.coincident_charges) > 1 else ""),
+            **_risk_cells(site, snapshot, places, off_h, is_first=n == 0),
             "peak": text.NOTHING
-            if site.load_at_peak_mw is None or site.system_peak_mw is None
-            else cell(text.mw(site.load_at_peak_mw), note=f"system {text.number(site.system_peak_mw)} MW"),
+            if charge.load_at_peak_mw is None or charge.system_peak_mw is None
+            else cell(text.mw(charge.load_at_peak_mw), note=f"system {text.number(charge.system_peak_mw)} MW"),
             "off": text.NOTHING
-            if site.peaks_met is None
-            else f"{site.peaks_met.off_count} of {site.peaks_met.peaks_count}",
-            "hours": _off_hours(off_h.get(site.site_id)),
-            "cost": text.usd(site.coincident_mw_usd),
+            if charge.peaks_met is None
+            else f"{charge.peaks_met.off_count} of {charge.peaks_met.peaks_count}",
+            "cost": text.usd(charge.usd_per_mw),
         }
-        for place, site in enumerate(snapshot.power)
-        if site.coincident_mw_usd is not None
+        for place, (site, n, charge) in enumerate(charged)
     }
+
+
+def _risk_cells(
+    site: SitePowerSnapshot,
+    snapshot: Snapshot,
+    places: Mapping[str, SiteSnapshot],
+    off_h: Mapping[str, float],
+    *,
+    is_first: bool,
+) -> dict[str, Shown]:
+    """Cells about all charges of a site together, which stand in its first row."""
+    if not is_first:
+        return {"risk": "", "when": "", "hours": ""}
+    share = site.peak_risk_share
+    return {
+        "risk": " ".join(risk_text(sum(share))) if share else text.NOTHING,
+        "when": _riskiest(site, snapshot, places),
+        "hours": _off_hours(off_h.get(site.site_id)),
+    }
+
+
+def _months_text(charge: CoincidentPeakSnapshot) -> str:
+    """Name the months of a charge: `Jun, Jul`; `all months`."""
+    if len(charge.month_numbers) == MONTHS_PER_YEAR:
+        return "all months"
+    return ", ".join(month_abbr[month] for month in charge.month_numbers)
 
 
 def hour_channel(snapshot: Snapshot) -> Channel:

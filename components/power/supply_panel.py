@@ -85,7 +85,8 @@ def _shape(contract: SupplySnapshot, local: datetime) -> Channel:
     if not contract.hourly_mw:
         share = contract.taken_mwh / contract.due_mwh if contract.due_mwh else 0.0
         taken = f"{text.number(contract.taken_mwh)} of {text.number(contract.due_mwh)} MWh taken this year"
-        return {"power": text.NOTHING, "taken": cell(taken, share=share)}
+        due = f"{text.number(contract.due_so_far_mwh)} MWh were due by now"
+        return {"power": text.NOTHING, "taken": cell(taken, share=share, note=due)}
     most = max(contract.power_mw, *contract.hourly_mw)
     return {
         "power": text.mw(contract.power_mw),

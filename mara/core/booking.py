@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import sealed
+from mara.core.arrays import has_any, sealed
 from mara.core.commands import Book, Cancel, Command, Exclude, GridNotice, Outage, Restore, Retract, is_taken_back
 from mara.core.contract import RATE_FACTOR, ContractRequest, Exclusion, SlaContract, Tier
 from mara.core.units import TOLERANCE_MW
@@ -129,7 +129,7 @@ def _exclusion_of(command: Exclude) -> Exclusion:
 def with_ordered_outages(availability_share: np.ndarray, world: World) -> np.ndarray:
     """Availability after the outages that operators ordered (S,)."""
     down = world.outage_until_tick > world.tick
-    return np.where(down, 0.0, availability_share) if np.count_nonzero(down) else availability_share
+    return np.where(down, 0.0, availability_share) if has_any(down) else availability_share
 
 
 def contract_of(request: ContractRequest, rate_usd_per_mwh: float, starts_tick: int) -> SlaContract:

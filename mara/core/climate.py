@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import psychrolib
 
-from mara.core.arrays import Bools, Floats
+from mara.core.arrays import Bools, Floats, has_any
 from mara.core.fleet import WORKLOAD_COUNT, Cooling, Fleet, Workload
 from mara.core.units import KELVIN_AT_0_C
 
@@ -108,7 +108,7 @@ def derate_share(dry_bulb_c: Floats) -> Floats | None:
     from 35 C is chosen. Source: Antminer S21 review at different ambient temperatures, BTCWire, hackernoon.com,
     2024-03-11. Chosen: immersion off above 50 C dry bulb, where a dry cooler no longer holds its fluid.
     """
-    if not np.count_nonzero(dry_bulb_c > AIR_MINER_DERATE_FROM_C):
+    if not has_any(dry_bulb_c > AIR_MINER_DERATE_FROM_C):
         return None
     share = np.ones((*dry_bulb_c.shape, WORKLOAD_COUNT))
     loss = np.clip(dry_bulb_c - AIR_MINER_DERATE_FROM_C, 0.0, AIR_MINER_DERATE_TO_C - AIR_MINER_DERATE_FROM_C) / 100.0

@@ -6,14 +6,15 @@ Model: docs/model.md#10-dispatch
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
+from mara.core.arrays import Bools, Floats, Ints, has_any, row_sums, sealed
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS, RACKS, Workload
-from mara.core.own_load import OwnLoad, fit_own_load, shed_to_grid, site_power_mw
+from mara.core.own_load import OwnLoad, fit_own_load, held_back, shed_to_grid, site_power_mw
 from mara.core.placement import Placement, place, without_spot
 from mara.core.plan import PlanStep
 from mara.core.power_dispatch import (
@@ -105,31 +106,88 @@ def dispatch(
     plan: PlanStep, world: World, observation: Observation, conditions: Conditions, config: RunConfig
 ) -> Allocation:
     """Fit a plan to the limits of a tick; whatever it says, none is exceeded."""
-    fleet = config.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
-    contracts_mw = row_sums(placed.contracts_mw)
+    if world.power is not None or not config.fleet.is_small:
+        return _allocation(plan, placed, world, observation, conditions, config)
+    return _repeated(_Repeatable(plan, placed, world, observation, conditions, config))
+
+
+class _Repeatable:
+    """A tick without power terms, equal to another that has the same allocation.
+
+    Mostly that is the last one: prices change in every tick, but plans and weather for the hour.
+    """
+
+    __slots__ = ("content", "inputs")
+
+    def __init__(
+        self,
+        plan: PlanStep,
+        placed: Placement,
+        world: World,
+        observation: Observation,
+        conditions: Conditions,
+        config: RunConfig,
+    ) -> None:
+        self.inputs = plan, placed, world, observation, conditions, config
+        waits = held_back(world.miner_off_ticks, config)
+        self.content = (
+            config,
+            placed,
+            plan.miners_mw.tobytes(),
+            plan.merchant_mw.tobytes(),
+            plan.reserve_mw.tobytes(),
+            world.miners_mw.tobytes(),
+            None if waits is None else waits.tobytes(),
+            conditions.pue.tobytes(),
+            conditions.available_mw.tobytes(),
+            conditions.grid_limit_mw.tobytes(),
+            conditions.mining_value_usd_per_mwh.tobytes(),
+            conditions.merchant_value_usd_per_mwh.tobytes(),
+            observation.demand_tokens_per_h.tobytes(),
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Repeatable) and self.content == other.content
+
+
+@lru_cache(maxsize=8)  # a live run and the worlds beside it
+def _repeated(tick: _Repeatable) -> Allocation:
+    return _allocation(*tick.inputs)
+
+
+def _allocation(
+    plan: PlanStep,
+    placed: Placement,
+    world: World,
+    observation: Observation,
+    conditions: Conditions,
+    config: RunConfig,
+) -> Allocation:
+    """Fit load beside placed contracts, and what of Spot has to give way."""
+    fleet = config.fleet
     flow = None if world.power is None else battery_flow(plan, world.power, config)
     limit_mw = conditions.grid_limit_mw if flow is None else conditions.grid_limit_mw + flow[1]
-    loads = fit_own_load(plan, contracts_mw, world, conditions, observation, config, limit_mw=limit_mw)
+    loads = fit_own_load(plan, placed.site_mw, world, conditions, observation, config, limit_mw=limit_mw)
     gave_way = _spot_that_gave_way(plan, placed)
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
-        wanted_mw = contracts_mw
+        wanted_mw = placed.site_mw
         placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
-        contracts_mw = row_sums(placed.contracts_mw)
-        gave_way += _less("spot gave way", wanted_mw - contracts_mw, placed.rescued_mw)
-        loads = fit_own_load(plan, contracts_mw, world, conditions, observation, config, limit_mw=limit_mw)
+        gave_way += _less("spot gave way", wanted_mw - placed.site_mw, placed.rescued_mw)
+        loads = fit_own_load(plan, placed.site_mw, world, conditions, observation, config, limit_mw=limit_mw)
     changes = (*gave_way, *_deviations(plan, placed, loads))
     flexibility = None
     if flow is not None and world.power is not None:
-        wanted_mw = loads.mining_mw + loads.racks_used_mw + contracts_mw
+        wanted_mw = loads.mining_mw + loads.racks_used_mw + placed.site_mw
         placed, loads, flexibility = _with_flexibility(
             plan, placed, loads, flow, world=world, observation=observation, conditions=conditions, config=config
         )
-        contracts_mw = row_sums(placed.contracts_mw)
-        changes += tuple(_less(CALLED, wanted_mw - loads.mining_mw - loads.racks_used_mw - contracts_mw))
+        changes += tuple(_less(CALLED, wanted_mw - loads.mining_mw - loads.racks_used_mw - placed.site_mw))
     power = loads.site_power_mw
     drawn = power if flexibility is None else flexibility.drawn_mw
-    ramp = loads.mining_mw - row_sums(world.miners_mw)
     bought, sold = (drawn, np.zeros(len(power))) if fleet.is_unhedged else traded(drawn, fleet.hedge_mw)
     return Allocation(
         miners_mw=sealed(loads.miners_mw),
@@ -138,7 +196,7 @@ def dispatch(
         reserve_mw=sealed(reserve_within(plan.reserve_mw, placed.contracts_mw, conditions.contract_room_mw)),
         site_mining_it_mw=sealed(loads.mining_mw),
         site_merchant_it_mw=sealed(loads.racks_used_mw),
-        site_contracts_it_mw=sealed(contracts_mw),
+        site_contracts_it_mw=placed.site_mw,
         site=placed.site,
         served=placed.served,
         scheduled=placed.scheduled,
@@ -148,7 +206,7 @@ def dispatch(
         bought_mw=sealed(bought),
         sold_mw=sealed(sold),
         moved_mw=placed.moved_mw,
-        ramp_mw=sealed(np.maximum(ramp, 0.0, out=ramp)),
+        ramp_mw=sealed(_ramp_mw(loads, world)),
         deviations=changes,
         power=flexibility,
     )
@@ -223,7 +281,7 @@ def _obeying_calls(
         merchant_mw=merchant,
         mining_mw=row_sums(miners),
         racks_used_mw=row_sums(racks_by_kind),
-        site_power_mw=site_power_mw(miners, racks_by_kind, row_sums(placed.contracts_mw), conditions),
+        site_power_mw=site_power_mw(miners, racks_by_kind, placed.site_mw, conditions),
     )
     return placed, kept, (charge, discharge)
 
@@ -238,6 +296,14 @@ def reserve_within(reserve_mw: Floats, contracts_mw: Floats, room_mw: Floats) ->
 def traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
     """Power bought beyond the hedge, and hedged power sold back (..., S)."""
     return np.maximum(power_mw - hedge_mw, 0.0), np.maximum(hedge_mw - power_mw, 0.0)
+
+
+def _ramp_mw(loads: OwnLoad, world: World) -> Floats:
+    """Compute the increase of mining load since the last tick, mostly none (S,)."""
+    if loads.miners_mw.tobytes() == world.miners_mw.tobytes():
+        return np.zeros(len(loads.mining_mw))
+    ramp = loads.mining_mw - row_sums(world.miners_mw)
+    return np.asarray(np.maximum(ramp, 0.0, out=ramp))
 
 
 def _short_it_mw(loads: OwnLoad, conditions: Conditions) -> Floats:
@@ -260,12 +326,17 @@ def _deviations(plan: PlanStep, placed: Placement, loads: OwnLoad) -> tuple[Devi
         changes += _less("promised load found no place", stranded)
     if loads.grid_short_mw is not None:
         changes += _less("grid limit reached", loads.grid_short_mw)
-    if loads.miners_mw is not plan.miners_mw:
+    if loads.miners_mw is not plan.miners_mw and _may_be_less(plan.miners_mw, loads.miners_mw):
         changes += _less("miners held back", (plan.miners_mw - loads.miners_mw).sum(axis=1))
-    if loads.merchant_mw is not plan.merchant_mw:
+    if loads.merchant_mw is not plan.merchant_mw and _may_be_less(plan.merchant_mw, loads.merchant_mw):
         less_mw = (plan.merchant_mw - loads.merchant_mw).sum(axis=(0, 2))
         changes += _less("merchant inference held back", less_mw, rescued)
     return tuple(changes)
+
+
+def _may_be_less(planned_mw: Floats, fitted_mw: Floats) -> bool:
+    """Say whether the sum of a site, of six at most, may fall by more than rounding."""
+    return has_any(planned_mw - fitted_mw > TOLERANCE_MW / 8)
 
 
 def _spot_that_gave_way(plan: PlanStep, placed: Placement) -> list[Deviation]:

@@ -22,7 +22,7 @@ class Economics:
         mining_usd_per_mwh: earned by an IT megawatt-hour of each miner kind (..., 3).
         merchant_usd_per_mwh: earned by one of merchant inference, net of remote serving, by origin (..., R, S, 2).
         price_usd_per_mwh: cost of a site megawatt-hour bought (..., S).
-        sellback_usd_per_mwh: earned by a hedged site megawatt-hour sold back (..., S).
+        sellback_spread_share: part of the price that power sold back does not earn.
         carbon_usd_per_mwh: cost of the emissions of a site megawatt-hour drawn (..., S).
         migration_usd_per_mw: cost of a megawatt of contracts moved, by promised tier (3,).
         restart_usd_per_mw: cost of a megawatt of miners ramped up.
@@ -31,10 +31,15 @@ class Economics:
     mining_usd_per_mwh: Floats
     merchant_usd_per_mwh: Floats
     price_usd_per_mwh: Floats
-    sellback_usd_per_mwh: Floats
+    sellback_spread_share: float
     carbon_usd_per_mwh: Floats
     migration_usd_per_mw: Floats
     restart_usd_per_mw: float
+
+    @property
+    def sellback_usd_per_mwh(self) -> Floats:
+        """Earnings of a hedged site megawatt-hour sold back (..., S)."""
+        return sellback_usd_per_mwh(self.price_usd_per_mwh, self.sellback_spread_share)
 
     @property
     def grid_usd_per_mwh(self) -> Floats:
@@ -44,12 +49,12 @@ class Economics:
 
 def economics_of(observation: Observation, conditions: Conditions, config: RunConfig) -> Economics:
     """Collect the coefficients of an observed tick."""
-    price, terms = observation.energy_price_usd_per_mwh, config.terms
+    terms = config.terms
     return Economics(
         mining_usd_per_mwh=conditions.mining_value_usd_per_mwh,
         merchant_usd_per_mwh=conditions.merchant_value_usd_per_mwh,
-        price_usd_per_mwh=price,
-        sellback_usd_per_mwh=sellback_usd_per_mwh(price, terms.sellback_spread_share),
+        price_usd_per_mwh=observation.energy_price_usd_per_mwh,
+        sellback_spread_share=terms.sellback_spread_share,
         carbon_usd_per_mwh=conditions.carbon_cost_usd_per_mwh,
         migration_usd_per_mw=terms.migration_rates_usd_per_mw,
         restart_usd_per_mw=terms.restart_usd_per_mw,

@@ -6,12 +6,13 @@ Model: docs/model.md#3-money
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, row_sums, sealed
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ClosedWindow
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ClosedWindow, ContractBook
 from mara.core.dispatch import Allocation
 from mara.core.economics import Economics, economics_of
 from mara.core.fleet import Fleet, Workload
@@ -73,7 +74,10 @@ REVENUE_LINES: Final = [
     Line.RESERVE_REVENUE,
     Line.DEPLOYMENT_REVENUE,
 ]
-_REVENUE: Final = np.array(REVENUE_LINES)
+_LOAD_REVENUE: Final = slice(Line.MINING, Line.SELLBACK + 1)
+_TERMS_REVENUE: Final = slice(Line.EXPORT_REVENUE, Line.DEPLOYMENT_REVENUE + 1)
+_PRICED_LINE_COUNT: Final = Line.RESTART + 1
+"""Number of lines of load, trade and changes, which come first."""
 COST_LINES: Final = [line for line in range(Line.ENERGY, LINE_COUNT) if line not in REVENUE_LINES]
 POWER_LINES: Final = (
     Line.ENERGY,
@@ -137,7 +141,8 @@ class Settlement:
     @property
     def revenue_micro_usd(self) -> int:
         """Revenue of load, of power sold, and of grid products [micro-USD]."""
-        return int(self.lines_micro_usd[:, _REVENUE].sum())
+        of_load = int(self.lines_micro_usd[:, _LOAD_REVENUE].sum())
+        return of_load if self.power is None else of_load + int(self.lines_micro_usd[:, _TERMS_REVENUE].sum())
 
     @property
     def cost_micro_usd(self) -> int:
@@ -175,8 +180,8 @@ def settle(
     if position is not None and observation.day_ahead_usd_per_mwh is not None:
         gain = two_settlement_gain_usd_per_h(position, each.price_usd_per_mwh, observation.day_ahead_usd_per_mwh)
         lines[Line.DAY_AHEAD] = np.rint(gain * (config.grid.dt_h * MICRO_USD_PER_USD)).astype(np.int64)
-    lines[CONTRACT_LINES] = charges_by_site(
-        report.accounts.site, report.charge_micro_usd, world.book.tier, (TIER_COUNT, config.fleet.site_count)
+    lines[CONTRACT_LINES] = _charges(
+        world.book, report.accounts.site.tobytes(), report.charge_micro_usd.tobytes(), config.fleet.site_count
     )
     if world.closed:
         lines[CREDIT_LINES] -= credits_due(world.closed, config.fleet)
@@ -188,7 +193,7 @@ def settle(
         state = replace(settled.state, bill_micro_usd=sealed(settled.state.bill_micro_usd + bill))
     return Settlement(
         lines_micro_usd=sealed(lines.T),
-        energy_wh=sealed(energy_by_site(allocation, config).T),
+        energy_wh=(_repeated_energy_wh if config.fleet.is_small else _energy_wh)(allocation, config),
         emissions_g=sealed(emissions_g_of(carbon_kg_per_h, config)),
         position_mw=position,
         power=state,
@@ -205,7 +210,7 @@ def lines_by_site(
     """
     terms, fleet = config.terms, config.fleet
     # Written line by line, so lines are the first axis here and the last of what is kept.
-    usd = np.zeros((LINE_COUNT, *carbon_kg_per_h.shape))
+    usd = np.zeros((_PRICED_LINE_COUNT, *carbon_kg_per_h.shape))
     usd[Line.MINING] = mining_usd_per_h
     usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * each.merchant_usd_per_mwh).sum(axis=-3))
     usd[Line.ENERGY] = -allocation.bought_mw * each.price_usd_per_mwh
@@ -220,7 +225,9 @@ def lines_by_site(
         moved = allocation.moved_mw * each.migration_usd_per_mw * -MICRO_USD_PER_USD
         usd[MIGRATION_LINES] = np.moveaxis(moved, -1, 0)
     usd[Line.RESTART] = allocation.ramp_mw * (-each.restart_usd_per_mw * MICRO_USD_PER_USD)
-    return np.rint(usd, out=usd).astype(np.int64)
+    lines = np.zeros((LINE_COUNT, *carbon_kg_per_h.shape), dtype=np.int64)
+    lines[:_PRICED_LINE_COUNT] = np.rint(usd, out=usd)
+    return lines
 
 
 def emissions_g_of(carbon_kg_per_h: Floats, config: RunConfig) -> Ints:
@@ -260,6 +267,16 @@ def _spread(amount_micro_usd: int, weights_mw: Floats) -> Ints:
     return parts
 
 
+@lru_cache(maxsize=8)
+def _charges(book: ContractBook, site: bytes, charge_micro_usd: bytes, sites: int) -> Ints:
+    """Sum a tick's contract charges by tier and site (G, S), mostly those of the last.
+
+    Site and charge of each contract (C,) come as bytes, keys of the cache.
+    """
+    charge = np.frombuffer(charge_micro_usd, dtype=np.int64)
+    return sealed(charges_by_site(np.frombuffer(site, dtype=np.int64), charge, book.tier, (TIER_COUNT, sites)))
+
+
 def charges_by_site(site: Ints, charge_micro_usd: Ints, row: Ints, shape: tuple[int, int]) -> Ints:
     """Sum contract charges (N,) by row and site (rows, S) [micro-USD].
 
@@ -272,6 +289,15 @@ def charges_by_site(site: Ints, charge_micro_usd: Ints, row: Ints, shape: tuple[
     return np.bincount(cell, weights=charge_micro_usd, minlength=rows * sites).astype(np.int64).reshape(shape)
 
 
+def _energy_wh(allocation: Allocation, config: RunConfig) -> Ints:
+    """Compute the energy of a tick by site and `EnergyLine` (S, 9) [Wh]."""
+    return sealed(energy_by_site(allocation, config).T)
+
+
+_repeated_energy_wh: Final = lru_cache(maxsize=8)(_energy_wh)
+"""The same, for ticks that mostly repeat an allocation."""
+
+
 def energy_by_site(allocation: Allocation, config: RunConfig) -> Ints:
     """Compute energy by `EnergyLine` and site (9, ..., S) [Wh].
 
@@ -279,11 +305,12 @@ def energy_by_site(allocation: Allocation, config: RunConfig) -> Ints:
     """
     mw = np.zeros((ENERGY_LINE_COUNT, *allocation.site_power_mw.shape))
     mw[EnergyLine.BOUGHT] = allocation.bought_mw
-    mw[EnergyLine.HEDGE] = config.fleet.hedge_mw
+    if not config.fleet.is_unhedged:
+        mw[EnergyLine.HEDGE] = config.fleet.hedge_mw
+        mw[EnergyLine.SOLD] = -allocation.sold_mw
     mw[EnergyLine.MINING] = -allocation.site_mining_it_mw
     mw[EnergyLine.INFERENCE] = -allocation.site_merchant_it_mw
     mw[EnergyLine.CONTRACTS] = -allocation.site_contracts_it_mw
-    mw[EnergyLine.SOLD] = -allocation.sold_mw
     if allocation.power is not None:
         mw[EnergyLine.BATTERY] = allocation.power.discharge_mw - allocation.power.charge_mw
         mw[EnergyLine.EXPORTED] = -allocation.power.exported_mw

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats
+from mara.core.arrays import Bools, Floats, has_any
 from mara.core.fleet import Fleet
 from mara.core.units import TOLERANCE_MW
 
@@ -70,7 +70,7 @@ def up_share(availability_share: Floats, is_down: Bools | None, fleet: Fleet) ->
 
     Availability is that of a whole site: where meters show kinds of machines standing still, the others are up.
     """
-    if is_down is None or not np.count_nonzero(is_down):
+    if is_down is None or not has_any(is_down):
         return availability_share[:, None]
     standing = standing_share(is_down, fleet)
     alike = availability_share / np.where(standing < 1.0, 1.0 - standing, 1.0)

@@ -6,6 +6,8 @@ many small ones. The numbers are those of `conditions_of`, bit for bit, because 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from operator import attrgetter, is_
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -23,24 +25,46 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outlooks:
-    """Successive ticks with all that is computed of them together.
+class Situations:
+    """Inputs of successive ticks, each kind of tick once.
+
+    The quarters of an hour whose feed tells hours are alike.
 
     Attributes:
-        conditions, known_conditions: conditions of all ticks (T, ...), as in `Outlook`.
+        observations, forecasts: of the first tick of each kind (U,).
+        known_conditions: conditions by which they are planned (U, ...).
     """
 
     config: RunConfig
     observations: Sequence[Observation]
     forecasts: Sequence[Forecast]
+    known_conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlooks:
+    """Successive ticks with all that is computed of them together.
+
+    Attributes:
+        conditions, known_conditions: conditions of all ticks (T, ...), as in `Outlook`.
+        situations: their inputs; `earlier_situations_count` of them come before that of each tick (T,).
+    """
+
+    observations: Sequence[Observation]
     conditions: Conditions
     known_conditions: Conditions
-    _derived: dict[Callable[["Outlooks"], Sequence[Any]], Sequence[Any]] = field(default_factory=dict)
+    situations: Situations
+    earlier_situations_count: Sequence[int]
+    _derived: dict[Callable[[Situations], Sequence[Any]], Sequence[Any]] = field(default_factory=dict)
 
-    def derived(self, rows_of: Callable[["Outlooks"], Sequence[Row]]) -> Sequence[Row]:
-        """Return what a planner derives from every tick, computed at the first call."""
+    def derived(self, rows_of: Callable[[Situations], Sequence[Row]]) -> Sequence[Row]:
+        """Return what a planner derives from every tick, computed at the first call.
+
+        Ticks that are alike share it.
+        """
         if rows_of not in self._derived:
-            self._derived[rows_of] = rows_of(self)
+            rows = rows_of(self.situations)
+            self._derived[rows_of] = [rows[at] for at in self.earlier_situations_count]
         return self._derived[rows_of]
 
 
@@ -86,33 +110,63 @@ def outlooks_of(
 
     Their forecasts have equally many rows.
     """
+    earlier = _earlier_situations(observations, forecasts, config)
+    firsts = [t for t, at in enumerate(earlier) if not t or at > earlier[t - 1]]
+    first_forecasts = [forecasts[t] for t in firsts]
     known = [known_in(forecast, seen) for forecast, seen in zip(forecasts, observations, strict=True)]
-    conditions = conditions_of_all(observations, config)
+    conditions = conditions_of_all([observations[t] for t in firsts], config)
     expects = any(forecast.expects_present_price for forecast in forecasts)
-    known_conditions = conditions_of_all(known, config) if expects else conditions
-    present_cost = rack_cost_ahead_usd_per_mwh(forecasts, config, rows=1)[:, 0]
+    known_conditions = conditions_of_all([known[t] for t in firsts], config) if expects else conditions
+    present_cost = rack_cost_ahead_usd_per_mwh(first_forecasts, config, rows=1)[:, 0]
+    of_ticks = _of_ticks(conditions, earlier)
     together = Outlooks(
-        config=config,
         observations=observations,
-        forecasts=forecasts,
-        conditions=conditions,
-        known_conditions=known_conditions,
+        conditions=of_ticks,
+        known_conditions=_of_ticks(known_conditions, earlier) if expects else of_ticks,
+        situations=Situations(
+            config=config,
+            observations=[observations[t] for t in firsts],
+            forecasts=first_forecasts,
+            known_conditions=known_conditions,
+        ),
+        earlier_situations_count=earlier,
     )
-    by_tick = each_of(conditions)
-    known_by_tick = each_of(known_conditions) if expects else by_tick
+    each = each_of(conditions)
+    known_each = each_of(known_conditions) if expects else each
     return tuple(
         Outlook(
-            observation=seen,
+            observation=observations[t],
             forecast=forecasts[t],
             known=known[t],
-            known_conditions=known_by_tick[t],
-            conditions=by_tick[t],
-            present_rack_cost_usd_per_mwh=present_cost[t],
+            known_conditions=known_each[at],
+            conditions=each[at],
+            present_rack_cost_usd_per_mwh=present_cost[at],
             together=together,
             earlier_count=t,
         )
-        for t, seen in enumerate(observations)
+        for t, at in enumerate(earlier)
     )
+
+
+def _earlier_situations(
+    observations: Sequence[Observation], forecasts: Sequence[Forecast], config: RunConfig
+) -> list[int]:
+    """Count the situations before that of each tick (T,).
+
+    There is one more where a tick is not like the one before. A feed that tells both the same gives them the same
+    objects, which is quick to see.
+    """
+    if config.fleet.power is not None:  # its adders depend on the clock besides
+        return list(range(len(observations)))
+    told = [(*_OBSERVED(seen), *_FORECAST(ahead)) for seen, ahead in zip(observations, forecasts, strict=True)]
+    return list(accumulate((int(not all(map(is_, *two))) for two in pairwise(told)), initial=0))
+
+
+def _of_ticks(conditions: Conditions, earlier_count: Sequence[int]) -> Conditions:
+    """Repeat conditions of situations (U, ...) for the ticks that have them (T, ...)."""
+    if len(conditions.pue) == len(earlier_count):
+        return conditions
+    return Conditions(**{name: sealed(getattr(conditions, name).take(earlier_count, axis=0)) for name in _CONDITIONS})
 
 
 def conditions_of_all(observations: Sequence[Observation], config: RunConfig) -> Conditions:
@@ -156,24 +210,15 @@ def _grid_limits_mw(observations: Sequence[Observation], fleet: Fleet) -> Floats
 
 
 def each_of(conditions: Conditions) -> tuple[Conditions, ...]:
-    """Cut the conditions of many ticks into those of each."""
-    rack_cost, margin = conditions.rack_cost_usd_per_mwh, conditions.miner_margin_usd_per_mwh
+    """Cut the conditions of many ticks into those of each.
+
+    What is derived from them is computed for all ticks at once.
+    """
+    names = (*_CONDITIONS, "rack_cost_usd_per_mwh", "miner_margin_usd_per_mwh")
     found = []
-    for t in range(len(conditions.pue)):
-        of_tick = Conditions(
-            pue=conditions.pue[t],
-            available_mw=conditions.available_mw[t],
-            racks_mw=conditions.racks_mw[t],
-            rack_pue=conditions.rack_pue[t],
-            grid_limit_mw=conditions.grid_limit_mw[t],
-            contract_room_mw=conditions.contract_room_mw[t],
-            carbon_cost_usd_per_mwh=conditions.carbon_cost_usd_per_mwh[t],
-            grid_cost_usd_per_mwh=conditions.grid_cost_usd_per_mwh[t],
-            mining_value_usd_per_mwh=conditions.mining_value_usd_per_mwh[t],
-            merchant_value_usd_per_mwh=conditions.merchant_value_usd_per_mwh[t],
-        )
-        # Cached properties: computed here for all ticks at once.
-        vars(of_tick).update(rack_cost_usd_per_mwh=rack_cost[t], miner_margin_usd_per_mwh=margin[t])
+    for row in zip(*[getattr(conditions, name) for name in names], strict=True):
+        of_tick = object.__new__(Conditions)
+        vars(of_tick).update(zip(names, row, strict=True))
         found.append(of_tick)
     return tuple(found)
 
@@ -185,8 +230,8 @@ def known_conditions_of(ticks: Sequence[Outlook]) -> Conditions:
     return Conditions(**{name: getattr(all_known, name)[here] for name in _CONDITIONS})
 
 
-def _rack_costs(ticks: Outlooks) -> list[tuple[Floats, float]]:
-    """Compute `rack_cost_usd_per_mwh` of all ticks (H, S), and the largest of each."""
+def _rack_costs(ticks: Situations) -> list[tuple[Floats, float]]:
+    """Compute `rack_cost_usd_per_mwh` of situations (H, S), and the largest of each."""
     cost = rack_cost_ahead_usd_per_mwh(ticks.forecasts, ticks.config)
     most: list[float] = cost.max(axis=(1, 2)).tolist()
     return list(zip(cost, most, strict=True))
@@ -245,3 +290,24 @@ def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
 
 
 _CONDITIONS: Final = tuple(Conditions.__dataclass_fields__)
+_OBSERVED: Final = attrgetter(
+    "energy_price_usd_per_mwh",
+    "carbon_intensity_g_per_kwh",
+    "dry_bulb_c",
+    "wet_bulb_c",
+    "availability_share",
+    "import_limit_mw",
+    "hashprice_usd_per_ph_day",
+    "token_price_usd_per_mtok",
+    "demand_multiplier_share",
+    "demand_tokens_per_h",
+)
+_FORECAST: Final = attrgetter(
+    "energy_price_usd_per_mwh",
+    "carbon_intensity_g_per_kwh",
+    "dry_bulb_c",
+    "wet_bulb_c",
+    "demand_multiplier_share",
+    "expects_present_price",
+)
+"""Fields on which an outlook depends, and all that is derived from it."""

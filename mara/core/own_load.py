@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums
+from mara.core.arrays import Bools, Floats, Ints, has_any, row_sums
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -43,21 +43,23 @@ def fit_own_load(
     Args:
         limit_mw: most power that a site can have: its connection, and what its battery delivers (S,).
     """
-    merchant, racks_by_kind, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
+    fitted = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
+    merchant, racks_by_kind, racks_used, rack_short = fitted
     miners = fit_miners(plan.miners_mw, world, conditions, config)
     power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     over = power - limit_mw
-    crowded = np.count_nonzero(over > TOLERANCE_MW) > 0
+    crowded = has_any(over > TOLERANCE_MW)
     if crowded:
         miners, merchant = miners.copy(), merchant.copy()
         shed_to_grid(miners, merchant, over, conditions)
         racks_by_kind = merchant.sum(axis=0)
+        racks_used = row_sums(racks_by_kind)
         power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     return OwnLoad(
         miners_mw=miners,
         merchant_mw=merchant,
         mining_mw=row_sums(miners),
-        racks_used_mw=row_sums(racks_by_kind),
+        racks_used_mw=racks_used,
         # Any excess over the limit that remains here is rounding.
         site_power_mw=np.minimum(power, limit_mw, out=power),
         rack_short_mw=rack_short,
@@ -67,27 +69,28 @@ def fit_own_load(
 
 def _fit_merchant(
     wanted_mw: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, config: RunConfig
-) -> tuple[Floats, Floats, Floats | None]:
+) -> tuple[Floats, Floats, Floats, Floats | None]:
     """Fit merchant inference to demand, machines and the racks that contracts leave.
 
-    Returns the load (R, S, 2), its sum over regions (S, 2), and the load that lacked racks (S,).
+    Returns the load (R, S, 2), its sums over regions (S, 2) and over kinds as well (S,), and what lacked racks (S,).
     """
     tokens = (wanted_mw @ config.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
-    if np.count_nonzero(tokens > demand * ROUNDED_UP):
+    if has_any(tokens > demand * ROUNDED_UP):
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
         wanted_mw = wanted_mw * fit[:, None, None]
     by_kind = wanted_mw.sum(axis=0)
     kinds = conditions.available_mw[:, RACKS]
-    if np.count_nonzero(by_kind > kinds):
+    if has_any(by_kind > kinds):
         wanted_mw = wanted_mw * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
         by_kind = np.minimum(by_kind, kinds)
     total = row_sums(by_kind)
     short = total + contracts_mw - conditions.racks_mw
-    if not np.count_nonzero(short > 0.0):
-        return wanted_mw, by_kind, None
+    if not has_any(short > 0.0):
+        return wanted_mw, by_kind, total, None
     fit = crowded_share(total, contracts_mw, conditions.racks_mw)[:, None]
-    return wanted_mw * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
+    by_kind = by_kind * fit
+    return wanted_mw * fit, by_kind, row_sums(by_kind), short if has_any(short > TOLERANCE_MW) else None
 
 
 def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -> Floats:
@@ -99,9 +102,13 @@ def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -
 def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
     """Fit miners to availability and to their minimum time off (S, 3)."""
     available = conditions.available_mw[:, MINERS]
-    fitted = np.minimum(wanted_mw, available) if np.count_nonzero(wanted_mw > available) else wanted_mw
+    fitted = np.minimum(wanted_mw, available) if has_any(wanted_mw > available) else wanted_mw
     waits = held_back(world.miner_off_ticks, config)
-    return np.where(waits, 0.0, fitted) if waits is not None and np.count_nonzero(waits) else fitted
+    if waits is None or not has_any(waits):
+        return fitted
+    kept = np.where(waits, 0.0, fitted)
+    # A plan mostly knows who has to wait: then it is not changed.
+    return fitted if kept.tobytes() == fitted.tobytes() else kept
 
 
 def held_back(off_ticks: Ints, config: RunConfig) -> Bools | None:
@@ -110,7 +117,9 @@ def held_back(off_ticks: Ints, config: RunConfig) -> Bools | None:
     None where none ever has to for longer than a tick.
     """
     least = config.miner_min_off_ticks
-    return (off_ticks > 0) & (off_ticks < least) if least > 1 else None
+    if least <= 1:
+        return None
+    return off_ticks == 1 if least == 2 else (off_ticks > 0) & (off_ticks < least)
 
 
 def shed_to_grid(

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
+from mara.core.arrays import Bools, Floats, Ints, has_any, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier
 from mara.core.placing import Placing, may_be_off
 from mara.core.plan import ContractTargets
@@ -27,7 +27,7 @@ class Placement:
         served: True for contracts that run in this tick (C,).
         scheduled: True for contracts unserved on purpose, inside their budget or as a promise that the plan breaks,
             though some site could have held them (C,).
-        contracts_mw: load delivered by site and tier (S, G).
+        contracts_mw, site_mw: load delivered by site and tier (S, G), and by site (S,).
         moved_mw: load that came from another site, by tier (S, 3).
         stranded_mw: promised load that found no place, by its last site (S,); None if all did.
         rescued_mw: Premium that came from failed sites (S,); None if none did.
@@ -38,6 +38,7 @@ class Placement:
     served: Bools
     scheduled: Bools
     contracts_mw: Floats
+    site_mw: Floats
     moved_mw: Floats
     stranded_mw: Floats | None
     rescued_mw: Floats | None = None
@@ -54,19 +55,19 @@ def place(
         fell: sites that lost machines since the last tick; of their contracts only Premium can move in time (S,).
         least_rest_ticks: shortest time for which a contract is scheduled off, as far as its budget allows.
     """
-    if step.book_changes_count == world.book_changes_count and not np.count_nonzero(fell):
+    if step.book_changes_count == world.book_changes_count and not has_any(fell):
         meant = _as_meant(step, world, capacity_mw)
         if meant is not None:
             return meant
     ran_mw = held_mw(world)
-    changed = np.count_nonzero(np.abs(ran_mw - step.contracts_mw) > TOLERANCE_MW)
-    room = capacity_mw - row_sums(ran_mw)
-    if changed or np.count_nonzero(room < -TOLERANCE_MW):
+    site_mw = row_sums(ran_mw)
+    room = capacity_mw - site_mw
+    if _differ(ran_mw, step.contracts_mw) or has_any(room < -TOLERANCE_MW):
         return _one_by_one(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)
     accounts = world.accounts
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
-    if np.count_nonzero(scheduled):
-        if np.count_nonzero(scheduled & (world.book.tier == Tier.PREMIUM)):
+    if has_any(scheduled):
+        if has_any(scheduled & (world.book.tier == Tier.PREMIUM)):
             return _one_by_one(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)
         scheduled &= may_be_off(step, world)
         scheduled &= world.book.power_mw <= room.max() + TOLERANCE_MW
@@ -75,6 +76,7 @@ def place(
         served=accounts.served,
         scheduled=sealed(scheduled),
         contracts_mw=sealed(ran_mw),
+        site_mw=sealed(site_mw),
         moved_mw=_no_moves(len(room)),
         stranded_mw=None,
     )
@@ -89,23 +91,28 @@ def _as_meant(step: ContractTargets, world: World, capacity_mw: Floats) -> Place
     """
     book = world.book
     named = _named_sites(book, step.contract_site.tobytes(), world.accounts.site.tobytes(), len(capacity_mw))
-    placed, room = named.placed, capacity_mw - named.site_mw
-    differs = np.abs(placed.contracts_mw - step.contracts_mw) > TOLERANCE_MW
-    if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
+    placed = named.placed
+    room = _room_beside_mw(named, step.contracts_mw.tobytes(), capacity_mw.tobytes())
+    if room is None:
         return None
-    if not named.sheds:
+    if not len(named.shed):
         return placed
     if named.sheds_premium:
         return None
-    shed = placed.scheduled
-    fits = book.power_mw <= room.max() + TOLERANCE_MW
+    fits = named.shed_mw <= room.max() + TOLERANCE_MW
     has_budget = may_be_off(step, world)
-    scheduled = sealed(shed & has_budget & fits)
-    stranded = np.flatnonzero(shed & ~scheduled).tolist()
-    if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
+    is_meant = fits & has_budget[named.shed]
+    if np.count_nonzero(is_meant) == len(is_meant):
+        return placed
+    stranded = named.shed[~is_meant]
+    if np.count_nonzero(fits & ~is_meant) or any(
+        _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded.tolist()
+    ):
         return None
-    stranded_mw = _stranded_mw(placed.site, shed & ~scheduled, book, len(room)) if stranded else None
-    return replace(placed, scheduled=scheduled, stranded_mw=stranded_mw)
+    scheduled, is_stranded = placed.scheduled.copy(), np.zeros(len(book.power_mw), dtype=np.bool_)
+    scheduled[stranded], is_stranded[stranded] = False, True
+    stranded_mw = _stranded_mw(placed.site, is_stranded, book, len(room))
+    return replace(placed, scheduled=sealed(scheduled), stranded_mw=stranded_mw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,13 +121,13 @@ class _NamedSites:
 
     Attributes:
         placed: contracts at these sites, all promised ones that do not run scheduled off.
-        site_mw: load by site (S,).
-        sheds, sheds_premium: some promised contract, some Premium does not run.
+        shed: promised contracts that do not run, by their position in the book, and their power (N,).
+        sheds_premium: Premium is among them.
     """
 
     placed: Placement
-    site_mw: Floats
-    sheds: bool
+    shed: Ints
+    shed_mw: Floats
     sheds_premium: bool
 
 
@@ -136,7 +143,7 @@ def _named_sites(book: ContractBook, contract_site: bytes, last_site: bytes, sit
     contracts_mw = placed_by_cell(named, book.tier, book.power_mw, sites)
     site, moved = np.where(served, named, was), _no_moves(sites)
     changed = site != was
-    if np.count_nonzero(changed):
+    if has_any(changed):
         moves_mw = book.power_mw * (changed & (was != UNPLACED))
         moved = sealed(_by_cell(site, book.tier, moves_mw, sites)[:, :PROMISED_TIER_COUNT])
     placed = Placement(
@@ -144,26 +151,40 @@ def _named_sites(book: ContractBook, contract_site: bytes, last_site: bytes, sit
         served=sealed(served),
         scheduled=sealed(shed),
         contracts_mw=sealed(contracts_mw),
+        site_mw=sealed(row_sums(contracts_mw)),
         moved_mw=moved,
         stranded_mw=None,
     )
+    positions = np.flatnonzero(shed)
     return _NamedSites(
         placed=placed,
-        site_mw=sealed(row_sums(contracts_mw)),
-        sheds=bool(shed.any()),
+        shed=sealed(positions),
+        shed_mw=sealed(book.power_mw[positions]),
         sheds_premium=bool(shed[book.columns[Tier.PREMIUM]].any()),
     )
+
+
+@lru_cache(maxsize=8)
+def _room_beside_mw(named: _NamedSites, contracts_mw: bytes, capacity_mw: bytes) -> Floats | None:
+    """Return the racks left beside contracts at the sites named (S,) [MW].
+
+    None where these sites contradict the plan's megawatts by tier, or lack room. The megawatts (S, G) and the room of
+    sites (S,) come as bytes, keys of the cache.
+    """
+    planned, room = np.frombuffer(contracts_mw), np.frombuffer(capacity_mw) - named.placed.site_mw
+    differs = np.abs(named.placed.contracts_mw.ravel() - planned) > TOLERANCE_MW
+    return None if has_any(differs) or has_any(room < -TOLERANCE_MW) else sealed(room)
 
 
 def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: ContractBook) -> bool:
     """Return whether a contract of the same tier with budget left could make room."""
     others = (at != UNPLACED) & (book.tier == book.tier[i]) & has_budget
     room = room_mw[at[others]] + book.power_mw[others]
-    return bool(np.count_nonzero(book.power_mw[i] <= room + TOLERANCE_MW))
+    return has_any(book.power_mw[i] <= room + TOLERANCE_MW)
 
 
 def _stranded_mw(site: Ints, stranded: Bools, book: ContractBook, sites: int) -> Floats | None:
-    if not np.count_nonzero(stranded):
+    if not has_any(stranded):
         return None
     return sealed(row_sums(_by_cell(site, book.tier, book.power_mw * stranded, sites)))
 
@@ -179,8 +200,9 @@ def _one_by_one(
     moved = _by_cell(done.site, book.tier, book.power_mw * moves, sites)
     stranded = ~(done.served | done.scheduled | (book.tier == Tier.SPOT))
     rescued = moves & (book.tier == Tier.PREMIUM) & fell[was]
+    delivered_mw = _by_cell(done.site, book.tier, book.power_mw * done.served, sites)
     rescued_mw, gave_way_mw = None, None
-    if np.count_nonzero(rescued):
+    if has_any(rescued):
         rescued_mw = sealed(row_sums(_by_cell(done.site, book.tier, book.power_mw * rescued, sites)))
         gave_way = stranded & world.accounts.served & ~fell[was] & (rescued_mw[was] > 0.0)
         gave_way_mw = _stranded_mw(was, gave_way, book, sites)
@@ -188,7 +210,8 @@ def _one_by_one(
         site=sealed(done.site),
         served=sealed(done.served),
         scheduled=sealed(done.scheduled),
-        contracts_mw=sealed(_by_cell(done.site, book.tier, book.power_mw * done.served, sites)),
+        contracts_mw=sealed(delivered_mw),
+        site_mw=sealed(row_sums(delivered_mw)),
         moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
         stranded_mw=_stranded_mw(done.site, stranded, book, sites),
         rescued_mw=rescued_mw,
@@ -209,7 +232,12 @@ def without_spot(placed: Placement, book: ContractBook, short_mw: Floats) -> Pla
             short[site] -= float(book.power_mw[i])
             served[i] = False
     delivered = _by_cell(placed.site, book.tier, book.power_mw * served, len(short))
-    return replace(placed, served=sealed(served), contracts_mw=sealed(delivered))
+    return replace(placed, served=sealed(served), contracts_mw=sealed(delivered), site_mw=sealed(row_sums(delivered)))
+
+
+def _differ(powers_mw: Floats, others_mw: Floats) -> bool:
+    """Say whether loads differ by more than rounding; mostly they are equal."""
+    return powers_mw.tobytes() != others_mw.tobytes() and has_any(np.abs(powers_mw - others_mw) > TOLERANCE_MW)
 
 
 def held_mw(world: World) -> Floats:

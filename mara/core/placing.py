@@ -320,7 +320,8 @@ class Placing:
 
 def may_be_off(step: ContractTargets, world: World) -> Bools:
     """Contracts that may be shed on purpose: inside their budget, or broken (C,)."""
-    return np.asarray((spendable_ticks(world.book, world.accounts, world.tick) > 0) | broken_by(step, world))
+    has_budget = spendable_ticks(world.book, world.accounts, world.tick) > 0
+    return np.asarray(has_budget | broken_by(step, world)) if len(step.broken_contract) else has_budget
 
 
 def broken_by(step: ContractTargets, world: World) -> Bools:

@@ -80,6 +80,15 @@ def supplied_mw(contract: SupplyContract, local: datetime) -> float:
     return contract.power_mw * shares[min(hour, len(shares) - 1)]
 
 
+def year_gone_h(fleet: Fleet, site: int, epoch_s: int, start_epoch_s: int) -> float:
+    """Count the hours of a site's calendar year that are gone.
+
+    A run that began within it counts its own.
+    """
+    year = local_times(fleet, epoch_s // SECONDS_PER_HOUR)[site].replace(month=1, day=1, hour=0, minute=0)
+    return (epoch_s - max(int(year.timestamp()), start_epoch_s)) / SECONDS_PER_HOUR
+
+
 def power_of(fleet: Fleet) -> PowerTerms:
     """Return the power terms of a fleet that has some."""
     assert fleet.power is not None

@@ -19,7 +19,7 @@ from mara.core.power_calendar import (
     power_of,
     supplied_mw,
 )
-from mara.core.power_state import SEEN_BLOCK_H, PowerAllocation, PowerState, SeenPrices
+from mara.core.power_state import SEEN_BLOCK_H, CallSoFar, PowerAllocation, PowerState, SeenPrices
 from mara.core.power_terms import AS_PRODUCED, BLOCK, CFD, COLLAR, TAKE_OR_PAY, CoincidentPeakCharge
 from mara.core.timegrid import TimeGrid
 from mara.core.units import MICRO_USD_PER_USD, MONTHS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
@@ -303,7 +303,7 @@ def _insert(peaks_mw: Floats, loads_mw: Floats, system_mw: float, drawn_mw: floa
 def _with_products(
     state: PowerState, lines: Ints, done: PowerAllocation, observation: Observation, config: RunConfig
 ) -> PowerState:
-    """Claw back revenue where a call came short, and remember what is sold."""
+    """Claw back revenue where a call that ends came short, and remember what is sold."""
     terms = power_of(config.fleet)
     if not terms.products:
         return state
@@ -312,10 +312,10 @@ def _with_products(
     if observation.power is not None:
         usd = done.award_mw * observation.power.reserve_price_usd_per_mw_h * config.grid.dt_h
         earned += np.rint(usd * MICRO_USD_PER_USD).astype(np.int64)
+    calls, failed_share = _failures(done, state, observation, config)
     for p, product in enumerate(terms.products):
-        for site in np.flatnonzero(done.called_mw[p] - done.delivered_mw[p] > _WHOLE_MW).tolist():
-            short_share = 1.0 - float(done.delivered_mw[p, site] / done.called_mw[p, site])
-            back = round(product.penalty_share * short_share * max(int(earned[p, site]), 0))
+        for site in np.flatnonzero(failed_share[p]).tolist():
+            back = round(product.penalty_share * float(failed_share[p, site]) * max(int(earned[p, site]), 0))
             earned[p, site] -= back
             lines[PowerLine.RESERVE_PENALTY, site] -= back
     return replace(
@@ -324,7 +324,30 @@ def _with_products(
         call_ends_tick=state.call_ends_tick if observation.power is None else observation.power.call_ends_tick,
         called_base_mw=sealed(np.where(called, state.called_base_mw, done.flexible_mw)),
         reserve_micro_usd=sealed(earned),
+        calls=calls,
     )
+
+
+def _failures(
+    done: PowerAllocation, state: PowerState, observation: Observation, config: RunConfig
+) -> tuple[CallSoFar | None, Floats]:
+    """Add a tick to calls under way; return the short part of those that end (P, S)."""
+    short_mw = done.called_mw - done.delivered_mw
+    is_short = short_mw > _WHOLE_MW
+    if state.calls is None:
+        kept_share = np.divide(done.delivered_mw, done.called_mw, out=np.ones_like(short_mw), where=is_short)
+        return None, 1.0 - kept_share
+    dt_h = config.grid.dt_h
+    called_mwh = state.calls.called_mwh + done.called_mw * dt_h
+    short_mwh = state.calls.short_mwh + np.where(is_short, short_mw, 0.0) * dt_h
+    is_over = done.called_mw == 0.0
+    if observation.power is not None:
+        is_over |= observation.power.call_ends_tick[:, None] <= observation.tick + 1
+    failed_share = np.divide(short_mwh, called_mwh, out=np.zeros_like(short_mwh), where=is_over & (short_mwh > 0.0))
+    so_far = CallSoFar(
+        called_mwh=sealed(np.where(is_over, 0.0, called_mwh)), short_mwh=sealed(np.where(is_over, 0.0, short_mwh))
+    )
+    return so_far, failed_share
 
 
 def _with_batteries(state: PowerState, done: PowerAllocation, config: RunConfig) -> PowerState:

@@ -9,12 +9,12 @@ from mara.core.arrays import Floats
 from mara.core.peak_avoidance import PeaksMet, peaks_met
 from mara.core.plan import Plan
 from mara.core.power_bill import BillPart, bill_hours, bill_of
-from mara.core.power_calendar import demand_counts, local_times, power_of, supplied_mw
+from mara.core.power_calendar import demand_counts, local_times, power_of, supplied_mw, year_gone_h
 from mara.core.power_settlement import open_accruals_micro_usd
 from mara.core.power_state import PowerState
-from mara.core.power_terms import AS_PRODUCED, BLOCK, TAKE_OR_PAY, TermTimes
+from mara.core.power_terms import AS_PRODUCED, BLOCK, TAKE_OR_PAY, SupplyContract, TermTimes
 from mara.core.step import Step
-from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, TOLERANCE_MW
+from mara.core.units import HOURS_PER_DAY, HOURS_PER_YEAR, MICRO_USD_PER_USD, TOLERANCE_MW
 from mara.core.world import RunConfig
 
 
@@ -49,6 +49,11 @@ class SupplySnapshot:
     """Taken in the calendar year so far; counted for take-or-pay contracts alone."""
     due_mwh: float = 0.0
     """Energy that a take-or-pay contract asks for in a year."""
+    due_so_far_mwh: float = 0.0
+    """Part of it for the hours of the calendar year so far.
+
+    Of a run that began within the year it is for the run's own hours.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,22 @@ class DemandChargeSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoincidentPeakSnapshot:
+    """A coincident peak charge of a site in the month under way."""
+
+    usd_per_mw: float
+    """Cost of a megawatt drawn at one of its peaks."""
+    month_numbers: tuple[int, ...]
+    """Months whose peaks count, 1 to 12."""
+    system_peak_mw: float | None
+    """Highest demand of the power system in its intervals so far; None where unknown."""
+    load_at_peak_mw: float | None
+    """Power that the site drew then."""
+    peaks_met: PeaksMet | None
+    """Peaks of the month so far; None in a month that it does not bill."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SitePowerSnapshot:
     """Power terms of one site after the tick."""
 
@@ -95,7 +116,10 @@ class SitePowerSnapshot:
     accrued_peak_usd: float
     """Coincident peaks of the open month as they stand: due in the next year."""
     coincident_mw_usd: float | None
-    """Cost of a megawatt drawn at one coincident peak; None without such a charge."""
+    """Cost of a megawatt drawn at one coincident peak; None without such a charge.
+
+    Of several charges this and what is told of peaks are those of the dearest.
+    """
     system_peak_mw: float | None
     """Highest demand of the power system in the month so far; None where unknown."""
     load_at_peak_mw: float | None
@@ -121,6 +145,8 @@ class SitePowerSnapshot:
     demand_charges: tuple[DemandChargeSnapshot, ...] = ()
     peaks_met: PeaksMet | None = None
     """Coincident peaks of the month so far; None where none is billed."""
+    coincident_charges: tuple[CoincidentPeakSnapshot, ...] = ()
+    """Coincident peak charges, the dearest megawatt first."""
 
 
 def power_snapshot_of(
@@ -136,16 +162,15 @@ def power_snapshot_of(
     if terms is None or done is None or state is None:
         return ()
     accrued = open_accruals_micro_usd(state, config.fleet) / MICRO_USD_PER_USD
-    peaks = {charge.site: q for q, charge in enumerate(terms.peaks)}
     planned = planned_battery_mw(plan, step.tick, config)
     supplies = _supplies(state, step.tick, config)
     sites = []
     for s, site in enumerate(config.fleet.sites):
-        q = peaks.get(s)
+        peaks = _coincident_charges(state, s, config)
+        dearest = peaks[0] if peaks else None
         charges = _demand_charges(state, s, step, config)
         target = _peak_target_mw(step, s, config) if charges else None
         hours = bill_hours(step.tick, site.timezone, config.grid)
-        has_peak = q is not None and state.system_peak_mw[q, 0] >= 0.0
         sites.append(
             SitePowerSnapshot(
                 site_id=site.id,
@@ -157,10 +182,10 @@ def power_snapshot_of(
                 peak_target_mw=target,
                 next_mw_usd=sum(charge.usd_per_mw for charge in charges) if charges else None,
                 accrued_peak_usd=float(accrued[s]),
-                coincident_mw_usd=None if q is None else terms.peaks[q].usd_per_mw,
-                system_peak_mw=float(state.system_peak_mw[q, 0]) if has_peak else None,
-                load_at_peak_mw=float(state.load_at_peak_mw[q, 0]) if has_peak else None,
-                peak_risk_share=() if q is None or peak_risk_share is None else tuple(peak_risk_share[:, s].tolist()),
+                coincident_mw_usd=dearest.usd_per_mw if dearest else None,
+                system_peak_mw=dearest.system_peak_mw if dearest else None,
+                load_at_peak_mw=dearest.load_at_peak_mw if dearest else None,
+                peak_risk_share=tuple(peak_risk_share[:, s].tolist()) if peaks and peak_risk_share is not None else (),
                 battery_mw=float(done.discharge_mw[s] - done.charge_mw[s]),
                 battery_power_mw=float(terms.battery_power_mw[s]),
                 planned_battery_mw=tuple(planned[:, s].tolist()) if terms.battery_energy_mwh[s] > 0.0 else (),
@@ -172,7 +197,8 @@ def power_snapshot_of(
                 awards=_awards(step, s, config),
                 supplies=supplies[s],
                 demand_charges=charges,
-                peaks_met=None if q is None else peaks_met(state, q, config.fleet),
+                peaks_met=dearest.peaks_met if dearest else None,
+                coincident_charges=peaks,
             )
         )
     return tuple(sites)
@@ -213,6 +239,24 @@ def _demand_charges(state: PowerState, site: int, step: Step, config: RunConfig)
         for d, charge in enumerate(terms.demand)
         if charge.site == site
     )
+
+
+def _coincident_charges(state: PowerState, site: int, config: RunConfig) -> tuple[CoincidentPeakSnapshot, ...]:
+    """Coincident peak charges of a site, the dearest megawatt first."""
+    found = []
+    for q, charge in enumerate(power_of(config.fleet).peaks):
+        if charge.site == site:
+            has_peak = state.system_peak_mw[q, 0] >= 0.0
+            found.append(
+                CoincidentPeakSnapshot(
+                    usd_per_mw=charge.usd_per_mw,
+                    month_numbers=charge.month_numbers,
+                    system_peak_mw=float(state.system_peak_mw[q, 0]) if has_peak else None,
+                    load_at_peak_mw=float(state.load_at_peak_mw[q, 0]) if has_peak else None,
+                    peaks_met=peaks_met(state, q, config.fleet),
+                )
+            )
+    return tuple(sorted(found, key=lambda charge: -charge.usd_per_mw))
 
 
 def _peak_target_mw(step: Step, site: int, config: RunConfig) -> float | None:
@@ -277,9 +321,19 @@ def _supplies(state: PowerState, tick: int, config: RunConfig) -> list[tuple[Sup
                 else tuple(supplied_mw(contract, at) for at in _hours_of_day(local[contract.site])),
                 taken_mwh=next(annual) if is_annual else 0.0,
                 due_mwh=contract.energy_mwh_per_year,
+                due_so_far_mwh=contract.energy_mwh_per_year * _year_gone_share(contract, tick, config),
             )
         )
     return [tuple(contracts) for contracts in found]
+
+
+def _year_gone_share(contract: SupplyContract, tick: int, config: RunConfig) -> float:
+    """Part of the calendar year that is gone after a tick; 0 where no year counts."""
+    if contract.kind != TAKE_OR_PAY:
+        return 0.0
+    grid = config.grid
+    gone_h = year_gone_h(config.fleet, contract.site, grid.epoch_s(tick), grid.start_epoch_s)
+    return min((gone_h + grid.dt_h) / HOURS_PER_YEAR, 1.0)
 
 
 def _hours_of_day(local: datetime) -> list[datetime]:

@@ -33,6 +33,18 @@ class SeenPrices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CallSoFar:
+    """Energy of the calls under way, over P products and S sites.
+
+    Attributes:
+        called_mwh, short_mwh: that had to stay away so far, and what of it did not (P, S).
+    """
+
+    called_mwh: Floats
+    short_mwh: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PowerState:
     """All that the power terms remember, over S sites and P products.
 
@@ -58,6 +70,8 @@ class PowerState:
         accrued_micro_usd: coincident peaks accrued since the run began, due in the year after each.
         seen: prices that plans under demand charges remember; None without such a charge, and in runs that began
             before there was such a memory.
+        calls: what calls under way asked for; None without products, and in runs that began before there was such a
+            memory, whose calls claw back in each tick.
     """
 
     month_number: Ints
@@ -82,6 +96,7 @@ class PowerState:
     bill_micro_usd: Ints
     accrued_micro_usd: int = 0
     seen: SeenPrices | None = field(default=None, metadata=LATER)
+    calls: CallSoFar | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,6 +150,7 @@ def first_power_state(terms: PowerTerms) -> PowerState:
         taken_mwh=_none(annual),
         bill_micro_usd=_whole(s, BILL_COUNT),
         seen=SeenPrices(usd_per_mwh=_none(d, DAYS_SEEN + 1, HOURS_PER_DAY // SEEN_BLOCK_H, fill=np.nan)) if d else None,
+        calls=CallSoFar(called_mwh=_none(p, s), short_mwh=_none(p, s)) if p else None,
     )
 
 

@@ -27,7 +27,6 @@ from mara.core.finance import (
     gains_of_all,
     lines_by_site,
 )
-from mara.core.market import sellback_usd_per_mwh
 from mara.core.outlook import Outlook
 from mara.core.placement import Placement
 from mara.core.plan import DraftStep
@@ -142,7 +141,7 @@ class SettledStretch:
             mining_usd_per_mwh=mining,
             merchant_usd_per_mwh=conditions.merchant_value_usd_per_mwh[self._here],
             price_usd_per_mwh=self._price,
-            sellback_usd_per_mwh=sellback_usd_per_mwh(self._price, config.terms.sellback_spread_share),
+            sellback_spread_share=config.terms.sellback_spread_share,
             carbon_usd_per_mwh=conditions.carbon_cost_usd_per_mwh[self._here],
             migration_usd_per_mw=config.terms.migration_rates_usd_per_mw,
             restart_usd_per_mw=config.terms.restart_usd_per_mw,

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, has_any, sealed
 from mara.core.contract import (
     TARGET_PPM,
     UNPLACED,
@@ -60,15 +60,12 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
     """
     accounts = world.accounts
     good = allocation.served if missed is None else sealed(allocation.served & ~missed)
-    charge = world.book.tick_charge_micro_usd * good
+    excluded, excluded_ticks = _none_of(len(good)), accounts.excluded_ticks
+    charge, counted_good, counted_bad = _judged(world.book, good.tobytes())
     if world.exclusions:
         excluded = excluded_at(world.exclusions, world)
-        counted_good, counted_bad = good & ~excluded, ~good & ~excluded
+        counted_good, counted_bad = counted_good * ~excluded, counted_bad * ~excluded
         excluded_ticks = sealed(accounts.excluded_ticks + excluded)
-    else:
-        excluded = _none_of(len(good))
-        counted_good, counted_bad = good, ~good
-        excluded_ticks = accounts.excluded_ticks
     after = SlaAccounts(
         window_start_tick=accounts.window_start_tick,
         window_end_tick=accounts.window_end_tick,
@@ -80,12 +77,22 @@ def judge(allocation: Allocation | Placement, world: World, missed: Bools | None
         served=allocation.served,
         rest_ticks=_rest_ticks(accounts.rest_ticks, allocation.scheduled),
     )
-    return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after, missed=missed)
+    return SlaReport(good=good, excluded=excluded, charge_micro_usd=charge, accounts=after, missed=missed)
+
+
+@lru_cache(maxsize=8)
+def _judged(book: ContractBook, good: bytes) -> tuple[Ints, Ints, Ints]:
+    """Compute what a tick adds to the charge, the good and the bad ticks of each contract (C,).
+
+    The good ones (C,) come as bytes, a key of the cache: most ticks are like the one before.
+    """
+    is_good = np.frombuffer(good, dtype=np.bool_)
+    return sealed(book.tick_charge_micro_usd * is_good), sealed(is_good.astype(np.int64)), sealed(1 - is_good)
 
 
 def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
     """Count a tick for contracts scheduled off; the same array while none is."""
-    if np.count_nonzero(scheduled) or np.count_nonzero(before):
+    if has_any(scheduled) or np.count_nonzero(before):
         return sealed((before + 1) * scheduled)
     return before
 
@@ -141,7 +148,7 @@ def roll_over(
     """
     tick, book = world.tick + 1, world.book
     due = accounts.window_end_tick <= tick
-    if not (arrived or cancelled or np.count_nonzero(due)):
+    if not (arrived or cancelled or has_any(due)):
         return book, accounts, ()
     stays = book.ends_tick > tick
     for contract_id in cancelled:

@@ -24,6 +24,8 @@ HOURS_PER_DAY: Final = 24
 SECONDS_PER_DAY: Final = HOURS_PER_DAY * SECONDS_PER_HOUR
 DAYS_PER_WEEK: Final = 7
 MONTHS_PER_YEAR: Final = 12
+HOURS_PER_YEAR: Final = 365.0 * HOURS_PER_DAY
+"""Length of a year without a leap day, over which yearly amounts are spread."""
 
 MWH_TH_DAY_FACTOR: Final = 0.024
 """Energy of a hash rate [MWh per PH-day per J/TH].

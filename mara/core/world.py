@@ -311,7 +311,7 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
         observation.dry_bulb_c.tobytes(),
         observation.wet_bulb_c.tobytes(),
         observation.availability_share.tobytes(),
-        limit.tobytes(),
+        b"" if limit is fleet.grid_limit_mw else limit.tobytes(),
         observation.metering.is_down.tobytes() if observation.metering is not None else b"",
         fleet,
     )
@@ -358,18 +358,25 @@ def _machines(
     """Compute what weather and outages leave of a fleet's machines.
 
     Returns PUE and available machines (S, K), available racks and room for contracts (S,) [MW]. The arguments are bytes
-    of arrays, keys of the cache.
+    of arrays, keys of the cache; no limit is that of the connections.
     """
-    dry_bulb_c = np.frombuffer(dry_bulb)
-    pue = pue_of(dry_bulb_c, np.frombuffer(wet_bulb), fleet)
+    pue, derate = _weather(dry_bulb, wet_bulb, fleet)
     is_down = np.frombuffer(down, dtype=np.bool_).reshape(fleet.nameplate_mw.shape) if down else None
     available = fleet.nameplate_mw * up_share(np.frombuffer(availability), is_down, fleet)
-    derate = derate_share(dry_bulb_c)
     if derate is not None:
         available *= derate
     racks = available[:, Workload.GPU] + available[:, Workload.ASIC]
-    room = np.minimum(racks, np.frombuffer(limit) / pue[:, Workload.GPU])
-    return sealed(pue), sealed(available), sealed(racks), sealed(room)
+    limit_mw = np.frombuffer(limit) if limit else fleet.grid_limit_mw
+    room = np.minimum(racks, limit_mw / pue[:, Workload.GPU])
+    return pue, sealed(available), sealed(racks), sealed(room)
+
+
+@lru_cache(maxsize=8)
+def _weather(dry_bulb: bytes, wet_bulb: bytes, fleet: Fleet) -> tuple[Floats, Floats | None]:
+    """Compute PUE, and the share of machines that heat leaves if it takes any (S, K)."""
+    dry_bulb_c = np.frombuffer(dry_bulb)
+    derate = derate_share(dry_bulb_c)
+    return sealed(pue_of(dry_bulb_c, np.frombuffer(wet_bulb), fleet)), None if derate is None else sealed(derate)
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ Model: docs/model.md#13-forecasts ; decisions 0043, 0155, 0156
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Literal
 
 import numpy as np
@@ -92,7 +92,9 @@ class ReplayFeed:
         self._is_perfect = forecast == "perfect"
         self._prices = None if self._is_perfect else _ExpectedPrices(config, self._history, series, forecast)
         self._expects_present = self._prices is not None and self._prices.expects_present
-        self._forecasts = lru_cache(maxsize=16)(self._forecast_from)
+        self._observations = lru_cache(maxsize=16)(self._observation_in)
+        self._forecasts = lru_cache(maxsize=16)(self._forecast_in)
+        self._forecasts_of_steps = lru_cache(maxsize=16)(self._forecast_from)
         self._step_of(0)
 
     def observe(self, tick: int) -> Observation:
@@ -101,20 +103,26 @@ class ReplayFeed:
         Raises:
             FeedUnavailable: a tick outside the history.
         """
-        step, series = self._step_of(tick), self._series
-        return Observation(
+        return self._observations(self._step_of(tick))(
             tick=tick,
+            availability_share=self._all if self._availability is None else self._availability(tick),
+            arrivals=() if self._arrivals is None else self._arrivals(tick),
+        )
+
+    def _observation_in(self, step: int) -> partial[Observation]:
+        """Make the observations of a step's ticks, which share their arrays."""
+        series = self._series
+        return partial(
+            Observation,
             energy_price_usd_per_mwh=series.price_usd_per_mwh[step],
             carbon_intensity_g_per_kwh=series.carbon_g_per_kwh[step],
             renewable_share=series.renewable_share[step],
             dry_bulb_c=series.dry_bulb_c[step],
             wet_bulb_c=series.wet_bulb_c[step],
-            availability_share=self._all if self._availability is None else self._availability(tick),
             hashprice_usd_per_ph_day=self._hashprice_floats[step],
             token_price_usd_per_mtok=self._token_price,
             demand_multiplier_share=series.multiplier_factor[step],
             demand_tokens_per_h=series.demand_tokens_per_h[step],
-            arrivals=() if self._arrivals is None else self._arrivals(tick),
         )
 
     def forecast(self, tick: int, hours: int) -> Forecast:
@@ -124,12 +132,15 @@ class ReplayFeed:
             FeedUnavailable: a tick outside the history.
         """
         assert hours >= 1
-        step, series = self._step_of(tick), self._series
-        rows = series.rows(self._start_s + tick * self._tick_s, hours)
-        first = max(step - (step + series.day_offset) % STEPS_AT_ONCE, 0)
-        by_step, at = self._forecasts(first, rows), step - first
-        return Forecast(
-            tick=tick,
+        rows = self._series.rows(self._start_s + tick * self._tick_s, hours)
+        return self._forecasts(self._step_of(tick), rows)(tick=tick)
+
+    def _forecast_in(self, step: int, rows: ForecastRows) -> partial[Forecast]:
+        """Make the forecasts of a step's ticks with these rows, which share their arrays."""
+        first = max(step - (step + self._series.day_offset) % STEPS_AT_ONCE, 0)
+        by_step, at = self._forecasts_of_steps(first, rows), step - first
+        return partial(
+            Forecast,
             energy_price_usd_per_mwh=by_step.price_usd_per_mwh[at],
             carbon_intensity_g_per_kwh=by_step.carbon_g_per_kwh[at],
             dry_bulb_c=by_step.dry_bulb_c[at],

@@ -35,7 +35,7 @@ from mara.core.snapshot import EventSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
 from mara.runtime.guess_check import LookBack, guess_errors
-from mara.runtime.peak_hours import hours_off_for_peaks
+from mara.runtime.peak_hours import PeakHours
 from mara.runtime.replay_check import RulesSince, rules_since
 from mara.runtime.signals.documents import document_at
 from mara.store.read import alert_list, balance, optimizations, order_list, promises, series
@@ -78,6 +78,7 @@ class RunArchive:
         self._look_back: LookBack | None = None
         self._guesses: asyncio.Task[tuple[GuessError, ...]] | None = None
         self._guessed_hour, self._guessed_s = -1, 0.0
+        self._peak_hours = PeakHours()
         self._is_over = Event()
 
     def open(self, reading: ReadModel, ahead: Ahead = no_forecast, look_back: LookBack | None = None) -> None:
@@ -89,6 +90,7 @@ class RunArchive:
         """
         self._is_over.clear()
         self._look_back, self._guesses, self._guessed_hour = look_back, None, -1
+        self._peak_hours = PeakHours()
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mara-archive")
         self._reading = reading
         self._ahead = ahead
@@ -263,7 +265,7 @@ class RunArchive:
 
     async def peak_hours(self) -> dict[str, float]:
         """Count the hours of this year in which miners stayed off for peaks, by site."""
-        return await self._ask(hours_off_for_peaks)
+        return await self._ask(self._peak_hours.by_site)
 
     async def why(self, question: str) -> Explanation:
         """Answer a why-question about the run, in sentences of stored facts.

@@ -25,7 +25,6 @@ SMALL: dict[str, str] = {
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
     "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",
     "mara/assembly/people.py": "the commands on users need no other part of a run, and start faster without",
-    "mara/runtime/peak_hours.py": "counts of a backtest, beside which it would stand, know no database",
     "mara/runtime/progress.py": "the command line draws what backtests and studies tell, without importing them",
     "mara/figures.py": "the command line and a backtest's page format reports alike, and neither stands on the other",
     "mara/runtime/actor.py": "the gate sets the acting user, the order book reads it; neither may know the other",

@@ -32,14 +32,16 @@ def run_of(terms: PowerTerms, *, tick_minutes: int = 60, start: datetime = START
     return config(replace(fleet(), power=terms), tick_minutes=tick_minutes, start=start)
 
 
-def signals(of: RunConfig, demand_mw: float = 0.0, price: float = 0.0, called: float = 0.0) -> PowerObservation:
+def signals(
+    of: RunConfig, demand_mw: float = 0.0, price: float = 0.0, called: float = 0.0, ends: float = 99
+) -> PowerObservation:
     assert of.fleet.power is not None
     shape = (len(of.fleet.power.products), 3)
     return PowerObservation(
         system_demand_mw=sealed(np.full(3, demand_mw)),
         reserve_price_usd_per_mw_h=sealed(np.full(shape, price)),
         called_share=sealed(np.full(shape, called)),
-        call_ends_tick=sealed(np.full(shape[0], 99 if called else 0, dtype=np.int64)),
+        call_ends_tick=sealed(np.full(shape[0], ends if called else 0, dtype=np.int64)),
     )
 
 

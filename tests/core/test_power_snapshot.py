@@ -10,7 +10,9 @@ from mara.core.power_bill import BillHours, bill_hours, bill_of
 from mara.core.power_snapshot import planned_battery_mw, power_snapshot_of
 from mara.core.power_terms import (
     BLOCK,
+    TAKE_OR_PAY,
     AdderCharge,
+    CoincidentPeakCharge,
     DemandCharge,
     SiteBattery,
     SupplyContract,
@@ -88,6 +90,28 @@ def test_contracted_supply_is_told_as_the_hours_of_the_local_day() -> None:
     (told,) = power_snapshot_of(ran(of, [1.0])[-1], of)[WEST].supplies
     assert [hour for hour, mw in enumerate(told.hourly_mw) if mw == 10.0] == [6, 7]
     assert (len(told.hourly_mw), told.price_usd_per_mwh) == (24, 30.0)
+
+
+def test_a_year_s_energy_is_told_beside_what_was_due_in_the_hours_of_the_run() -> None:
+    year = SupplyContract(site=WEST, kind=TAKE_OR_PAY, energy_mwh_per_year=8_760.0, price_usd_per_mwh=20.0)
+    of = run_of(terms_of(supplies=(year,)))
+    (told,) = power_snapshot_of(ran(of, [0.5, 2.0, 0.5])[-1], of)[WEST].supplies
+    assert (told.taken_mwh, told.due_so_far_mwh, told.due_mwh) == pytest.approx((3.0, 3.0, 8_760.0))
+
+
+def test_each_coincident_peak_charge_of_a_site_is_told_and_the_dearest_stands_for_all() -> None:
+    """Charges of two bodies at one site: a megawatt at a peak costs 100 USD for the first, 250 for the second."""
+    monthly = CoincidentPeakCharge(
+        site=WEST, usd_per_mw_year=1_200.0, month_numbers=tuple(range(1, 13)), peaks_count=1, interval_minutes=60
+    )
+    summer = replace(monthly, usd_per_mw_year=1_000.0, month_numbers=(6, 7, 8, 9))
+    of = run_of(terms_of(peaks=(monthly, summer)))
+    shown = power_snapshot_of(ran(of, [2.0, 5.0], demand_mw=[900.0, 800.0])[-1], of)[WEST]
+    assert [(charge.usd_per_mw, charge.load_at_peak_mw) for charge in shown.coincident_charges] == [
+        (250.0, 2.0),
+        (100.0, 2.0),
+    ]
+    assert (shown.coincident_mw_usd, shown.system_peak_mw) == (250.0, 900.0)
 
 
 def test_a_limit_that_is_just_what_is_contracted_is_no_target_of_a_demand_charge() -> None:

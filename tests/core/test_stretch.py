@@ -18,6 +18,7 @@ from mara.core.stretch import Stretch
 from mara.core.world import RunConfig, World, conditions_of, first_world
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.optimizers.rules.rules import Rules
+from mara.optimizers.scheduling.tick_tables import tables_in
 from tests import builders
 
 TICKS = 60
@@ -139,6 +140,23 @@ def test_conditions_of_many_ticks_are_those_of_each() -> None:
         assert bits_of(found) == bits_of(alone)
         assert bits_of(found.rack_cost_usd_per_mwh) == bits_of(alone.rack_cost_usd_per_mwh)
         assert bits_of(found.miner_margin_usd_per_mwh) == bits_of(alone.miner_margin_usd_per_mwh)
+
+
+def test_ticks_that_are_told_the_same_share_what_is_computed_to_the_last_bit() -> None:
+    config = config_of(0.0, 60.0)
+    hours = [outlook for outlook in outlooks_from(config, seed=5)[:6] for _ in range(4)]
+    seen = [replace(hour.observation, tick=tick) for tick, hour in enumerate(hours)]
+    ahead = [replace(hour.forecast, tick=tick) for tick, hour in enumerate(hours)]
+    apart = [replace(one, wet_bulb_c=one.wet_bulb_c.copy()) for one in seen]
+    alike, unlike = outlooks_of(seen, ahead, config), outlooks_of(apart, ahead, config)
+    assert [alike[t].conditions is alike[t - 1].conditions for t in range(1, 24)] == [t % 4 > 0 for t in range(1, 24)]
+    for one, other in zip(alike, unlike, strict=True):
+        assert one.observation.tick == other.observation.tick == one.earlier_count
+        assert bits_of(one.conditions) == bits_of(other.conditions)
+        assert bits_of(one.rack_cost_usd_per_mwh) == bits_of(other.rack_cost_usd_per_mwh)
+        assert bits_of(one.present_rack_cost_usd_per_mwh) == bits_of(other.present_rack_cost_usd_per_mwh)
+        assert bits_of(tables_in(one)) == bits_of(tables_in(other))
+    assert bits_of(alike[0].together.conditions) == bits_of(unlike[0].together.conditions)
 
 
 def test_a_stretch_refuses_ticks_in_which_an_operator_keeps_a_site_down() -> None:

@@ -1,6 +1,7 @@
 """Problems for optimizers: random ones of every kind, and known difficult ones."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ NO_MACHINES = ((0, 0, 0, 0, 0),) * 3
 MINERS_ONLY = ((2_000, 0, 1_000, 0, 0), (0, 1_000, 1_000, 0, 0), (1_000, 500, 0, 0, 0))
 
 
+@lru_cache(maxsize=2_000)
 def random_problem(seed: int) -> Problem:
     """Draw a problem with prices of either sign, outages, heat and contracts anywhere.
 

@@ -101,8 +101,8 @@ def test_no_budget_is_spent_that_is_not_there_but_of_promises_that_may_be_broken
 @settings(max_examples=60)
 @given(given_problem=problems)
 def test_what_dispatch_takes_from_a_plan_is_stated_with_its_site(optimizer: Optimizer, given_problem: Problem) -> None:
-    step = optimizer.plan(given_problem).step_at(given_problem.tick)
-    allocation = followed(optimizer.plan(given_problem), given_problem).allocation
+    plan = optimizer.plan(given_problem)
+    step, allocation = plan.step_at(given_problem.tick), followed(plan, given_problem).allocation
     stated: dict[tuple[int, str], float] = defaultdict(float)
     for d in allocation.deviations:
         stated[d.site, d.cause] += d.power_mw
@@ -134,8 +134,8 @@ def _is_calm(given_problem: Problem) -> bool:
 
 def _is_changed(optimizer: Optimizer, seed: int) -> bool:
     given_problem = random_problem(seed)
-    step = optimizer.plan(given_problem).step_at(0)
-    allocation = followed(optimizer.plan(given_problem), given_problem).allocation
+    plan = optimizer.plan(given_problem)
+    step, allocation = plan.step_at(0), followed(plan, given_problem).allocation
     return any(
         np.abs(getattr(step, name) - getattr(allocation, name)).max() > 1e-4
         for name in ("miners_mw", "merchant_mw", "contracts_mw")

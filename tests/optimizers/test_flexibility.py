@@ -30,6 +30,7 @@ from mara.core.power_terms import (
 from mara.core.quote import OutageRecord, QuoteRequest
 from mara.core.step import advance
 from mara.core.world import RunConfig, first_world
+from mara.optimizers.flexibility.contracted_supply import take_or_pay_usd_per_mwh
 from mara.optimizers.flexibility.expected_terms import peak_price_now, risk_of_next_day
 from mara.optimizers.flexibility.peak_risk import peak_risk_share
 from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
@@ -271,6 +272,21 @@ def test_energy_of_a_take_or_pay_contract_costs_the_price_to_come_or_nothing_whe
     assert Lp().plan(dear).steps[0].miners_mw[WEST].sum() == 0.0, "it would be bought later at 900"
     late = replace(dear, world=replace(dear.world, tick=48))
     assert Lp().plan(late).steps[0].miners_mw[WEST].sum() > 5.0, "nothing was taken in two days"
+
+
+@pytest.mark.parametrize(("ahead_h", "share"), [(-30.0, 0.0), (-12.0, 0.25), (0.0, 0.5), (6.0, 0.625), (24.0, 1.0)])
+def test_energy_of_a_year_rises_in_worth_from_a_day_behind_its_pace_to_a_day_ahead(
+    ahead_h: float, share: float
+) -> None:
+    """A worth of nothing or all would take load on and off with each plan, and raise the peak that is billed."""
+    year = SupplyContract(site=WEST, kind=TAKE_OR_PAY, price_usd_per_mwh=30.0, energy_mwh_per_year=8_760e3)
+    problem = asked(run_of(supplies=(year,)), price=[100.0] * 12 + [60.0] * 12)
+    state = problem.world.power
+    assert state is not None
+    late = replace(problem.world, tick=48, power=replace(state, taken_mwh=np.array([1e3 * (48.0 + ahead_h)])))
+    prices = problem.forecast.energy_price_usd_per_mwh
+    more = take_or_pay_usd_per_mwh(replace(problem, world=late), prices, np.ones(len(prices)))
+    assert (prices + more)[:, WEST] == pytest.approx(80.0 * share)
 
 
 BATTERY = SiteBattery(

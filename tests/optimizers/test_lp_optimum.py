@@ -14,7 +14,9 @@ from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel, merged, model_of
 from mara.optimizers.lp.schedule import Schedule
 from mara.optimizers.lp.solve import BASIC, solve
+from mara.optimizers.lp.staged import one_way
 from mara.optimizers.lp.staged.loose_rows import solve_swiftly
+from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.problem_answer import schedule_of
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
 from tests.optimizers.lp_oracle import optimum_usd, point_of, program_of
@@ -55,6 +57,22 @@ def test_a_swift_solve_finds_the_same_optimum_cold_and_from_a_basis(seed: int) -
         assert (swift.status, again.status) == ("optimal", "optimal")
         basic = np.concatenate([swift.basis.columns, swift.basis.rows]) == BASIC
         assert basic.sum() == len(model.row_lower)
+
+
+def test_a_program_too_large_for_a_plain_simplex_is_solved_swiftly_cold_and_from_a_basis(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = random_case(2)
+    model = model_of(case)
+    dearer = replace(model, cost_usd_per_mw=1.1 * model.cost_usd_per_mw)
+    swift = solve_swiftly(model, by_dual=True)
+    swift_again = solve_swiftly(dearer, basis=swift.basis, by_dual=True)
+    monkeypatch.setattr(one_way, "SIMPLEX_COLUMNS", len(model.cost_usd_per_mw) - 1)
+    large = solve_one_way(model, case)
+    again = solve_one_way(dearer, case, basis=large.basis)
+    assert np.array_equal(large.primal_mw, swift.primal_mw)
+    assert np.array_equal(again.primal_mw, swift_again.primal_mw)
+    assert same(large.certificate.objective_usd, solve(model).certificate.objective_usd)
 
 
 def test_merged_periods_keep_what_a_plan_earns_that_does_the_same_in_each() -> None:

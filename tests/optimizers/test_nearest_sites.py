@@ -23,6 +23,7 @@ def placed_at(powers_mw: list[float], at: list[int], tier: Tier = Tier.STANDARD)
         served=world.accounts.served,
         scheduled=np.zeros(len(at), dtype=np.bool_),
         contracts_mw=held_mw(world),
+        site_mw=held_mw(world).sum(axis=1),
         moved_mw=np.zeros((3, 3)),
         stranded_mw=None,
     )

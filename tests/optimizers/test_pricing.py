@@ -74,6 +74,18 @@ def states(seed: int) -> Problem:
 
 
 @cache
+def drawn_context(seed: int) -> QuoteContext:
+    """The context of a random state, solved once for all quotes."""
+    return context_of(states(seed))
+
+
+@cache
+def optimum_of_states_usd(seed: int) -> float:
+    given = drawn_context(seed).problem
+    return optimum_usd(case_of(given, step_lengths(given)))
+
+
+@cache
 def default_state(ticks: int = 30) -> Problem:
     """The default world after a while, planned by rules."""
     of = RunConfig(fleet=read_fleet("global_ten"), grid=TimeGrid(start=START, tick_minutes=5))
@@ -88,13 +100,17 @@ def default_state(ticks: int = 30) -> Problem:
     return present()
 
 
+@cache
+def default_context() -> QuoteContext:
+    return context_of(default_state())
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("tier", ["premium", "standard", "flexible"])
 def test_the_marginal_cost_is_the_difference_of_two_other_solves(seed: int, tier: str) -> None:
-    given, column = states(seed), TIER_KEYS.index(tier)
-    context = context_of(given)
-    case = case_of(given, step_lengths(given))
-    without_usd = optimum_usd(case)
+    context, column = drawn_context(seed), TIER_KEYS.index(tier)
+    case = case_of(context.problem, step_lengths(context.problem))
+    without_usd = optimum_of_states_usd(seed)
     for power_mw in SIZES_MW:
         demand = case.demand_mw.copy()
         demand[1:5, column] += power_mw  # booked now, it lives from the next hour on, for four
@@ -105,7 +121,7 @@ def test_the_marginal_cost_is_the_difference_of_two_other_solves(seed: int, tier
 
 @pytest.mark.parametrize("seed", range(20))
 def test_more_power_never_costs_less_and_shadow_prices_are_a_floor(seed: int) -> None:
-    context = context_of(random_problem(seed) if seed % 2 else states(seed))
+    context = context_of(random_problem(seed)) if seed % 2 else drawn_context(seed)
     for tier in ("premium", "standard", "flexible"):
         quotes = [quoted(context, tier, power_mw) for power_mw in SIZES_MW]
         costs = [quote.exact_cost_usd_per_mwh for quote in quotes]
@@ -118,7 +134,7 @@ def test_more_power_never_costs_less_and_shadow_prices_are_a_floor(seed: int) ->
 
 def test_in_the_default_world_an_outage_changes_the_cost_and_the_landing_site() -> None:
     calm = default_state()
-    before = quoted(context_of(calm), "standard", 2.0, 24.0)
+    before = quoted(default_context(), "standard", 2.0, 24.0)
     assert before.landing is not None
     up = calm.observation.availability_share.copy()
     up[calm.config.fleet.site_ids.index(before.landing.site_id)] = 0.0
@@ -129,13 +145,13 @@ def test_in_the_default_world_an_outage_changes_the_cost_and_the_landing_site() 
 
 
 def test_what_no_site_can_hold_is_refused_and_what_fits_is_named() -> None:
-    quote = quoted(context_of(default_state()), "premium", 200.0, 48.0)
+    quote = quoted(default_context(), "premium", 200.0, 48.0)
     assert "no site can hold 200.0 MW whole" in quote.refusal
     assert "19.2 MW" in quote.refusal  # the racks of Texas
     assert quote.landing is None
     smaller = next(other for other in quote.alternatives if other.kind == "smaller")
     assert 0.0 < smaller.power_mw < 19.2
-    assert not quoted(context_of(default_state()), smaller.tier, smaller.power_mw, smaller.duration_h).refusal
+    assert not quoted(default_context(), smaller.tier, smaller.power_mw, smaller.duration_h).refusal
 
 
 def test_where_only_parts_fit_the_parts_are_offered() -> None:
@@ -222,7 +238,7 @@ def test_outages_seen_and_a_lack_of_reserve_make_bad_ticks_likely() -> None:
 
 
 def test_a_quote_by_shadow_prices_takes_no_time_and_an_exact_one_little() -> None:
-    context = context_of(default_state())
+    context = default_context()
     before = context.before
     plan = Plan(optimizer="lp", made_tick=before.made_tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
     demand = context.demand_of(Tier.PREMIUM, 5.0, 288)
@@ -253,7 +269,7 @@ def test_a_fleet_too_large_to_plan_twice_is_quoted_by_its_shadow_prices(monkeypa
 def test_a_plan_in_force_quotes_without_a_solve_also_when_it_has_grown_old() -> None:
     given = default_state()
     plan = Lp().plan(given)
-    solved = quoted(context_of(given), "standard", 1.0)
+    solved = quoted(default_context(), "standard", 1.0)
     force = solution_in_force(given, plan)
     assert force is not None
     at_once = costs_of(given, force)

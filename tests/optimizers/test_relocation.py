@@ -10,7 +10,7 @@ from mara.core.world import World
 from mara.optimizers.base import KEEPS
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
-from mara.optimizers.scheduling.contract_scheduler import SPOT_MARGIN_USD_PER_MWH
+from mara.optimizers.scheduling.draft_by_prices import SPOT_MARGIN_USD_PER_MWH
 from tests.builders import EAST, NORTH, WEST, config, contract, observation, problem, world
 
 OF = config()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mara.assembly.runs import open_run
 from mara.core.events import Event
-from mara.runtime.peak_hours import hours_off_for_peaks
+from mara.runtime.peak_hours import PeakHours
 from tests.scenarios.test_power_terms import settings_of
 from tests.store.databases import url_of
 
@@ -14,14 +14,16 @@ def counted(folder: Path, start: datetime, tick_minutes: int, peak_ticks: tuple[
     """Run through the ticks, those given with a peak in Texas; count after each."""
     settings = settings_of(folder, database_url=url_of(folder / "mara.db"), start=start, tick_minutes=tick_minutes)
     store, engine = open_run(settings)
-    found = [hours_off_for_peaks(store.read_model).get("tx", -1.0)]
+    hours = PeakHours()
+    found = [hours.by_site(store.read_model).get("tx", -1.0)]
     for tick in range(max(peak_ticks) + 1):
         reading = engine.read_feed()
         done = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
         told = Event(tick=tick, severity="info", site=0, kind="peak", text="Texas keeps off.")
         store.append(done.step, done.plan, (told,) if tick in peak_ticks else ())
         engine.keep(done)
-        found.append(hours_off_for_peaks(store.read_model)["tx"])
+        found.append(hours.by_site(store.read_model)["tx"])
+        assert PeakHours().by_site(store.read_model)["tx"] == found[-1], "a count that begins later is the same"
     store.close()
     return found
 

@@ -3,9 +3,10 @@
 A plan follows the world roughly; contracts come, fail and end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ from tests.store.databases import url_of
 START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
 """Start of runs: two hours before a day ends, twenty-six before a month does."""
 TICKS_A_PLAN = 12
+Taken = tuple[Step, Plan, tuple[Event, ...]]
+"""A step with the plan that it followed, and its events."""
 
 
 TWO_PRICES = "small, two prices"
@@ -41,6 +44,7 @@ METERED = "small, metered"
 """Name of the small fleet whose sites, but for the last, are billed by their meters."""
 
 
+@cache
 def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = START, name: str = "small") -> RunConfig:
     machines = (
         Machine(power_w=3_500.0, hashrate_ths=200.0),
@@ -177,7 +181,7 @@ def parts_at(tick: int) -> dict[str, bytes]:
     return often | {"seldom": bytes([tick % 256]) * 99} if tick % 7 == 0 else often
 
 
-def steps(config: RunConfig, world: World, count: int, seed: int = 7) -> Iterator[tuple[Step, Plan, tuple[Event, ...]]]:
+def steps(config: RunConfig, world: World, count: int, seed: int = 7) -> Iterator[Taken]:
     """The next steps of a run."""
     for _ in range(count):
         plan = plan_at(world, config)
@@ -199,12 +203,26 @@ def record(config: RunConfig, seed: int = 7) -> RunRecord:
     return run_record(config, seed=seed, optimizer="turns", feed="seeded", version="0.0.0")
 
 
+@cache
+def _course(config: RunConfig) -> list[Taken]:
+    """The first steps of a run, as far as they were made."""
+    return []
+
+
+def first_steps(config: RunConfig, ticks: int) -> list[Taken]:
+    """The first steps of a run, made once for all databases that begin with them."""
+    course = _course(config)
+    course += steps(config, course[-1][0].world if course else first_world(config), ticks - len(course))
+    return course[:ticks]
+
+
 def stored_run(path: Path, ticks: int, config: RunConfig | None = None, raw_days: int = RAW_DAYS) -> Store:
     """An open store after some ticks of a new run."""
     config = config or small_charter()
     store = Store.open(url_of(path), raw_days=raw_days)
     store.begin(record(config), first_world(config))
-    go_on(store, ticks)
+    assert store.load()
+    _store(store, first_steps(config, ticks), config.grid)
     return store
 
 
@@ -213,8 +231,12 @@ def go_on(store: Store, ticks: int) -> None:
     loaded = store.load()
     assert loaded
     run, world, _ = loaded
-    for step, plan, events in steps(run.config, world, ticks, run.seed):
-        closed = closed_day_before(step.tick, run.config.grid)
+    _store(store, steps(run.config, world, ticks, run.seed), run.config.grid)
+
+
+def _store(store: Store, taken: Iterable[Taken], grid: TimeGrid) -> None:
+    for step, plan, events in taken:
+        closed = closed_day_before(step.tick, grid)
         store.append(step, plan, events, parts_at(step.tick), ordered(store, step), closed)
 
 

@@ -1,6 +1,7 @@
 """Exports: documented columns, exact sums, no spreadsheet formulas, whole files."""
 
 import csv
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
@@ -214,6 +215,16 @@ def test_a_file_that_cannot_be_written_is_refused_and_nothing_is_left(
     with pytest.raises(StoreError, match="could not be written"):
         write_export(reading, "steps", form, tmp_path / "no" / "folder.csv")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_or_pipe_is_never_replaced_by_an_export(reading: ReadModel, tmp_path: Path) -> None:
+    """Whoever may write to its folder, as root to /dev, would put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError, match="pipe should be a file, is a folder, a device or a pipe: name another"):
+        write_export(reading, "steps", "csv", pipe)
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_an_export_that_fails_leaves_the_file_that_was_there(

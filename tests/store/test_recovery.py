@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from mara.store.backends.sqlite_connection import pragma
 from mara.store.store import Store
 from tests.cli.console import ran
 from tests.scenarios import killed
+from tests.sqlite_template import migrate
 from tests.store.databases import contents, url_of
 from tests.store.runs import go_on, stored_run
 
@@ -28,11 +30,32 @@ pytestmark = pytest.mark.usefixtures("made_by_migrations")
 PAGE_BYTES = 4_096
 
 
-def interrupted_checkpoint(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the databases that tests begin with, made by the migrations too."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(upgrade, "_migrate", migrate)
+        folder = tmp_path_factory.mktemp("made")
+        _interrupt_checkpoint(folder / "interrupted")
+        _back_up(folder / "backed_up")
+    return folder
+
+
+@pytest.fixture
+def interrupted(made_once: Path, tmp_path: Path) -> Path:
     """A database as a kill in the middle of a checkpoint leaves it.
 
     Page 1 is new, and counts pages that only the log has.
     """
+    return _copied(made_once / "interrupted", tmp_path / "interrupted") / "mara.db"
+
+
+def _copied(source: Path, target: Path) -> Path:
+    return Path(shutil.copytree(source, target, dirs_exist_ok=True))
+
+
+def _interrupt_checkpoint(folder: Path) -> None:
+    folder.mkdir()
     live = folder / "live.db"
     store = stored_run(live, 150)
     log = live.with_name("live.db-wal").read_bytes()
@@ -44,7 +67,20 @@ def interrupted_checkpoint(folder: Path) -> Path:
     path.write_bytes(after[: (before + PAGE_BYTES) // PAGE_BYTES * PAGE_BYTES])
     path.with_name("mara.db-wal").write_bytes(log)
     store.close()
-    return path
+
+
+def _back_up(folder: Path) -> None:
+    folder.mkdir()
+    path = folder / "mara.db"
+    stored_run(path, 20).close()
+    back_up_beside(path)
+    store = Store.open(url_of(path))
+    go_on(store, 10)
+    log = path.with_name("mara.db-wal")
+    kept = log.read_bytes()
+    store.close()
+    log.write_bytes(kept)
+    path.with_name("mara.db-shm").write_bytes(b"of another time")
 
 
 def ticks_in(path: Path) -> int:
@@ -55,28 +91,27 @@ def ticks_in(path: Path) -> int:
         store.close()
 
 
-def test_a_checkpoint_that_was_interrupted_is_finished_and_not_called_damage(tmp_path: Path) -> None:
-    path = interrupted_checkpoint(tmp_path)
-    assert maintenance.check(url_of(path)).findings == ()
-    assert ticks_in(path) == 150
-    assert contents(path) == contents(tmp_path / "live.db")
+def test_a_checkpoint_that_was_interrupted_is_finished_and_not_called_damage(interrupted: Path) -> None:
+    assert maintenance.check(url_of(interrupted)).findings == ()
+    assert ticks_in(interrupted) == 150
+    assert contents(interrupted) == contents(interrupted.with_name("live.db"))
 
 
 @pytest.mark.parametrize("words", [("db", "upgrade"), ("simulate", "--ticks", "1"), ("db", "backup", "copy.db")])
-def test_no_command_refuses_it_either(tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_command_refuses_it_either(
+    interrupted: Path, tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    path = interrupted_checkpoint(tmp_path)
-    outcome = ran(*words, database_url=url_of(path))
+    outcome = ran(*words, database_url=url_of(interrupted))
     assert "damaged" not in outcome.err
     assert words[0] == "simulate" or outcome.exit_code == 0  # the settings describe another run than the small one
 
 
-def test_a_kill_inside_an_upgrade_leaves_a_database_that_opens(tmp_path: Path) -> None:
-    path = interrupted_checkpoint(tmp_path)
-    witness = killed.lived(path, 200, killed.Death(killed.IN_MIGRATION))
+def test_a_kill_inside_an_upgrade_leaves_a_database_that_opens(interrupted: Path) -> None:
+    witness = killed.lived(interrupted, 200, killed.Death(killed.IN_MIGRATION))
     assert witness.was_killed
-    assert ticks_in(path) == 150
-    assert maintenance.check(url_of(path)).findings == ()
+    assert ticks_in(interrupted) == 150
+    assert maintenance.check(url_of(interrupted)).findings == ()
 
 
 # --- damaged files
@@ -108,24 +143,14 @@ DAMAGES = (noise, cut_short, emptied, removed, overwritten)
 
 
 @pytest.fixture
-def backed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def backed_up(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of 30 ticks with a backup of 20, and the log of the last ten beside it.
 
     A kill leaves a database like this.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MARA_DATABASE_URL", "sqlite:///mara.db")
-    path = tmp_path / "mara.db"
-    stored_run(path, 20).close()
-    back_up_beside(path)
-    store = Store.open(url_of(path))
-    go_on(store, 10)
-    log = path.with_name("mara.db-wal")
-    kept = log.read_bytes()
-    store.close()
-    log.write_bytes(kept)
-    path.with_name("mara.db-shm").write_bytes(b"of another time")
-    return path
+    return _copied(made_once / "backed_up", tmp_path) / "mara.db"
 
 
 def remedies_in(message: str) -> list[list[str]]:
@@ -185,11 +210,8 @@ def test_a_backup_may_be_named_and_must_be_a_good_one(backed_up: Path) -> None:
     assert "name one" in ran("db", "restore").complaint
 
 
-def test_what_a_named_copy_has_in_its_log_is_put_back_too(backed_up: Path) -> None:
-    folder = backed_up.with_name("elsewhere")
-    folder.mkdir()
-    copy = interrupted_checkpoint(folder)
-    assert ran("db", "restore", copy).exit_code == 0
+def test_what_a_named_copy_has_in_its_log_is_put_back_too(backed_up: Path, interrupted: Path) -> None:
+    assert ran("db", "restore", interrupted).exit_code == 0
     assert ticks_in(backed_up) == 150
     assert maintenance.check(url_of(backed_up)).findings == ()
 

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+from mara.core.events import Event
+from mara.core.world import first_world
+from mara.store import maintenance
+from mara.store.store import Store
 from mara.store.write.statements import RAW_TABLES
-from tests.store.databases import asked
-from tests.store.runs import go_on, small_charter, stored_run
+from tests.store.databases import asked, url_of
+from tests.store.runs import go_on, record, small_charter, steps, stored_run
 
 TICKS_A_DAY = 24
 CHARTER = small_charter(tick_minutes=60)
@@ -39,3 +43,19 @@ def test_ninety_days_are_kept_unless_it_is_asked_otherwise(tmp_path: Path) -> No
         assert newest - oldest == 90 * TICKS_A_DAY
     finally:
         store.close()
+
+
+def test_stops_for_a_peak_are_kept_for_a_season_and_stay_under_seal(tmp_path: Path) -> None:
+    path = tmp_path / "mara.db"
+    store = Store.open(url_of(path), raw_days=2)
+    store.begin(record(CHARTER), first_world(CHARTER))
+    for step, plan, _ in steps(CHARTER, first_world(CHARTER), 4 * TICKS_A_DAY):
+        kinds = ("peak", "curtailed") if step.tick % TICKS_A_DAY == 3 else ()
+        told = [Event(tick=step.tick, severity="info", site=0, kind=kind, text=kind) for kind in kinds]
+        store.append(step, plan, tuple(told))
+    store.close()
+    left = asked(path, "SELECT tick, kind FROM events ORDER BY tick, kind")
+    of_peaks = [tick for tick, kind in left if kind == "peak"]
+    assert of_peaks == [day * TICKS_A_DAY + 3 for day in range(4)]
+    assert [tick for tick, kind in left if kind != "peak"] == of_peaks[-2:]
+    assert maintenance.check(url_of(path), raw_days=2).is_sound

@@ -2,7 +2,13 @@
 
 from mara.core.peak_avoidance import PeaksMet
 from mara.core.power_bill import BillPart
-from mara.core.power_snapshot import AwardSnapshot, DemandChargeSnapshot, SitePowerSnapshot, SupplySnapshot
+from mara.core.power_snapshot import (
+    AwardSnapshot,
+    CoincidentPeakSnapshot,
+    DemandChargeSnapshot,
+    SitePowerSnapshot,
+    SupplySnapshot,
+)
 from mara.core.power_terms import TermTimes
 
 EVENING = tuple(0.15 if 15 <= hour <= 18 else 0.0 for hour in range(24))
@@ -22,10 +28,19 @@ SUPPLIES = (
         hourly_mw=(),
         taken_mwh=15_000.0,
         due_mwh=60_000.0,
+        due_so_far_mwh=14_200.0,
     ),
 )
 AWARD = AwardSnapshot(
     product="ecrs", award_mw=12.0, price_usd_per_mw_h=4.0, called_mw=0.0, delivered_mw=0.0, call_ends_tick=0
+)
+
+PEAK = CoincidentPeakSnapshot(
+    usd_per_mw=17_500.0,
+    month_numbers=(6, 7, 8, 9),
+    system_peak_mw=61_200.0,
+    load_at_peak_mw=2.4,
+    peaks_met=PeaksMet(peaks_count=1, off_count=1, load_mw=2.4),
 )
 
 
@@ -54,9 +69,9 @@ def power_at(tick: int) -> tuple[SitePowerSnapshot, ...]:
         peak_target_mw=85.0,
         next_mw_usd=3_200.0,
         accrued_peak_usd=42_000.0,
-        coincident_mw_usd=17_500.0,
-        system_peak_mw=61_200.0,
-        load_at_peak_mw=2.4,
+        coincident_mw_usd=PEAK.usd_per_mw,
+        system_peak_mw=PEAK.system_peak_mw,
+        load_at_peak_mw=PEAK.load_at_peak_mw,
         peak_risk_share=EVENING,
         battery_mw=-4.0,
         battery_power_mw=20.0,
@@ -71,7 +86,8 @@ def power_at(tick: int) -> tuple[SitePowerSnapshot, ...]:
         demand_charges=(
             DemandChargeSnapshot(peak_mw=80.0, target_mw=85.0, usd_per_mw=3_200.0, times=TermTimes(), counts_now=True),
         ),
-        peaks_met=PeaksMet(peaks_count=1, off_count=1, load_mw=2.4),
+        peaks_met=PEAK.peaks_met,
+        coincident_charges=(PEAK,),
     )
     return texas, _oslo(tick)
 

@@ -45,6 +45,20 @@ def test_a_forecast_that_is_not_known_yet_is_no_number() -> None:
     assert (cells["power.end"], cells["power.end.note"]) == ("–", "told after a day")
 
 
+def test_no_part_of_the_fleet_s_bill_is_forecast_while_a_site_tells_no_forecast() -> None:
+    """A sum over the sites that tell one would stand beside what all of them spent."""
+    young = replace(OSLO, bill=(replace(OSLO.bill[0], month_end_usd=None),))
+    shown = part_channel(replace(SNAPSHOT, power=(TEXAS, young)))
+    assert {row_of(row)["end"] for name, row in shown.items() if name != "accrued"} == {"–"}
+
+
+def test_a_target_is_never_below_the_peak_that_is_billed_anyway() -> None:
+    """The plan holds the site down to 1 MW for another charge, of other hours."""
+    low = replace(TEXAS.demand_charges[0], target_mw=1.0)
+    shown = demand_channel(replace(SNAPSHOT, power=(replace(TEXAS, demand_charges=(low,)),)))
+    assert row_of(shown["texas-0"])["target"] == "80.0 MW"
+
+
 def test_power_above_the_peak_that_is_planned_stands_out_beside_the_rate() -> None:
     shown = row_of(demand_channel(SNAPSHOT)["texas-0"])
     assert (text_of(shown["now"]), shown["target"], shown["rate"]) == ("83.0 MW", "85.0 MW", "3\u202f200 USD/MW")
@@ -55,8 +69,8 @@ def test_power_above_the_peak_that_is_planned_stands_out_beside_the_rate() -> No
 
 def test_peak_risk_is_told_for_the_day_and_by_local_hour() -> None:
     """It is 02:00 UTC: the hours from 15 on begin at 17:00 UTC, noon in Texas."""
-    assert list(risk_channel(SNAPSHOT, {})) == ["texas"]
-    shown = row_of(risk_channel(SNAPSHOT, {})["texas"])
+    assert list(risk_channel(SNAPSHOT, {})) == ["texas-0"]
+    shown = row_of(risk_channel(SNAPSHOT, {})["texas-0"])
     assert (shown["risk"], shown["off"]) == ("60.0 %", "1 of 1")
     assert shown["when"] == {"text": "12:00 CDT", "note": "15.0 %"}
     hours = ranked(hour_channel(SNAPSHOT))
@@ -85,13 +99,23 @@ def test_a_contract_s_shape_is_24_blocks_and_is_said_in_words() -> None:
     assert block["told"] == "0 to 6 h: 0.0 MW; 6 to 22 h: 20.0 MW; 22 to 24 h: 0.0 MW"
     assert collar["price"] == "15.00 to 90.00 USD/MWh"
     assert row_of(annual["taken"])["share"] == 0.25
+    assert row_of(annual["taken"])["note"] == "14\u202f200 MWh were due by now"
 
 
 def test_hours_off_for_peaks_stand_beside_the_most_that_a_season_should_have() -> None:
-    shown = row_of(risk_channel(SNAPSHOT, {"texas": 12.5})["texas"])
+    shown = row_of(risk_channel(SNAPSHOT, {"texas": 12.5})["texas-0"])
     assert shown["hours"] == {"text": "12.5 h", "note": "of 60 h"}
-    assert row_of(risk_channel(SNAPSHOT, {"texas": 61.0})["texas"])["hours"]["state"] == "warn"
-    assert row_of(risk_channel(SNAPSHOT, {})["texas"])["hours"] == "–"
+    assert row_of(risk_channel(SNAPSHOT, {"texas": 61.0})["texas-0"])["hours"]["state"] == "warn"
+    assert row_of(risk_channel(SNAPSHOT, {})["texas-0"])["hours"] == "–"
+
+
+def test_coincident_peaks_of_several_charges_stand_one_by_one() -> None:
+    second = replace(TEXAS.coincident_charges[0], usd_per_mw=500.0, month_numbers=tuple(range(1, 13)), peaks_met=None)
+    both = replace(TEXAS, coincident_charges=(TEXAS.coincident_charges[0], second))
+    rows = ranked(risk_channel(replace(SNAPSHOT, power=(both,)), {"texas": 12.5}))
+    assert [row["cost"] for _, row in rows] == ["17\u202f500 USD", "500 USD"]
+    assert [row["site"]["note"] for _, row in rows] == ["Jun, Jul, Aug, Sep", "all months"]
+    assert (rows[1][1]["off"], rows[1][1]["risk"], rows[1][1]["hours"]) == ("–", "", "")
 
 
 def test_a_fleet_without_an_instrument_is_told_so() -> None:

@@ -24,11 +24,11 @@ from mara.assembly.imports.specs import bring_hashprices, checked_spec
 from mara.assembly.imports.trash import HISTORIES, Deleted
 from mara.errors import CommandError, ConfigError, FeedError, FeedInvalid
 from mara.feeds.files.shipped_histories import shipped_folder
+from mara.feeds.markets.declaration import CSV_LAYOUT
 from mara.feeds.markets.inspection import fitting_layouts
 from mara.feeds.markets.outline import outline_of
 from mara.feeds.markets.reading.series import Fill
 from mara.feeds.markets.reading.sources import sources_of
-from mara.feeds.markets.registry import CSV_LAYOUT
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
 

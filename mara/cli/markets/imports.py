@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mara.cli.app import app
+from mara.cli.app import app, complain
 from mara.cli.options import moment_of
 from mara.cli.report import bars, show, tell_notes
+from mara.errors import EXIT_INPUT, FeedInvalid
 from mara.feeds.markets.building.build import BuildOrder
 from mara.feeds.markets.building.build import build as build_history
 from mara.feeds.markets.building.folder import Format
@@ -43,14 +44,26 @@ def inspect(
     skip: Annotated[int, typer.Option(min=0, help="Leave out the first of the series.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Report layout, points, period and gaps of market files."""
+    """Report layout, points, period and gaps of market files.
+
+    A file that is refused does not keep the others from being reported.
+    """
     own = layout_in(csv) if csv is not None else None
-    reports = inspected(files, layout, own=own, part=SeriesPart(find=find, skip=skip))
+    refusals: list[dict[str, Any]] = []
+
+    def on_refusal(name: str, error: FeedInvalid) -> None:
+        refusals.append({"files": [name], "refusal": str(error)})
+
+    reports = inspected(files, layout, own=own, part=SeriesPart(find=find, skip=skip), on_refusal=on_refusal)
     if as_json:
-        typer.echo(json.dumps({"reports": reports}, allow_nan=False))
-        return
-    for report in reports:
-        typer.echo("\n".join(lines_of(report)))
+        typer.echo(json.dumps({"reports": [*reports, *refusals]}, allow_nan=False))
+    else:
+        for report in reports:
+            typer.echo("\n".join(lines_of(report)))
+    for refused in refusals:
+        complain(refused["refusal"])
+    if refusals:
+        raise typer.Exit(EXIT_INPUT)
 
 
 @imports.command()

@@ -4,6 +4,7 @@ A bad file is refused with its line and a remedy.
 """
 
 import tomllib
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -32,7 +33,23 @@ def read_fleet(name_or_path: str) -> Fleet:
     Raises:
         ConfigError: there is no such fleet, or the file cannot be used; the message names file, line, field and remedy.
     """
-    source = _source_of(name_or_path)
+    if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
+        return _fleet_in(Path(name_or_path))
+    return _shipped_fleet(name_or_path)
+
+
+@lru_cache(maxsize=4)
+def _shipped_fleet(name: str) -> Fleet:
+    """Read a fleet that comes with Mara, once for all runs of a program."""
+    names = shipped_fleets()
+    if name in names:
+        return _fleet_in(_shipped() / f"{name}.toml")
+    near = nearest(name, names)
+    remedy = f"the nearest is {near}" if near else "give a .toml file"
+    raise ConfigError(f"fleet should be one of {', '.join(names)} or a .toml file, came {shown_value(name)}: {remedy}")
+
+
+def _fleet_in(source: Path | Traversable) -> Fleet:
     text = _text_of(source)
     try:
         raw = tomllib.loads(text)
@@ -150,19 +167,6 @@ def _profile_of(site: SiteTable) -> Profile:
 
 def _shipped() -> Traversable:
     return files("mara") / "data" / "fleets"
-
-
-def _source_of(name_or_path: str) -> Path | Traversable:
-    if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
-        return Path(name_or_path)
-    names = shipped_fleets()
-    if name_or_path in names:
-        return _shipped() / f"{name_or_path}.toml"
-    near = nearest(name_or_path, names)
-    remedy = f"the nearest is {near}" if near else "give a .toml file"
-    raise ConfigError(
-        f"fleet should be one of {', '.join(names)} or a .toml file, came {shown_value(name_or_path)}: {remedy}"
-    )
 
 
 def _text_of(source: Path | Traversable) -> str:

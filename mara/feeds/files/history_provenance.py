@@ -21,6 +21,7 @@ GIVEN: Final = {
     "day_ahead": "day-ahead price",
     "demand": "system demand",
     "demand_forecast": "forecast of system demand",
+    "fx": "exchange rates",
 }
 """Words for what a source gives, where its key is none."""
 
@@ -67,6 +68,7 @@ class _Provenance(_Part):
     fill: str
     sites: tuple[_SiteStory, ...]
     bitcoin: _SourceStory
+    fx: _SourceStory | None = None
 
 
 _Period = TypedDict("_Period", {"from": str, "to": str})
@@ -172,7 +174,7 @@ def sources_of(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List the sources of a history, each with the columns and sites that it gave.
 
     Returns:
-        Dicts of `gives` (price, day_ahead, carbon, weather, bitcoin), `sites`, `publisher`, `report`, `layout`,
+        Dicts of `gives` (price, day_ahead, carbon, weather, bitcoin, fx), `sites`, `publisher`, `report`, `layout`,
         `licence`, `series`, `files` (name and sha256), `filled` (stretches) and `agreed`: constant, tariff or nothing.
     """
     found: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -197,9 +199,11 @@ def source_line(source: Mapping[str, Any]) -> str:
     of_sites = f" of {', '.join(source['sites'])}" if source["sites"] else ""
     if source["agreed"]:
         return f"{gives}{of_sites}: a {source['agreed']} of the SPEC"
-    files = f"{len(source['files'])} files" if len(source["files"]) != 1 else source["files"][0]["name"]
+    count = len(source["files"])  # older folders do not name those of bitcoin
+    files = f"{count} files" if count > 1 else source["files"][0]["name"] if count else ""
     named = ", ".join(name for name in (source["publisher"], source["report"], source["layout"], files) if name)
-    filled = f"; {len(source['filled'])} stretches filled" if source["filled"] else ""
+    gaps = len(source["filled"])
+    filled = f"; {gaps} {'stretch' if gaps == 1 else 'stretches'} filled" if gaps else ""
     return f"{gives}{of_sites}: {named}{filled}; licence: {source['licence'] or 'not said'}"
 
 
@@ -209,3 +213,5 @@ def _stories(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[
             if gives != "id":
                 yield site["id"], gives, story
     yield "", "bitcoin", provenance["bitcoin"]
+    if "fx" in provenance:
+        yield "", "fx", provenance["fx"]

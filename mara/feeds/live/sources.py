@@ -11,8 +11,8 @@ from mara.feeds.live.declaration import Provider
 from mara.feeds.live.registry import provider_of
 from mara.feeds.markets.building.own_layout import own_layout
 from mara.feeds.markets.building.spec import SiteSpec, SourceTable, Spec
-from mara.feeds.markets.declaration import Layout, Quantity
-from mara.feeds.markets.registry import CSV_LAYOUT, LAYOUTS, layouts_of
+from mara.feeds.markets.declaration import CSV_LAYOUT, Layout, Quantity
+from mara.feeds.markets.registry import LAYOUTS, layouts_of
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 BITCOIN: Final = "bitcoin"

@@ -10,6 +10,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
+CSV_LAYOUT: Final = "csv"
+"""Name of the layout that a SPEC itself declares."""
 Column = str | re.Pattern[str]
 """Name of a column, or a pattern of names.
 
@@ -81,6 +83,7 @@ class Instant:
 
     Attributes:
         formats: of `datetime.strptime`; `iso` for ISO 8601, `epoch` for Unix seconds.
+        date: a column of dates, where `column` has only the time of day; they are read with a space between.
         agrees: a column with the same instant in local time, which must agree: exactly where `agrees_zone` says whose
             time it is, else by a whole hour that changes by one hour at most.
         step: a column that says how long the interval is, as an ISO 8601 duration such as PT15M.
@@ -91,6 +94,7 @@ class Instant:
     column: str
     formats: tuple[str, ...]
     side: Side = Side.BEGIN
+    date: str = ""
     agrees: str = ""
     agrees_zone: str = ""
     step: str = ""

@@ -23,8 +23,9 @@ def doubts_of(series: MarketSeries) -> tuple[str, ...]:
     for name, runs in (("zero", zero_runs(series)), ("one value", equal_runs(series))):
         if len(runs):
             first, last = runs[0]
+            count = "1 run" if len(runs) == 1 else f"{len(runs):,} runs"
             told.append(
-                f"{series.key.name}: {len(runs)} runs of {name}, the first {last - first} intervals of "
+                f"{series.key.name}: {count} of {name}, the first {last - first} intervals of "
                 f"{value[first]:g} from {utc_text(series.begin_s[first])}: is that so?"
             )
     told += [

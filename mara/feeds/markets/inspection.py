@@ -1,14 +1,15 @@
 """Reports on market files: layout, points, period, steps, gaps, limits."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from mara.feeds.markets.declaration import Layout, Quantity
+from mara.errors import FeedInvalid
+from mara.feeds.markets.declaration import DEMAND, DEMAND_FORECAST, Layout, Quantity
 from mara.feeds.markets.doubts import at_cap, equal_runs, zero_runs
 from mara.feeds.markets.reading.clocks import HOUR_S, day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.door import read_rows
@@ -16,12 +17,23 @@ from mara.feeds.markets.reading.faces import Face, opened_in, recognised_each
 from mara.feeds.markets.reading.readings import Readings, Wanted
 from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import gaps_of, hours_short, series_of
-from mara.feeds.markets.reading.sources import sources_of
+from mara.feeds.markets.reading.sources import Source, sources_of
 from mara.feeds.markets.registry import LAYOUTS, layouts_of
 
 MOST_SERIES_SHOWN: Final = 50
 """Most series that one report describes; `SeriesPart` says which."""
 MOST_CASES_SHOWN: Final = 20
+UNITS: Final = {
+    "carbon_g_per_kwh": "g/kWh",
+    "dry_bulb_c": "C",
+    "wet_bulb_c": "C",
+    DEMAND: "MW",
+    DEMAND_FORECAST: "MW",
+    "renewable_share": "0 to 1",
+    "humidity_share": "0 to 1",
+    "hashprice_usd_per_ph_day": "USD/PH/day",
+}
+"""Units of fields, to which the units of publishers are converted."""
 PRICES: Final = frozenset({Quantity.PRICE, Quantity.ANCILLARY})
 
 
@@ -130,6 +142,7 @@ def inspected(
     own: Layout | None = None,
     part: SeriesPart = SeriesPart(),
     on_batch: Callable[[], object] = lambda: None,
+    on_refusal: Callable[[str, FeedInvalid], object] | None = None,
 ) -> list[dict[str, Any]]:
     """Report on files, one report for all files of the same layout.
 
@@ -138,24 +151,45 @@ def inspected(
     Args:
         own: a layout of the user's, in which the files are read.
         on_batch: called again and again while files are read; raises where nobody waits for the report any more.
+        on_refusal: called with the name and the fault of a file that is left out; without it, the fault is raised.
 
     Raises:
         FeedInvalid: a file fits no layout, or holds an invalid stamp or number.
         ConfigError: there is no layout of that name.
     """
+    layouts = [own] if own is not None else layouts_of(layout_id) if layout_id is not None else None
+
+    def refused(name: str, error: FeedInvalid) -> None:
+        if on_refusal is None:
+            raise error
+        on_refusal(name, error)
+
     by_layout: dict[str, list[Readings]] = {}
     for path in files:
-        for source in sources_of(path):
-            if own is not None:
-                opened = [opened_in(source, [own])]
-            elif layout_id is not None:
-                opened = [opened_in(source, layouts_of(layout_id))]
-            else:
-                opened = recognised_each(source, LAYOUTS)
-            for layout, sheet in opened:
-                by_layout.setdefault(layout.name, []).append(read_rows(sheet, layout, Wanted(), on_batch))
+        try:
+            found = [readings for source in sources_of(path) for readings in _readings_of(source, layouts, on_batch)]
+        except FeedInvalid as error:
+            refused(str(path), error)
+            continue
+        for readings in found:
+            by_layout.setdefault(readings.layout.name, []).append(readings)
     on_batch()
-    return [_report(readings, part) for readings in by_layout.values()]
+    reports = []
+    for of_layout in by_layout.values():
+        try:
+            reports.append(_report(of_layout, part))
+        except FeedInvalid as error:
+            refused(", ".join(readings.source.name for readings in of_layout), error)
+    return reports
+
+
+def _readings_of(
+    source: Source, layouts: Sequence[Layout] | None, on_batch: Callable[[], object]
+) -> Iterator[Readings]:
+    """Read a file in one of the layouts, or in those that its header decides."""
+    opened = recognised_each(source, LAYOUTS) if layouts is None else [opened_in(source, layouts)]
+    for layout, sheet in opened:
+        yield read_rows(sheet, layout, Wanted(), on_batch)
 
 
 def _report(readings: Sequence[Readings], part: SeriesPart) -> dict[str, Any]:
@@ -187,8 +221,20 @@ def _conventions(layout: Layout) -> dict[str, Any]:
         "repeated_hour": str(layout.clock.repeat),
         "stamp_side": str(layout.side),
         "unit": layout.unit,
+        "read_unit": _read_unit(layout),
         "licence": layout.licence,
     }
+
+
+def _read_unit(layout: Layout) -> str:
+    """The unit of the reported values: the publisher's, or that converted to."""
+    first = layout.values[0]
+    if first.factor == 1.0 and first.quality is None:
+        return first.unit
+    if layout.quantity in PRICES:
+        hourly = "MW/h" if layout.quantity is Quantity.ANCILLARY else "MWh"
+        return f"{first.currency or layout.currency}/{hourly}".removeprefix("/")
+    return UNITS.get(first.field, first.unit)
 
 
 def _series_report(series: MarketSeries) -> dict[str, Any]:
@@ -254,14 +300,26 @@ def _runs(series: MarketSeries, runs: Any) -> list[str]:
     ]
 
 
+def _unit_told(report: Mapping[str, Any]) -> str:
+    """Name the unit of the values, and that of the file where it is another."""
+    read, published = report["read_unit"], report["unit"]
+    told = read or "(no unit)"
+    return told if read == published else f"{told} (in the file: {published})"
+
+
 def lines_of(report: Mapping[str, Any]) -> list[str]:
     """Format a report as lines of text."""
     lines = [
         f"{', '.join(report['files'])}: {report['layout']}"
         + (f" ({report['variant']})" if report["variant"] else "")
-        + f", {report['publisher']}, {report['report']}",
-        f"  {report['quantity']} in {report['unit'] or '(no unit)'}, clock {report['clock']}, stamps name the "
-        f"{report['stamp_side']} of the interval, repeated hour told by {report['repeated_hour']}",
+        + "".join(f", {word}" for word in (report["publisher"], report["report"]) if word),
+        f"  {report['quantity']} in {_unit_told(report)}, clock {report['clock']}, stamps name the "
+        f"{report['stamp_side']} of the interval, "
+        + (
+            "no hour is repeated"
+            if report["repeated_hour"] == "never"
+            else f"repeated hour told by {report['repeated_hour']}"
+        ),
         f"  {report['rows']:,} rows with values, {report['rows_without_value']:,} without, "
         f"{report['series_count']:,} series",
     ]

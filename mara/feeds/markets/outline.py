@@ -11,6 +11,10 @@ from mara.feeds.markets.reading.sources import Source
 
 DELIMITERS: Final = (";", "\t", "|", ",")
 """Separators that are looked for; a comma last, because it is also a decimal mark."""
+UTF_8: Final = "utf-8"
+WESTERN: Final = "cp1252"
+"""Encoding that is taken where text is no UTF-8: spreadsheets still write it."""
+LONGEST_CHARACTER: Final = 4
 LEAST_COLUMNS: Final = 2
 ROWS_SHOWN: Final = 4
 MOST_COLUMNS: Final = 200
@@ -19,11 +23,12 @@ MOST_CELL_CHARACTERS: Final = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """The look of a table: separator of its cells, names of its columns, first rows."""
+    """The look of a table: separator, encoding, names of its columns, first rows."""
 
     delimiter: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    encoding: str = UTF_8
 
 
 def outline_of(source: Source) -> Outline | None:
@@ -34,8 +39,7 @@ def outline_of(source: Source) -> Outline | None:
     Raises:
         FeedInvalid: the file cannot be read.
     """
-    # the head may end within a character
-    text = source.head().decode("utf-8-sig", errors="replace")
+    text, encoding = _decoded(source.head())
     lines = text.splitlines()[: MOST_LINES_BEFORE + ROWS_SHOWN]
     for number in range(min(len(lines) - 1, MOST_LINES_BEFORE)):
         for delimiter in DELIMITERS:
@@ -46,8 +50,19 @@ def outline_of(source: Source) -> Outline | None:
                     delimiter=delimiter,
                     columns=tuple(name.strip() for name in names),
                     rows=tuple(tuple(cell[:MOST_CELL_CHARACTERS] for cell in row) for row in rows),
+                    encoding=encoding,
                 )
     return None
+
+
+def _decoded(head: bytes) -> tuple[str, str]:
+    """Decode the first bytes of a file, and name their encoding."""
+    try:
+        return head.decode("utf-8-sig"), UTF_8
+    except UnicodeDecodeError as error:
+        if error.start >= len(head) - LONGEST_CHARACTER:
+            return head[: error.start].decode("utf-8-sig"), UTF_8
+        return head.decode(WESTERN, errors="replace"), WESTERN
 
 
 def _is_header(names: tuple[str, ...], below: tuple[str, ...]) -> bool:

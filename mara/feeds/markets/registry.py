@@ -3,7 +3,7 @@
 from typing import Final
 
 from mara.errors import ConfigError
-from mara.feeds.markets.declaration import Layout
+from mara.feeds.markets.declaration import CSV_LAYOUT, Layout
 from mara.feeds.markets.layouts import money
 from mara.feeds.markets.layouts.americas import (
     caiso,
@@ -66,8 +66,6 @@ LAYOUTS: Final[tuple[Layout, ...]] = tuple(
     )
     for layout in market.LAYOUTS
 )
-CSV_LAYOUT: Final = "csv"
-"""Name of the layout that a SPEC itself declares."""
 
 
 def layouts_of(layout_id: str) -> tuple[Layout, ...]:

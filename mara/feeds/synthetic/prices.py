@@ -9,6 +9,7 @@ and negative prices. In statistics this is a Gaussian copula with empirical marg
 Model: docs/model.md#14-the-synthetic-world ; decision 0020. Data: mara/data/SOURCES.md
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -70,7 +71,7 @@ class MarketPrices:
         self._weights = np.sqrt([shape.component_share for shape in shapes]).T
         self._month_shift = month_shifts(fleet, shapes)
         self._site = np.arange(self._width)
-        self._curves = _curves_of(fleet, shapes, calibration.probability_share)
+        self._curves = _curves_of(fleet, calibration)
         self._bottom = np.array([curve.price_usd_per_mwh[0] for curve in self._curves])
         self._top = np.array([curve.price_usd_per_mwh[-1] for curve in self._curves])
         self._scatter_share = np.array(
@@ -130,21 +131,26 @@ class MarketPrices:
         )
 
 
-def _curves_of(fleet: Fleet, shapes: list[Shape], probability_share: Floats) -> list[PriceCurve]:
-    """Adjust each site's curve; sites with the same shape and market fields share one."""
+@lru_cache(maxsize=4)
+def _curves_of(fleet: Fleet, calibration: Calibration) -> tuple[PriceCurve, ...]:
+    """Adjust each site's curve, once for all seeds of a fleet.
+
+    Sites with the same shape and market fields share one.
+    """
     made: dict[object, PriceCurve] = {}
     curves = []
-    for site, shape in zip(fleet.sites, shapes, strict=True):
+    for site in fleet.sites:
+        shape = shape_of(site, calibration.shapes)
         said = (shape.name, *sorted(market_fields(site).items()))
         if said not in made:
             measured = PriceCurve(
-                probability_share=probability_share,
+                probability_share=calibration.probability_share,
                 score_z=shape.curve_score_z,
                 price_usd_per_mwh=shape.curve_price_usd_per_mwh,
             )
             made[said] = levelled(measured, site)
         curves.append(made[said])
-    return curves
+    return tuple(curves)
 
 
 def components(seed: int, first: int, end: int, width: int) -> Floats:

@@ -16,11 +16,12 @@ import numpy as np
 from mara.core.arrays import Floats, Ints
 from mara.core.fleet import Fleet
 from mara.core.plan import Problem
-from mara.core.power_calendar import local_times, power_of, supplied_mw
+from mara.core.power_calendar import power_of, supplied_mw, year_gone_h
 from mara.core.power_terms import AS_PRODUCED, BLOCK, TAKE_OR_PAY
-from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from mara.core.units import HOURS_PER_DAY, HOURS_PER_YEAR
 
-_YEAR_H: Final = 365.0 * HOURS_PER_DAY
+_BAND_H: Final = float(HOURS_PER_DAY)
+"""Time by which a year's energy may be ahead of or behind its even pace. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,8 +83,9 @@ def take_or_pay_usd_per_mwh(problem: Problem, price_usd_per_mwh: Floats, hours: 
     """Difference that take-or-pay contracts make to the cost of drawing (H, S).
 
     Such a contract serves what is drawn until its year is used up, whatever the price. A megawatt-hour now is one that
-    is bought later at the mean price to come; where less is taken than the year asks for, it is one that is paid for
-    anyway. Sites with other supply or a hedge, and contracts that may run out within the horizon, stay at the price.
+    is bought later at the mean price to come, where a day more is taken than the year asks for so far; where a day
+    less is, it is one that is paid for anyway. In between its worth rises evenly, or load would go on and off with
+    each plan. Sites with other supply or a hedge, and contracts that may run out within the horizon, stay at the price.
 
     Args:
         price_usd_per_mwh: market price (H, S). hours: length of each step (H,).
@@ -100,9 +102,8 @@ def take_or_pay_usd_per_mwh(problem: Problem, price_usd_per_mwh: Floats, hours: 
         left_mwh = contract.energy_mwh_per_year - taken_mwh
         if not is_alone or fleet.hedge_mw[s] > 0.0 or left_mwh < fleet.grid_limit_mw[s] * hours.sum():
             continue
-        year = local_times(fleet, epoch_s // SECONDS_PER_HOUR)[s].replace(month=1, day=1, hour=0, minute=0)
-        gone_h = (epoch_s - max(int(year.timestamp()), config.grid.start_epoch_s)) / SECONDS_PER_HOUR
-        is_behind = taken_mwh < contract.energy_mwh_per_year * gone_h / _YEAR_H
-        worth = 0.0 if is_behind else float(price_usd_per_mwh[:, s] @ hours / hours.sum())
-        more[:, s] = worth - price_usd_per_mwh[:, s]
+        gone_h = year_gone_h(fleet, s, epoch_s, config.grid.start_epoch_s)
+        ahead_h = taken_mwh / contract.energy_mwh_per_year * HOURS_PER_YEAR - gone_h
+        bought_share = min(max(0.5 + ahead_h / (2.0 * _BAND_H), 0.0), 1.0)
+        more[:, s] = bought_share * (price_usd_per_mwh[:, s] @ hours / hours.sum()) - price_usd_per_mwh[:, s]
     return more

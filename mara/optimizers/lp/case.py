@@ -15,7 +15,6 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.economics import Economics
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
-from mara.core.market import sellback_usd_per_mwh
 from mara.core.units import TOKENS_PER_MTOK, TOLERANCE_MW
 from mara.core.world import RunConfig
 from mara.errors import PlanRejected
@@ -133,7 +132,7 @@ class LpCase:
             mining_usd_per_mwh=self.mining_value_usd_per_mwh,
             merchant_usd_per_mwh=self.token_value_usd_per_mwh,
             price_usd_per_mwh=self.price_usd_per_mwh,
-            sellback_usd_per_mwh=sellback_usd_per_mwh(self.price_usd_per_mwh, self.sellback_spread_share),
+            sellback_spread_share=self.sellback_spread_share,
             carbon_usd_per_mwh=self.carbon_price_usd_per_t * self.carbon_t_per_mwh,
             migration_usd_per_mw=self.migration_usd_per_mw,
             restart_usd_per_mw=self.restart_usd_per_mw,

@@ -19,6 +19,7 @@ from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.flexibility.simple_rules import peak_limit_mw, with_peak_price, with_simple_power
 from mara.optimizers.scheduling.allocation import miners_that_pay_in_all
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
+from mara.optimizers.scheduling.draft_by_prices import draft_by_prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Rules:
 
     def draft(self, problem: Problem) -> DraftStep:
         """Plan all but the miners of a tick without power terms."""
-        return ContractScheduler(problem, self.budgets).draft_from_prices()
+        return draft_by_prices(problem, self.budgets)
 
     def miners_mw(
         self, world: World, config: RunConfig, drafts: Sequence[DraftStep], outlooks: Sequence[Outlook]

@@ -25,7 +25,7 @@ from mara.optimizers.scheduling.allocation import (
     spread_merchant,
 )
 from mara.optimizers.scheduling.reserve import reserve_for_premium
-from mara.optimizers.scheduling.site_load import SiteLoad
+from mara.optimizers.scheduling.site_load import SiteLoad, site_load_of
 from mara.optimizers.scheduling.tick_tables import tables_of
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
@@ -82,7 +82,7 @@ def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw
 
     Spot runs where it earns more than its power costs.
     """
-    spread = SiteLoad(problem, conditions)
+    spread = site_load_of(problem)
     by_tier = np.argsort(problem.world.book.tier, kind="stable").tolist()
     _place_emptiest(spread, [i for i in by_tier if spread.tier[i] != Tier.SPOT])
     promised = np.array(spread.load).sum(axis=1)
@@ -106,7 +106,7 @@ def _contracts(problem: Problem, conditions: Conditions) -> Floats:
     held = held_mw(world)
     if world.accounts.served.all() and (held.sum(axis=1) <= conditions.contract_room_mw + TOLERANCE_MW).all():
         return held
-    spread = SiteLoad(problem, conditions)
+    spread = site_load_of(problem)
     by_tier = np.argsort(world.book.tier, kind="stable").tolist()
     _place_emptiest(spread, [i for i in by_tier if spread.tier[i] != Tier.SPOT])
     _place_emptiest(spread, [i for i in by_tier if spread.tier[i] == Tier.SPOT])
@@ -118,7 +118,7 @@ def _place_emptiest(load: SiteLoad, contracts: list[int]) -> None:
 
     A site is the emptier the larger the share of its contract racks that is free.
     """
-    room: list[float] = load.conditions.contract_room_mw.tolist()
+    room = load.tables.room_mw
     for i in load.keep(contracts):
         sites = [s for s in range(len(room)) if load.fits(i, s)]
         if sites:

@@ -41,16 +41,26 @@ def broken_now(problem: Problem) -> Ints:
     promise needs none.
     """
     book, accounts = problem.world.book, problem.world.accounts
-    asked, rates = _asked(book, BREAKABLE[problem.config.terms.break_promises])
-    site = accounts.site[asked]
-    dear_now = (problem.present_rack_cost_usd_per_mwh[site] > rates) | (site == UNPLACED)
-    if not np.count_nonzero(dear_now) or _is_never_dear(problem):
+    cost = problem.present_rack_cost_usd_per_mwh
+    dear = _dear_now(book, BREAKABLE[problem.config.terms.break_promises], accounts.site.tobytes(), cost.tobytes())
+    if not len(dear):
         return _NONE  # moving only lowers the cost of the present hour, so it is none that is left out
     spent = spendable_ticks(book, accounts, problem.tick) <= 0
-    if not np.count_nonzero(spent[asked] & dear_now):
+    if not np.count_nonzero(spent[dear]):
         return _NONE
     hours = breaking_hours(problem)
     return _NONE if hours is None else np.flatnonzero(hours[0] & spent)
+
+
+@lru_cache(maxsize=8)
+def _dear_now(book: ContractBook, tiers: tuple[Tier, ...], site: bytes, cost_usd_per_mwh: bytes) -> Ints:
+    """Find contracts of some tiers whose site is now dearer than they pay, or that have none (N,).
+
+    The site of each contract (C,) and the cost of each site (S,) come as bytes, keys of the cache.
+    """
+    asked, rates = _asked(book, tiers)
+    at, cost = np.frombuffer(site, dtype=np.int64)[asked], np.frombuffer(cost_usd_per_mwh)
+    return sealed(asked[(cost[at] > rates) | (at == UNPLACED)])
 
 
 def breaking_hours(problem: Problem) -> Bools | None:

@@ -36,7 +36,7 @@ class _Relocation:
     fee_usd: float
 
 
-def place_waiting(load: SiteLoad, waiting: list[int]) -> None:
+def place_waiting(load: SiteLoad, waiting: list[int], world: World) -> None:
     """Place contracts that wait, the most binding tier and the largest first.
 
     Each goes where it fits, or else where a relocation makes room, or else where less binding contracts are evicted.
@@ -44,17 +44,16 @@ def place_waiting(load: SiteLoad, waiting: list[int]) -> None:
     waiting.sort(key=lambda i: (load.tier[i], -load.power[i]))
     for i in waiting:
         if not load.put_cheapest(i) and not _relocate_for(load, i):
-            evict_for(load, i)
+            evict_for(load, i, world)
 
 
-def evict_for(load: SiteLoad, i: int) -> None:
+def evict_for(load: SiteLoad, i: int, world: World) -> None:
     """Evict less binding contracts at the cheapest site where that makes room.
 
     The lowest tier goes first.
 
     Evicted contracts go to the cheapest site with room, if any.
     """
-    world = load.problem.world
     left: list[int] = spendable_ticks(world.book, world.accounts, world.tick).tolist()
     for site in load.cheapest:
         lower = [j for j, at in enumerate(load.at) if at == site and load.tier[j] > load.tier[i]]

@@ -5,12 +5,13 @@ Contracts are scheduled off inside their error budgets, and broken past them.
 Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen by measurement: decisions 0062 and 0104.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.contract import CHOSEN_SHARE, UNPLACED, ContractBook, Tier, budgets_of, spendable_ticks
 from mara.core.plan import Problem
 from mara.optimizers.base import least_off_ticks
@@ -31,21 +32,72 @@ In a spike the whole budget may be spent, not only the paced part.
 _MAY_BE_OFF: Final = frozenset({Tier.STANDARD, Tier.FLEXIBLE})
 
 
-def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
-    """Schedule Standard and Flexible off where that saves or earns clearly more.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OffCandidates:
+    """Placed Standard and Flexible that it may pay to schedule off in a tick.
 
-    They stay inside their budgets. It pays on two occasions: when power costs more than the contract pays, and when
-    tokens find no racks in the dearest hours of the day.
+    They are those whose power costs more than they pay; where tokens find no racks, all of them.
+
+    Attributes:
+        contract: their positions in the book (N,).
+        is_dear, is_spike: power costs more than they pay, clearly more (N,).
+        least_ticks: paced budget that has to be saved before one is scheduled off (N,).
     """
-    book = load.problem.world.book
-    tokens_wait = tokens.is_unmet_at_peak()
-    if not tokens_wait and max(load.cost) <= book.least_rate_usd_per_mwh:
-        return
-    if not tokens_wait and not load.holds_dear(book.least_rates_usd_per_mwh):
-        return
-    rates = book.rates_usd_per_mwh
-    dear, others = _ready_to_be_off(load, tokens_wait)
-    for i in _most_budget_first(load, dear + others):
+
+    contract: Ints
+    is_dear: Bools
+    is_spike: Bools
+    least_ticks: Floats
+
+    def ready(self, problem: Problem) -> tuple[list[int], list[int]]:
+        """List contracts whose budget may be spent now: with dear power, and others."""
+        is_ready = _paced_ticks(problem, self.contract) >= self.least_ticks
+        goes_off = self.is_spike | (is_ready & self.is_dear)
+        return self.contract[goes_off].tolist(), self.contract[is_ready & ~goes_off].tolist()
+
+
+def off_candidates(load: SiteLoad, tokens_wait: bool) -> OffCandidates | None:
+    """Find the contracts that it may pay to schedule off; None for none.
+
+    It pays on two occasions: when power costs more than the contract pays, and when tokens find no racks in the
+    dearest hours of the day.
+    """
+    book = load.book
+    if not tokens_wait and (
+        max(load.cost) <= book.least_rate_usd_per_mwh or not load.holds_dear(book.least_rates_usd_per_mwh)
+    ):
+        return None
+    of_tiers, rates = _standard_and_flexible(book)
+    at = load.sites()[of_tiers]
+    cost = np.array(load.cost)[at]
+    may = at != UNPLACED
+    if not tokens_wait:
+        may &= cost > rates
+    if not np.count_nonzero(may):
+        return None
+    asked, cost, rates = of_tiers[may], cost[may], rates[may]
+    burst_ticks = load.config.grid.ticks_per_hour * BURST_H
+    return OffCandidates(
+        contract=sealed(asked),
+        is_dear=sealed(cost > rates),
+        is_spike=sealed(cost > SPIKE_RATIO * rates),
+        least_ticks=sealed(np.array([burst_ticks if load.served[i] else 1.0 for i in asked.tolist()])),
+    )
+
+
+def dear_to_be_off(candidates: OffCandidates, load: SiteLoad, problem: Problem) -> list[int]:
+    """List the contracts that go off for dear power, in their order."""
+    return _most_budget_first(load, candidates.ready(problem)[0], problem)
+
+
+def spend_budgets(candidates: OffCandidates, load: SiteLoad, tokens: TokenSales, problem: Problem) -> None:
+    """Schedule contracts off inside their budgets while tokens find no racks.
+
+    They go where that saves or earns clearly more.
+    """
+    rates, tokens_wait = load.book.rates_usd_per_mwh, True
+    dear, others = candidates.ready(problem)
+    for i in _most_budget_first(load, dear + others, problem):
         if i in dear:
             load.take(i)
         elif tokens_wait and tokens.outbids(i, rates[i]):
@@ -53,44 +105,23 @@ def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
             tokens_wait = tokens.is_unmet_at_peak()
 
 
-def _ready_to_be_off(load: SiteLoad, tokens_wait: bool) -> tuple[list[int], list[int]]:
-    """List placed Standard and Flexible whose budget may be spent now.
-
-    Returns those whose power costs more than they pay, and the others, whose racks tokens may take where they wait.
-    """
-    problem, (of_tiers, rates) = load.problem, _off_candidates(load.problem.world.book)
-    at = load.sites()[of_tiers]
-    cost = load.conditions.rack_cost_usd_per_mwh[at]
-    may = at != UNPLACED
-    if not tokens_wait:
-        may &= cost > rates
-    if not np.count_nonzero(may):
-        return [], []
-    asked, cost, rates = of_tiers[may], cost[may], rates[may]
-    burst = problem.config.grid.ticks_per_hour * BURST_H
-    is_ready = _paced_ticks(problem, asked) >= np.where(problem.world.accounts.served[asked], burst, 1.0)
-    is_dear = (cost > SPIKE_RATIO * rates) | (is_ready & (cost > rates))
-    others: list[int] = asked[is_ready & ~is_dear].tolist() if tokens_wait else []
-    return asked[is_dear].tolist(), others
-
-
 @lru_cache(maxsize=4)
-def _off_candidates(book: ContractBook) -> tuple[Ints, Floats]:
+def _standard_and_flexible(book: ContractBook) -> tuple[Ints, Floats]:
     """Find the contracts of a book that may be off, and their rates (A,)."""
     of_tiers = np.flatnonzero(np.isin(book.tier, list(_MAY_BE_OFF)))
     return sealed(of_tiers), sealed(np.array(book.rates_usd_per_mwh)[of_tiers])
 
 
-def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float]) -> None:
+def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float], problem: Problem) -> None:
     """Schedule about `wanted_mw` more of each tier (G,) off, in whole contracts.
 
     They stay inside their budgets; those with the most left go first, and only where dearer power or better paid
     tokens pay for it.
     The power scheduled off is subtracted from `wanted_mw`.
     """
-    rates = load.problem.world.book.rates_usd_per_mwh
+    rates = load.book.rates_usd_per_mwh
     asked = [i for i, site in enumerate(load.at) if site != UNPLACED and wanted_mw[load.tier[i]] > 0.0]
-    for i in _most_budget_first(load, asked):
+    for i in _most_budget_first(load, asked, problem):
         tier, site = load.tier[i], load.at[i]
         if load.power[i] / 2 > wanted_mw[tier]:
             continue
@@ -135,14 +166,14 @@ def _paced_ticks(problem: Problem, asked: Ints) -> Floats:
     return np.asarray(CHOSEN_SHARE * budget * age_share - accounts.bad_ticks[asked])
 
 
-def _most_budget_first(load: SiteLoad, asked: list[int]) -> list[int]:
+def _most_budget_first(load: SiteLoad, asked: list[int], problem: Problem) -> list[int]:
     """Order the contracts that may be off.
 
     The least binding tier comes first, within it those that are off already, then those with the most budget left.
     """
     if not asked:
         return []
-    world, least = load.problem.world, least_off_ticks(load.problem.config.grid)
+    world, least = problem.world, least_off_ticks(problem.config.grid)
     left: list[int] = spendable_ticks(world.book, world.accounts, world.tick)[asked].tolist()
     off_ticks: list[int] = world.accounts.rest_ticks[asked].tolist()
     found = [

@@ -16,8 +16,8 @@ from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Contra
 from mara.core.placement import Placement, placed_by_cell
 from mara.core.plan import Problem
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Conditions
-from mara.optimizers.scheduling.tick_tables import tables_of
+from mara.core.world import RunConfig
+from mara.optimizers.scheduling.tick_tables import TickTables, tables_of
 
 
 def fits(power_mw: float, free_mw: float) -> bool:
@@ -30,6 +30,7 @@ class LastTick:
     """Contracts as they ran in the last tick, in lists that are not to be changed.
 
     Attributes:
+        book: the contracts.
         site, served: site of each contract, and whether it ran there (C,).
         promised_at: site of each promised contract that ran, `UNPLACED` for others (C,).
         load: their load by site and tier (S, G) [MW].
@@ -37,6 +38,7 @@ class LastTick:
         waiting: promised contracts that did not run.
     """
 
+    book: ContractBook
     site: list[int]
     served: list[bool]
     promised_at: Ints
@@ -55,6 +57,7 @@ def _last_tick(book: ContractBook, site: bytes, served: bytes, sites: int) -> La
     at = np.where(ran & book.is_promised, was, UNPLACED)
     load = placed_by_cell(at, book.tier, book.power_mw, sites)
     return LastTick(
+        book=book,
         site=was.tolist(),
         served=ran.tolist(),
         promised_at=sealed(at),
@@ -64,6 +67,18 @@ def _last_tick(book: ContractBook, site: bytes, served: bytes, sites: int) -> La
     )
 
 
+def last_tick_of(problem: Problem) -> LastTick:
+    """Tell how the contracts of a problem ran in the last tick."""
+    world = problem.world
+    sites = len(world.availability_share)
+    return _last_tick(world.book, world.accounts.site.tobytes(), world.accounts.served.tobytes(), sites)
+
+
+def site_load_of(problem: Problem) -> "SiteLoad":
+    """Begin a problem's tick with empty sites."""
+    return SiteLoad(problem.config, last_tick_of(problem), tables_of(problem))
+
+
 class SiteLoad:
     """Contracts assigned so far in one tick, and the racks that are left.
 
@@ -71,6 +86,7 @@ class SiteLoad:
         power: IT power of each contract (C,) [MW].
         tier, was, served: its tier, its site in the last tick, whether it ran then (C,); not to be changed.
         at: present site of each contract, or `UNPLACED` (C,).
+        changed: contracts that were put or taken since it began.
         load: contract load by site and tier (S, G) [MW].
         free: racks left by site, within what the grid can feed (S,) [MW].
         tables: coefficients of the tick.
@@ -79,27 +95,30 @@ class SiteLoad:
         last: contracts in the last tick.
     """
 
-    def __init__(self, problem: Problem, conditions: Conditions) -> None:
-        book, accounts = problem.world.book, problem.world.accounts
-        self.problem = problem
-        self.conditions = conditions
-        self.power = book.powers_mw
-        self.tier = book.tiers
-        self.tables = tables_of(problem)
-        self.last = _last_tick(book, accounts.site.tobytes(), accounts.served.tobytes(), len(self.tables.room_mw))
-        self.was, self.served = self.last.site, self.last.served
+    def __init__(self, config: RunConfig, last: LastTick, tables: TickTables) -> None:
+        self.config, self.last, self.tables = config, last, tables
+        self.book = last.book
+        self.power, self.tier = last.book.powers_mw, last.book.tiers
+        self.was, self.served = last.site, last.served
         self.at = [UNPLACED] * len(self.power)
         self._begun_at: Ints | None = None
-        self._changed: list[int] = []
-        self.free = self.tables.room_mw.copy()
+        self.changed: list[int] = []
+        self.free = tables.room_mw.copy()
         self.load = [[0.0] * TIER_COUNT for _ in self.free]
-        self.cost, self.cheapest = self.tables.cost_usd_per_mwh, self.tables.cheapest
+        self.cost, self.cheapest = tables.cost_usd_per_mwh, tables.cheapest
 
-    def begin_from(self, placed: Placement) -> None:
-        """Begin from a placement instead of empty sites."""
+    def copied(self) -> "SiteLoad":
+        """Return a copy that can be changed by itself."""
+        load = object.__new__(SiteLoad)
+        own = [by_tier.copy() for by_tier in self.load]
+        vars(load).update(vars(self), at=self.at.copy(), changed=self.changed.copy(), free=self.free.copy(), load=own)
+        return load
+
+    def begin_from(self, placed: Placement, room_mw: Floats) -> None:
+        """Begin from a placement instead of empty sites, with room for `room_mw` (S,)."""
         self.begin_at(np.where(placed.served, placed.site, UNPLACED))
         self.load = placed.contracts_mw.tolist()
-        self.free = np.maximum(self.conditions.contract_room_mw - row_sums(placed.contracts_mw), 0.0).tolist()
+        self.free = np.maximum(room_mw - row_sums(placed.contracts_mw), 0.0).tolist()
 
     def begin_as_promised(self) -> bool:
         """Begin with promised contracts where they ran.
@@ -118,7 +137,7 @@ class SiteLoad:
     def begin_at(self, sites: Ints) -> None:
         """Set all sites at once (C,), without their load."""
         self._begun_at = sites
-        self._changed.clear()
+        self.changed.clear()
         self.at = sites.tolist()
 
     def sites(self) -> Ints:
@@ -126,7 +145,7 @@ class SiteLoad:
         if self._begun_at is None:
             return np.array(self.at, dtype=np.int64)
         sites = self._begun_at.copy()
-        for i in self._changed:
+        for i in self.changed:
             sites[i] = self.at[i]
         return sites
 
@@ -145,7 +164,7 @@ class SiteLoad:
     def put(self, i: int, site: int) -> None:
         """Let a contract run at a site."""
         self.at[i] = site
-        self._changed.append(i)
+        self.changed.append(i)
         self.load[site][self.tier[i]] += self.power[i]
         self.free[site] -= self.power[i]
 
@@ -165,7 +184,7 @@ class SiteLoad:
         """Take a contract off its site; return that site."""
         site = self.at[i]
         self.at[i] = UNPLACED
-        self._changed.append(i)
+        self.changed.append(i)
         self.load[site][self.tier[i]] -= self.power[i]
         self.free[site] += self.power[i]
         return site
@@ -190,7 +209,7 @@ class SiteLoad:
 
     def move_fee_usd(self, i: int) -> float:
         """Return the fee [USD] for moving a contract; Spot has none."""
-        fees = self.problem.config.terms.migration_usd_per_mw
+        fees = self.config.terms.migration_usd_per_mw
         return fees[self.tier[i]] * self.power[i] if self.tier[i] < PROMISED_TIER_COUNT else 0.0
 
 

@@ -11,9 +11,9 @@ from itertools import islice
 import numpy as np
 
 from mara.core.arrays import Floats, row_sums_of_all, stacked
-from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet
+from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet, Workload
 from mara.core.market import remote_cost_usd_per_mwh
-from mara.core.outlook import Outlook, Outlooks
+from mara.core.outlook import Outlook, Situations
 from mara.core.plan import Problem
 from mara.core.world import RunConfig
 
@@ -27,6 +27,8 @@ class TickTables:
     Attributes:
         cost_usd_per_mwh: cost of a rack megawatt-hour by site (S,).
         cheapest, dearest: sites by rising and by falling cost.
+        rack_pue: site power of a contract's megawatt by site (S,).
+        grid_limit_mw: most power that a site can draw (S,).
         room_mw: contract load that racks and grid can hold (S,).
         mining_mw: site power of miners that are worth their power (S,).
         token_usd_per_mwh: worth of a rack megawatt-hour by region and offer (R, S x 2).
@@ -41,6 +43,8 @@ class TickTables:
     cost_usd_per_mwh: list[float]
     cheapest: list[int]
     dearest: list[int]
+    rack_pue: list[float]
+    grid_limit_mw: list[float]
     room_mw: list[float]
     mining_mw: list[float]
     token_usd_per_mwh: Floats
@@ -59,6 +63,7 @@ def tables_of(problem: Problem) -> TickTables:
     (tables,) = _tables(
         problem.config,
         rack_cost_usd_per_mwh=c.rack_cost_usd_per_mwh[None],
+        grid_limit_mw=c.grid_limit_mw[None],
         room_mw=c.contract_room_mw[None],
         available_mw=c.available_mw[None],
         pue=c.pue[None],
@@ -76,11 +81,12 @@ def tables_in(outlook: Outlook) -> TickTables:
     return outlook.together.derived(_tables_of_all)[outlook.earlier_count]
 
 
-def _tables_of_all(ticks: Outlooks) -> list[TickTables]:
+def _tables_of_all(ticks: Situations) -> list[TickTables]:
     c, seen = ticks.known_conditions, ticks.observations
     return _tables(
         ticks.config,
         rack_cost_usd_per_mwh=c.rack_cost_usd_per_mwh,
+        grid_limit_mw=c.grid_limit_mw,
         room_mw=c.contract_room_mw,
         available_mw=c.available_mw,
         pue=c.pue,
@@ -96,6 +102,7 @@ def _tables(
     config: RunConfig,
     *,
     rack_cost_usd_per_mwh: Floats,
+    grid_limit_mw: Floats,
     room_mw: Floats,
     available_mw: Floats,
     pue: Floats,
@@ -113,6 +120,8 @@ def _tables(
         rack_cost_usd_per_mwh.tolist(),
         rack_cost_usd_per_mwh.argsort(axis=1, kind="stable").tolist(),
         (-rack_cost_usd_per_mwh).argsort(axis=1, kind="stable").tolist(),
+        pue[:, :, Workload.GPU].tolist(),
+        grid_limit_mw.tolist(),
         room_mw.tolist(),
         row_sums_of_all(available_mw[:, :, MINERS] * pue[:, :, MINERS] * pays).tolist(),
         token_value,

@@ -27,10 +27,17 @@ class TokenSales:
     def __init__(self, load: SiteLoad) -> None:
         tables = load.tables
         self.load = load
-        self.tokens_per_mwh: list[float] = load.problem.config.fleet.tokens_per_mwh.tolist()
+        self.tokens_per_mwh: list[float] = load.config.fleet.tokens_per_mwh.tolist()
         self.racks = tables.racks_mw.copy()
         self.unmet = tables.tokens_per_h.copy()
         self.merchant = [[0.0] * len(self.racks) for _ in self.unmet]
+
+    def copied(self, load: SiteLoad) -> "TokenSales":
+        """Return a copy that can be changed by itself, with a copy of its load."""
+        sales = TokenSales(load)
+        sales.racks, sales.unmet = self.racks.copy(), self.unmet.copy()
+        sales.merchant = [sold.copy() for sold in self.merchant]
+        return sales
 
     def sell(self) -> None:
         """Fill free racks, the best paying region first, each token where it costs least."""

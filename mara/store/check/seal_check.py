@@ -106,8 +106,6 @@ class SealWalk:
     def _compared(self, sealed: Sealed, tick: int, rows: Rows, marks: Marks) -> Iterator[str]:
         """Compare the rows of a tick with the digests of its seal."""
         known = marks.get(sealed.name, ())
-        if not rows and sealed.name == _EVENTS and tick < self.inspection.oldest_raw_tick:
-            return
         digests = [row_digest(row) for row in rows]
         if (*digests,) == known:
             return
@@ -122,7 +120,8 @@ class SealWalk:
         for row in others:
             yield f"{_named(sealed, row)}: {CHANGED if missing > 0 else FOREIGN}"
             missing -= 1
-        if missing > 0:
+        are_pruned = sealed.name == _EVENTS and tick < self.inspection.oldest_raw_tick
+        if missing > 0 and not are_pruned:
             yield f"{sealed.name}, tick {tick}: {missing} of {len(known)} rows {MISSING}"
 
     def _ends(self, streams: dict[Sealed, RowStream]) -> Iterator[str]:

@@ -22,9 +22,12 @@ def unfinished(target: Path, mode: int = OWNER_ONLY) -> Iterator[Path]:
     """Create an empty file beside `target` to fill and rename; remove it at the end.
 
     Raises:
-        StoreRefused: another process is writing the same target.
+        StoreRefused: another process is writing the same target, or it is no file that may be replaced.
         OSError: the folder is not writable.
     """
+    if target.exists() and not target.is_file():
+        # whoever may write to its folder would put a file in the place of /dev/null
+        raise StoreRefused(f"{target} should be a file, is a folder, a device or a pipe: name another")
     sweep(target.parent)
     path = target.with_name(target.name + SUFFIX)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)

@@ -128,6 +128,13 @@ class Decisions:
                 return
             before_tick, before_number = page[-1].tick, page[-1].number
 
+    def ticks_told(self, kind: str, first_tick: int, end_tick: int) -> list[tuple[int, int]]:
+        """List tick and site of each event of a kind in ``[first_tick, end_tick)``."""
+        found = self.read_model.ask(
+            "SELECT tick, site FROM events WHERE tick >= ? AND tick < ? AND kind = ?", first_tick, end_tick, kind
+        )
+        return [(int(row.tick), int(row.site)) for row in found]
+
     def customers(self) -> tuple[str, ...]:
         """List everybody who ever booked a contract."""
         return tuple(row.customer for row in self.read_model.ask(select(_CONTRACT.customer).distinct()))

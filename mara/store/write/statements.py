@@ -15,7 +15,12 @@ RAW_DAYS: Final = 90
 
 No other rows of a run are ever deleted.
 """
-RAW_TABLES: Final = ("prices", "markets", "allocations", "meters", "events")
+RAW_TABLES: Final = ("prices", "markets", "allocations", "meters")
+PEAK_DAYS: Final = 366
+"""Retention [simulated days] of events about miners off for a coincident peak.
+
+A season of peaks outlasts the other events: they are counted by calendar year.
+"""
 
 _CONTRACTS_W: Final = "premium_w + standard_w + flexible_w + spot_w"
 _MEANS_W: Final = {
@@ -62,6 +67,8 @@ _ROLL_UP_SITES: Final = (
 _ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET, together="tick", renewable=_OF_ENERGY)
 _ROLL_UPS: Final = (_ROLL_UP_SITES, _ROLL_UP_FLEET)
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
+_PRUNE_EVENTS: Final = "DELETE FROM events WHERE tick >= ? AND tick < ? AND kind <> 'peak'"
+_PRUNE_PEAKS: Final = "DELETE FROM events WHERE tick < ?"
 _PRUNE_CHECKPOINTS: Final = "DELETE FROM checkpoints WHERE kept = 0 AND tick < ?"
 _CHECKPOINT: Final = "INSERT INTO checkpoints (tick, kept, content) VALUES (?, ?, ?)"
 _PART: Final = (
@@ -90,7 +97,7 @@ def _tick_range(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int,
 
 
 def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
-    """Delete raw rows before a tick, and daily checkpoints a day before that.
+    """Delete raw rows and events before a tick, and older daily checkpoints.
 
     The checkpoint of the day stays, so that all raw rows that are left can be replayed.
     """
@@ -98,7 +105,11 @@ def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
         return
     for statement in _PRUNE:
         connection.exec_driver_sql(statement, (before_tick,))
-    connection.exec_driver_sql(_PRUNE_CHECKPOINTS, (before_tick - HOURS_PER_DAY * grid.ticks_per_hour,))
+    day_ticks = HOURS_PER_DAY * grid.ticks_per_hour
+    # Ticks before that day were pruned in it: a look at them would read all peaks that are kept.
+    connection.exec_driver_sql(_PRUNE_EVENTS, (before_tick - day_ticks, before_tick))
+    connection.exec_driver_sql(_PRUNE_PEAKS, (before_tick - (PEAK_DAYS - RAW_DAYS) * day_ticks,))
+    connection.exec_driver_sql(_PRUNE_CHECKPOINTS, (before_tick - day_ticks,))
 
 
 def write_parts(connection: Connection, tick_write: TickWrite) -> None:

@@ -13,6 +13,7 @@ import pytest
 from mara.errors import ConfigError, FeedInvalid, MaraError
 from mara.feeds.files.history_file import read_history
 from mara.feeds.files.history_fleet import fleet_of_history
+from mara.feeds.files.history_provenance import lines_of_story, story_of
 from mara.feeds.markets.building.build import BuildOrder, build
 from mara.feeds.markets.building.spec import read_spec
 from mara.feeds.markets.building.surroundings import humidity_of_dew_point
@@ -132,46 +133,21 @@ price = 70.0
         built(tmp_path, text.replace("[[site.price.tariff]]\nprice = 70.0\n", ""), **window)  # type: ignore[arg-type]
 
 
-OWN = """files = "own.txt"
-layout = "csv"
-point = "Z1"
-[site.price.csv]
-date = "Tag"
-period = "Nr"
-formats = ["%d.%m.%y"]
-clock = "Europe/Berlin"
-steps_minutes = [60]
-value = "Preis"
-unit = "EUR ct/kWh"
-point = "Zone"
-delimiter = ";"
-decimal = ","
-"""
-
-
-def test_a_file_that_nobody_foresaw_needs_no_code(tmp_path: Path) -> None:
-    rows = rows_of(BERLIN, EU_AUTUMN, 1, 60)
-    lines = ["Tag;Nr;Zone;Preis"]
-    lines += [f"26.10.25;{row.number};Z1;{row.value / 10.0:.3f}".replace(".", ",").replace("26,10,25", "26.10.25")
-              for row in rows]  # fmt: skip
-    (tmp_path / "own.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _, found = built(tmp_path, spec_text(OWN))
-    assert prices(found) == pytest.approx([row.value for row in rows])
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (("unit = \"EUR ct/kWh\"\n", ""), r"site north price: csv.unit is missing: say it"),
-        (("period = \"Nr\"\n", ""), r"csv should have one of hour and period beside date"),
-        (("date = \"Tag\"", "tag = \"Tag\""), r"csv.tag"),
-        (("EUR ct/kWh", "EUR/barrel"), r"unit 'EUR/barrel' should be a price such as EUR/MWh"),
-    ],
-)  # fmt: skip
-def test_an_own_declaration_says_all_that_must_be_known(tmp_path: Path, change: tuple[str, str], message: str) -> None:
-    (tmp_path / "own.txt").write_text("Tag;Nr;Zone;Preis\n26.10.25;1;Z1;3,5\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=message):
-        built(tmp_path, spec_text(OWN.replace(*change)))
+def test_the_provenance_names_the_files_of_bitcoin_and_of_rates_too(tmp_path: Path) -> None:
+    rows = rows_of(BERLIN, SUMMER, 1, 60)
+    written(tmp_path, {**eu.entsoe_gui_old(rows), **other.hashrate_index(rows_of("UTC", date(2024, 6, 30), 3, 1440))})
+    (tmp_path / "eurofxref-hist.csv").write_text("Date,USD,JPY,\n2024-06-28,1.0705,172.1,\n", encoding="utf-8")
+    index, rates = '[bitcoin]\nfiles = "bitcoin*.csv"\n', '[fx]\nfile = "eurofxref-hist.csv"\n'
+    built(tmp_path, spec_text('files = "Day*.csv"', bitcoin=index, fx=rates))
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))
+    for part, file in (("bitcoin", "bitcoin-hashprice-index-20240401.csv"), ("fx", "eurofxref-hist.csv")):
+        assert [(one["name"], len(one["sha256"])) for one in told[part]["files"]] == [(file, 64)]
+    lines = "\n".join(lines_of_story(story_of(read_history(tmp_path / "out"), ())))
+    assert "exchange rates: European Central Bank" in lines
+    assert (
+        "bitcoin: Hashrate Index, bitcoin-hashprice-index, hashrate-index, bitcoin-hashprice-index-20240401.csv"
+        in lines
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,6 +166,12 @@ def test_an_own_declaration_says_all_that_must_be_known(tmp_path: Path, change: 
         (('files = "*.csv"', 'files = "*.csv"\nlayout = "entsoe"'), r"layout 'entsoe' is not known, the nearest is"),
         (('files = "*.csv"', 'files = "*.csv"\nsequenze = "2"'), r"'sequenze' should be a field of a source or a key"),
         (("[history]", "[history"), r"should be TOML"),
+        (("step_minutes", "step_minute"), r"history\.step_minute is not a field of this table, step_minutes is:"),
+        (("[site.carbon]", "[site.carbn]"), r"site\.north\.carbn is not a field of this table, carbon is:"),
+        (('files = "*.csv"', 'file = "*.csv"'), r"should have one of files, .* 'file' is none, files is: correct"),
+        (("[[site]]", "[site]"), r"spec\.toml: site should be a list of tables: write \[\[site\]\]: correct it"),
+        (('id = "north"', 'id = "the north"'), r"should be of letters, digits, .* without spaces, is 'the north'"),
+        (('timezone = "Europe/Berlin"', 'timezone = "Europe/Barlin"'), r"UTC\+10:00: correct it$"),
     ],
 )
 def test_a_spec_is_refused_with_its_place(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -201,7 +183,7 @@ def test_a_spec_is_refused_with_its_place(tmp_path: Path, change: tuple[str, str
 
 def test_a_point_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     written(tmp_path, am.nyiso_dam(rows_of(am.EASTERN, SUMMER, 1, 60)))
-    with pytest.raises(FeedInvalid, match=r"should have rows of N\.Y\.C\., have none"):
+    with pytest.raises(FeedInvalid, match=r"should have rows of N\.Y\.C\., have CAPITL, WEST: correct the point"):
         built(tmp_path, spec_text('files = "*.csv"\npoint = "N.Y.C."', zone=am.EASTERN))
     with pytest.raises(FeedInvalid, match=r"one series should fit, these do: CAPITL, USD; WEST, USD: name the point"):
         built(tmp_path, spec_text('files = "*.csv"', zone=am.EASTERN))

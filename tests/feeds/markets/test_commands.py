@@ -11,6 +11,7 @@ from mara.feeds.markets.inspection import inspected, lines_of
 from tests.cli.console import ran
 from tests.feeds.markets import writers_americas as am
 from tests.feeds.markets import writers_europe as eu
+from tests.feeds.markets import writers_other as other
 from tests.feeds.markets.cases import CASES, US_AUTUMN, Case
 from tests.feeds.markets.golden_files import EXPECTED, GOLDEN
 from tests.feeds.markets.reading import written
@@ -91,6 +92,28 @@ def test_a_description_that_no_file_could_fit_is_refused_in_one_line(here: Path,
     refused = ran("import", "inspect", "own.txt", "--csv", "own.toml")
     assert refused.exit_code == 2
     assert said in refused.err
+
+
+def test_a_file_that_is_refused_does_not_keep_others_from_being_reported(here: Path) -> None:
+    written(here, am.ercot_dam(rows_of(am.CENTRAL, SUMMER, 1, 60)))
+    (name,) = [path.name for path in here.glob("*.csv")]
+    (here / "history.csv").write_text("timestamp_utc,site_id,price_usd_per_mwh\n2024-07-01T00:00Z,a,1\n")
+    told = ran("import", "inspect", "history.csv", name)
+    assert told.exit_code == 3
+    assert "ercot-dam-spp" in told.out
+    assert "these are rows of a history folder, which need no import" in told.err
+    good, bad = json.loads(ran("import", "inspect", "history.csv", name, "--json").out)["reports"]
+    assert (good["layout"], bad["files"]) == ("ercot-dam-spp", ["history.csv"])
+
+
+def test_values_are_reported_with_their_own_unit_and_that_of_the_file(here: Path) -> None:
+    """A price of 12 yen by the kilowatt-hour is 12,000 by the megawatt-hour: which of them is shown?"""
+    written(here, other.jepx(rows_of("UTC+9", date(2026, 4, 30), 1, 30)))
+    (name,) = [path.name for path in here.glob("*.csv")]
+    told = ran("import", "inspect", name, "--find", "Tokyo").out
+    assert "price in JPY/MWh (in the file: JPY/kWh)" in told
+    written(here, other.noaa(rows_of("UTC", US_AUTUMN, 1, 60)))
+    assert "weather in C (in the file: C/10)" in ran("import", "inspect", "72259003927.csv").out
 
 
 def test_inspecting_a_file_with_faults_tells_them_all(here: Path) -> None:

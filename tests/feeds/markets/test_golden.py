@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mara.feeds.markets.declaration import CSV_LAYOUT
 from mara.feeds.markets.reading.clocks import utc_text, wall_clock
-from mara.feeds.markets.registry import CSV_LAYOUT, LAYOUTS
+from mara.feeds.markets.registry import LAYOUTS
 from tests.feeds.markets.cases import CASES, Case
 from tests.feeds.markets.golden_files import EXPECTED, GOLDEN
 from tests.feeds.markets.reading import read_whole, readings_of

@@ -215,7 +215,7 @@ def test_four_quarters_of_nothing_are_told(tmp_path: Path) -> None:
     ]
     case = Case("entsoe-gui", "", eu.entsoe_gui_utc, rows, "BZN|DE-LU", {"sequence": "1"})
     told = doubts_of(read_whole(written(tmp_path, eu.entsoe_gui_utc(rows)), case))
-    assert [line for line in told if "1 runs of zero, the first 4 intervals" in line]
+    assert [line for line in told if "1 run of zero, the first 4 intervals" in line]
 
 
 def test_a_convention_has_its_dates(tmp_path: Path) -> None:

@@ -16,6 +16,18 @@ const QUANTITIES = [
   ["demand", "demand of the system"],
 ];
 const UNITS = { price: "EUR/MWh", carbon: "g/kWh", weather: "C", demand: "MW" };
+const NUMBERS = [
+  [".", "", "1234.56"],
+  [",", "", "1234,56"],
+  [",", ".", "1.234,56"],
+  [".", ",", "1,234.56"],
+  [",", " ", "1 234,56"],
+];
+const ENCODINGS = [
+  ["utf-8", "UTF-8"],
+  ["cp1252", "Western (Windows)"],
+  ["shift_jis", "Japanese (Shift JIS)"],
+];
 const DELIMITERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar" };
 
 export const OwnForm = {
@@ -29,10 +41,14 @@ export const OwnForm = {
     return {
       FORMATS,
       QUANTITIES,
+      NUMBERS,
+      ENCODINGS,
+      numbers: String(Math.max(0, NUMBERS.findIndex(([decimal, thousands]) => decimal === (said.decimal ?? ".") && thousands === (said.thousands ?? "")))),
       format: isListed ? format : "",
       typed: isListed ? "" : format,
       quantity: own?.quantity ?? "price",
       entered: {
+        date: said.date ?? "",
         time: said.time ?? "",
         side: said.side ?? "",
         clock: said.clock ?? "",
@@ -42,7 +58,7 @@ export const OwnForm = {
         unit: said.unit ?? "",
         point: said.point ?? "",
         known: said.known ?? "",
-        decimal: said.decimal ?? ".",
+        encoding: said.encoding ?? outline.encoding,
         delimiter: said.delimiter ?? outline.delimiter,
       },
     };
@@ -57,8 +73,12 @@ export const OwnForm = {
   },
   methods: {
     describe() {
-      const { time, side, clock, repeat, step, value, unit, point, known, decimal, delimiter } = this.entered;
+      const { date, time, side, clock, repeat, step, value, unit, point, known, encoding, delimiter } = this.entered;
+      const [decimal, thousands] = NUMBERS[Number(this.numbers)];
       const table = { time, side, formats: [this.format || this.typed], clock, repeat, steps_minutes: [Number(step)], value, delimiter, decimal };
+      if (date) table.date = date;
+      if (thousands) table.thousands = thousands;
+      if (encoding !== "utf-8") table.encoding = encoding;
       if (unit) table.unit = unit;
       if (point) table.point = point;
       if (known && this.quantity === "price") table.known = known;
@@ -97,6 +117,13 @@ export const OwnForm = {
           Time column
           <select v-model="entered.time" class="field" required>
             <option value="" disabled>choose</option>
+            <option v-for="name in report.outline.columns" :key="name" :value="name">{{ name }}</option>
+          </select>
+        </label>
+        <label class="order-field order-short">
+          Its date is in
+          <select v-model="entered.date" class="field">
+            <option value="">the same column</option>
             <option v-for="name in report.outline.columns" :key="name" :value="name">{{ name }}</option>
           </select>
         </label>
@@ -151,12 +178,13 @@ export const OwnForm = {
             <option value="day_ahead">a day ahead</option>
           </select>
         </label>
-        <label class="order-field order-tiny">
-          Decimal
-          <select v-model="entered.decimal" class="field">
-            <option value=".">point</option>
-            <option value=",">comma</option>
-          </select>
+        <label class="order-field order-short">
+          Numbers read
+          <select v-model="numbers" class="field"><option v-for="([, , words], place) in NUMBERS" :key="words" :value="String(place)">{{ words }}</option></select>
+        </label>
+        <label class="order-field order-short">
+          Letters
+          <select v-model="entered.encoding" class="field"><option v-for="[one, words] in ENCODINGS" :key="one" :value="one">{{ words }}</option></select>
         </label>
       </div>
       <div class="import-go"><button type="submit" class="button">Read it so</button></div>

@@ -46,12 +46,17 @@ export const FileReport = {
     title() {
       return this.report.files.length === 1 ? this.report.files[0] : `${this.report.files[0]} and ${this.report.files.length - 1} more`;
     },
+    // That of the values shown, and that of the file where it is another.
+    unit() {
+      const { unit, read_unit: read } = this.report;
+      return read && read !== unit ? `${read} (in the file: ${unit})` : unit;
+    },
     facts() {
       const { report } = this;
       return [
         ["Report", report.own ? "a file of your own, as described" : `${report.publisher}, ${report.report}`],
         ["Layout", report.variant ? `${report.layout} (${report.variant})` : report.layout],
-        ["Tells", `${report.quantity}${report.unit ? `, ${report.unit}` : ""}`],
+        ["Tells", [report.quantity, this.unit].filter(Boolean).join(", ")],
         ["Clock", report.clock],
         ["Stamps", `name the ${report.stamp_side} of an interval`],
         ["Repeated hour", report.repeated_hour === "never" ? "does not occur" : `told by ${report.repeated_hour}`],

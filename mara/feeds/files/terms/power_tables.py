@@ -3,6 +3,7 @@
 Unknown fields are refused. Which fields a kind needs is said in one table each.
 """
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -17,6 +18,7 @@ MAX_TERMS: Final = 100
 """Most supply contracts, or charges, of a site."""
 MAX_PRODUCTS: Final = 20
 MINUTES_PER_HOUR: Final = 60
+_RESERVE_COLUMN: Final = re.compile(r"reserve_[a-z0-9_]+_usd_per_mw_h")
 
 
 def _divides_an_hour(minutes: int) -> int:
@@ -29,6 +31,12 @@ def _ascending(numbers: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(numbers)) != len(numbers):
         raise ValueError("should name each only once")
     return tuple(sorted(numbers))
+
+
+def _reserve_column(name: str) -> str:
+    if not _RESERVE_COLUMN.fullmatch(name):
+        raise ValueError("should be USD per MW and hour, or a column such as reserve_rrs_usd_per_mw_h")
+    return name
 
 
 Power = Annotated[float, Field(ge=0, le=MAX_MW)]
@@ -101,10 +109,7 @@ class ProductTable(_PowerTable):
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     kind: Literal[PRODUCT_KINDS]  # type: ignore[valid-type]  # the constants of the core
-    price: (
-        Annotated[float, Field(ge=0, le=MAX_USD_PER_MWH)]
-        | Annotated[str, Field(pattern=r"^reserve_[a-z0-9_]+_usd_per_mw_h$")]
-    )
+    price: Annotated[float, Field(ge=0, le=MAX_USD_PER_MWH)] | Annotated[str, AfterValidator(_reserve_column)]
     response_s: Annotated[float, Field(gt=0, le=86_400)]
     duration_minutes: Annotated[int, Field(ge=1, le=10_080)]
     notice_minutes: Annotated[int, Field(ge=0, le=10_080)] = 0

@@ -37,6 +37,8 @@ SHAPES: Final = {
 }
 """Times of the blocks that are traded, in local hours."""
 PROFILE_LENGTHS: Final = (24, 8_760, 8_784)
+MOST_NAMED: Final = 5
+"""Most sites of a product that are named."""
 
 Refused = Callable[[Loc, str, str], ConfigError]
 
@@ -120,6 +122,9 @@ def power_terms_of(sites: Sequence[PowerTables], folder: Path | None, refused: R
             else:
                 peaks.append(_peaks_of(i, charge))
         for j, table in enumerate(site.supply):
+            if table.kind == BLOCK and (table.power_mw or 0.0) > site.grid_limit_mw:
+                came = f"should be at most grid_limit_mw, {site.grid_limit_mw:g}, came {table.power_mw:,g}"
+                raise refused(("site", i, "supply", j, "power_mw"), came, "lower it, or write it in MW")
             if not is_flat(table):
                 supplies.append(_supply_of(i, table, folder, partial(_refused_at, refused, ("site", i, "supply", j))))
     batteries = tuple(_battery_of(i, site.battery) for i, site in enumerate(sites) if site.battery is not None)
@@ -148,9 +153,11 @@ def with_products(fleet: Fleet, products: tuple[ReserveProduct, ...]) -> Fleet:
 
 def terms_told(terms: PowerTerms, site_ids: Sequence[str]) -> list[str]:
     """Tell the power terms of a fleet, a line each."""
-    lines = [f"{site_ids[a.site]}: adder of {a.usd_per_mwh:g} USD/MWh" for a in terms.adders]
+    lines = [f"{site_ids[a.site]}: adder of {a.usd_per_mwh:g} USD/MWh{_times_told(a.times)}" for a in terms.adders]
     lines += [
         f"{site_ids[d.site]}: demand charge of {d.usd_per_mw_month:,g} USD/MW and month, {d.interval_minutes} minutes"
+        + (f", ratchet of {d.ratchet_share:g}" if d.ratchet_share else "")
+        + _times_told(d.times)
         for d in terms.demand
     ]
     lines += [
@@ -159,20 +166,53 @@ def terms_told(terms: PowerTerms, site_ids: Sequence[str]) -> list[str]:
         for q in terms.peaks
     ]
     lines += [f"{site_ids[b.site]}: battery of {b.power_mw:g} MW and {b.energy_mwh:g} MWh" for b in terms.batteries]
-    lines += [
-        f"{site_ids[c.site]}: {c.kind.replace('_', ' ')}, "
-        + (f"{c.energy_mwh_per_year:,g} MWh a year" if c.energy_mwh_per_year else f"{c.power_mw:g} MW")
-        + f" at {c.price_usd_per_mwh:g} USD/MWh"
-        for c in terms.supplies
-    ]
+    lines += [f"{site_ids[c.site]}: {_supply_told(c)}" for c in terms.supplies]
     lines += [
         f"{site_ids[s]}: may feed in {limit:g} MW" for s, limit in enumerate(terms.export_limit_mw.tolist()) if limit
     ]
     return lines + [
         f"product {p.id} ({p.kind}): {p.price_column or f'{p.price_usd_per_mw_h:g} USD/MW and hour'}, gone in "
-        f"{p.response_s:g} s, for {p.duration_minutes} minutes, at {len(p.sites)} sites"
+        f"{p.response_s:g} s, for {p.duration_minutes} minutes, at {_sites_told(p, site_ids)}{_times_told(p.times)}"
         for p in terms.products
     ]
+
+
+def _supply_told(contract: SupplyContract) -> str:
+    """Tell a supply contract in a line.
+
+    Example: `block, 8 MW at 36 USD/MWh; weekdays 1 to 5; hours 6 to 21`.
+    """
+    price = f"{contract.price_usd_per_mwh:g} USD/MWh"
+    if contract.kind == COLLAR:
+        price = f"{contract.floor_usd_per_mwh:g} to {price}"
+    year = contract.energy_mwh_per_year
+    volume = f"{year:,g} MWh a year" if year else f"{contract.power_mw:g} MW"
+    shares = contract.hourly_share
+    shape = f"; {len(shares):,} hourly shares, {100.0 * np.mean(shares):.0f} % on average" if shares else ""
+    return f"{contract.kind.replace('_', ' ')}, {volume} at {price}{shape}{_times_told(contract.times)}"
+
+
+def _sites_told(product: ReserveProduct, site_ids: Sequence[str]) -> str:
+    """Name the sites of a product where they are few."""
+    if len(product.sites) == len(site_ids):
+        return "all sites"
+    if len(product.sites) > MOST_NAMED:
+        return f"{len(product.sites):,} sites"
+    return ", ".join(site_ids[s] for s in product.sites)
+
+
+def _times_told(times: TermTimes) -> str:
+    """Tell the times in which a term counts; empty for always.
+
+    Example: `; months 6 to 9; hours 16 to 20`.
+    """
+    named = (("months", times.month_numbers), ("weekdays", times.weekday_numbers), ("hours", times.hour_numbers))
+    return "".join(f"; {name} {_numbers_told(numbers)}" for name, numbers in named if numbers)
+
+
+def _numbers_told(numbers: tuple[int, ...]) -> str:
+    is_run = len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1
+    return f"{numbers[0]} to {numbers[-1]}" if is_run else ", ".join(map(str, numbers))
 
 
 def _refused_at(refused: Refused, loc: Loc, said: tuple[str, str]) -> ConfigError:

@@ -40,7 +40,7 @@ def read_products(name_or_path: str, fleet: Fleet) -> tuple[ReserveProduct, ...]
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source} should be TOML, but {error}: correct it") from error
     refused = Refuser(str(source), text, lambda loc: _field_text(loc, raw))
-    if not raw.get("product"):
+    if not raw.get("product") and raw.keys() <= {"product"}:
         raise ConfigError(f"{source} should have at least one [[product]], has none: add one")
     try:
         tables = ProductTables.model_validate(raw)

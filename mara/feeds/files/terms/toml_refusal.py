@@ -16,7 +16,10 @@ MAX_SHOWN_LENGTH: Final = 80
 Loc = tuple[int | str, ...]
 """Location in a file: table names, the number of a table in a list, the field."""
 
-_SHAPES: Final = {"model_type": "a table", "dict_type": "a table", "tuple_type": "a list of tables, each [[site]]"}
+_SHAPES: Final = {"model_type": "a table", "dict_type": "a table"}
+_NAME: Final = re.compile(r"[A-Za-z0-9_]+")
+_OF_TYPE: Final = "_type"
+"""End of the kinds of errors about a value's type."""
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]")
 _KEY: Final = re.compile(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=")
 
@@ -44,14 +47,21 @@ class Refuser:
             what: name of the file's kind, such as `a fleet file`.
         """
         detail = _first_of(details)
-        loc = tuple(part for part in detail["loc"] if part != "[key]")
+        # a value of several types has their names in its place, such as `constrained-str`
+        loc = tuple(part for part in detail["loc"] if isinstance(part, int) or _NAME.fullmatch(part))
         if detail["type"] == "missing":
             return self(loc, "is required", "add it")
         if detail["type"] == "extra_forbidden":
             return self(loc, *_unknown_field(loc, tables, what))
         if detail["loc"][-1] == "[key]":
             return self(loc, "should be named in lower_snake_case", "rename it")
-        return self(loc, f"{expectation_of(detail)}, came {shown_value(detail['input'])}")
+        expected = expectation_of(detail)
+        if detail["type"] == "tuple_type":
+            names = [part for part in loc if isinstance(part, str)]
+            expected = (
+                f"should be a list of tables, each [[{'.'.join(names)}]]" if names[-1] in tables else "should be a list"
+            )
+        return self(loc, f"{expected}, came {shown_value(detail['input'])}")
 
 
 def expectation_of(detail: ErrorDetails) -> str:
@@ -88,9 +98,21 @@ def line_of(text: str, loc: Loc) -> int | None:
 def _first_of(details: list[ErrorDetails]) -> ErrorDetails:
     """Choose the error to report: an unknown field first, else the first one.
 
-    A misspelt required field gives two errors; the misspelling is the one to correct.
+    A misspelt required field gives two errors; the misspelling is the one to correct. So does a field that may have
+    several types: what is wrong beside the type says more.
     """
-    return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
+    misspelt = next((detail for detail in details if detail["type"] == "extra_forbidden"), None)
+    if misspelt is not None:
+        return misspelt
+    of_field = [detail for detail in details if _field_of(detail) == _field_of(details[0])]
+    return next((detail for detail in of_field if not detail["type"].endswith(_OF_TYPE)), details[0])
+
+
+def _field_of(detail: ErrorDetails) -> Loc:
+    """Location of the field of an error, without its place in a list or among types."""
+    loc = detail["loc"]
+    end = next((n for n, part in enumerate(loc) if isinstance(part, str) and not _NAME.fullmatch(part)), len(loc))
+    return loc[:end]
 
 
 def _unknown_field(loc: Loc, tables: Mapping[str, type[BaseModel]], what: str) -> tuple[str, str]:

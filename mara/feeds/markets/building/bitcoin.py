@@ -86,11 +86,8 @@ def _derived(request: Request, hashes_per_s: Floats, days: Ints) -> Floats:
     return np.asarray(earned_usd / (hashes_per_s / HASHES_PER_PH))
 
 
-def story_of(request: Request, series: MarketSeries | None) -> dict[str, Any]:
-    """Describe the origin of the hashprice for the provenance."""
+def derived_from(request: Request, series: MarketSeries) -> dict[str, Any]:
+    """Name the numbers of the SPEC that made a hashprice of a hashrate."""
     table = request.table
-    if series is None:
-        return {"constant": table.constant}
-    said = {"layout": series.layout.id, "publisher": series.layout.publisher, "licence": series.layout.licence}
     derived = {"btc_usd": table.btc_usd, "fees_btc_per_block": table.fees_btc_per_block or 0.0}
-    return {**said, **(derived if NETWORK in series.values else {})}
+    return derived if NETWORK in series.values else {}

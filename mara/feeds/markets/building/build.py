@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.files.history_provenance import PROVENANCE_VERSION
-from mara.feeds.markets.building.bitcoin import hashprices, story_of
+from mara.feeds.markets.building.bitcoin import derived_from, hashprices
 from mara.feeds.markets.building.columns import DAY_AHEAD, PRICE, Bringer, SourceColumns
 from mara.feeds.markets.building.folder import Format, SiteRows, write_folder
 from mara.feeds.markets.building.gathering import Reader, Request
@@ -16,6 +16,7 @@ from mara.feeds.markets.building.money import Rates, rates_of
 from mara.feeds.markets.building.spec import SiteSpec, SourceTable, Spec
 from mara.feeds.markets.declaration import DEMAND, DEMAND_FORECAST, Known, Quantity
 from mara.feeds.markets.reading.clocks import HOUR_S, utc_text
+from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import Fill, Window, refuse_edges
 
 MOST_STEPS: Final = 5_000_000
@@ -51,10 +52,11 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
     _refuse_live(spec, requests)
     files = _Counted(on_stage, "files")
     reader = Reader(folder=order.spec_file.parent, on_file=files.one_more)
-    for request in requests:
+    fx = _fx_request(spec)
+    for request in (*requests, *((fx,) if fx is not None else ())):
         reader.expect(request)
     files.total = len({path for request in requests if request.table.files for path in reader.paths_of(request)})
-    rates = _rates(spec, reader)
+    rates = _rates(spec, reader, fx)
     steps = _steps(spec, order, reader, requests)
     bringer = Bringer(reader=reader, steps=steps, fill=order.fill, rates=rates, trusts_units=spec.history.trust_units)
     sites: list[SiteRows] = []
@@ -86,18 +88,21 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
         **{name: report[name] for name in ("from", "to", "step_minutes", "rows", "filled", "warnings")},
         "fill": str(order.fill),
         "sites": stories,
-        "bitcoin": story_of(bitcoin, series),
+        "bitcoin": _bitcoin_story(bringer, bitcoin, series),
+        **({"fx": bringer.story(fx, reader.all_series_of(fx)[0])} if fx is not None else {}),
     }
-    write_folder(
-        order.out,
-        steps,
-        sites,
-        (steps.days, price),
-        provenance,
-        on_rows=lambda done, of: on_stage("rows", done, of),
-        kind=order.kind,
-    )
+
+    def on_rows(done: int, of: int) -> None:
+        on_stage("rows", done, of)
+
+    write_folder(order.out, steps, sites, (steps.days, price), provenance, on_rows=on_rows, kind=order.kind)
     return report
+
+
+def _bitcoin_story(bringer: Bringer, request: Request, series: MarketSeries | None) -> dict[str, Any]:
+    if series is None:
+        return {"constant": request.table.constant}
+    return {**bringer.story(request, series), **derived_from(request, series)}
 
 
 def _refuse_live(spec: Spec, requests: Sequence[Request]) -> None:
@@ -174,14 +179,19 @@ def _site(bringer: Bringer, site: SiteSpec) -> tuple[SiteRows, dict[str, SourceC
     return row, parts
 
 
-def _rates(spec: Spec, reader: Reader) -> Rates:
+def _fx_request(spec: Spec) -> Request | None:
+    """The files of exchange rates as a source; None where the SPEC names none."""
     files = spec.fx.files or ([spec.fx.file] if spec.fx.file is not None else None)
     if files is None:
+        return None
+    return Request(where="fx", table=SourceTable(files=files, layout=spec.fx.layout), quantities=(Quantity.FX,))
+
+
+def _rates(spec: Spec, reader: Reader, request: Request | None) -> Rates:
+    if request is None:
         return rates_of((), spec.fx.usd_per, "")
-    table = SourceTable(files=files, layout=spec.fx.layout)
-    request = Request(where="fx", table=table, quantities=(Quantity.FX,))
-    reader.expect(request)
-    return rates_of(reader.all_series_of(request), spec.fx.usd_per, files[0])
+    assert request.table.files is not None
+    return rates_of(reader.all_series_of(request), spec.fx.usd_per, request.table.files[0])
 
 
 def _steps(spec: Spec, order: BuildOrder, reader: Reader, requests: Sequence[Request]) -> Steps:

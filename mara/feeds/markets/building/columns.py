@@ -87,7 +87,7 @@ class Bringer:
         warnings = doubts if known is not None else (*doubts, KNOWN_UNSAID)
         return SourceColumns(
             values={column: dollars},
-            story={**self._story(request, series), **story},
+            story={**self.story(request, series), **story},
             warnings=warnings,
             filled=_steps_filled(series, self.steps),
             known=known or Known.REAL_TIME,
@@ -104,7 +104,7 @@ class Bringer:
         values = on_steps(self.steps, series.begin_s, series.end_s, series.values[request.field])
         return SourceColumns(
             values={request.field: values},
-            story=self._story(request, series),
+            story=self.story(request, series),
             warnings=doubts_of(series),
             filled=_steps_filled(series, self.steps),
         )
@@ -151,7 +151,7 @@ class Bringer:
             said = request.table.renewable_share if second == RENEWABLE else None
             warnings += [] if said is not None else [RENEWABLE_UNSAID if second == RENEWABLE else WET_BULB_UNSAID]
             values[second] = (said or 0.0) if second == RENEWABLE else values[DRY_BULB]
-        story = self._story(request, self._whole(series, first))
+        story = self.story(request, self._whole(series, first))
         return SourceColumns(values=values, story=story, warnings=tuple(warnings), filled=filled)
 
     def _whole(self, series: MarketSeries, field_name: str) -> MarketSeries:
@@ -210,7 +210,8 @@ class Bringer:
         rates = [[day_text(int(days[place])), float(rate[place])] for place in changes.tolist()]
         return dollars, {"currency": currency, "usd_per_unit_from_day": rates if currency != DOLLAR else []}
 
-    def _story(self, request: Request, series: MarketSeries) -> dict[str, Any]:
+    def story(self, request: Request, series: MarketSeries) -> dict[str, Any]:
+        """Describe the files of a source and how they were read, for the provenance."""
         layout = series.layout
         files = []
         for path in self.reader.paths_of(request):

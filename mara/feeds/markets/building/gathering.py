@@ -1,7 +1,7 @@
 """Reader of the files that a SPEC names, each read once for all sites."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.markets.building.own_layout import own_layout
 from mara.feeds.markets.building.spec import SourceTable
-from mara.feeds.markets.declaration import Key, Layout, Quantity
+from mara.feeds.markets.declaration import CSV_LAYOUT, Key, Layout, Quantity
 from mara.feeds.markets.reading.door import read_rows
 from mara.feeds.markets.reading.faces import opened_in, recognised
 from mara.feeds.markets.reading.readings import Readings, Wanted
@@ -17,7 +17,8 @@ from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.selection import CURRENCY_KEY, is_same_point
 from mara.feeds.markets.reading.series import series_of
 from mara.feeds.markets.reading.sources import sources_of
-from mara.feeds.markets.registry import CSV_LAYOUT, LAYOUTS, layouts_of
+from mara.feeds.markets.registry import LAYOUTS, layouts_of
+from mara.spelling import nearest
 
 OnFile = Callable[[str], None]
 MOST_NAMED = 8
@@ -81,7 +82,25 @@ class Reader:
             FeedInvalid: a file cannot be read, or no series or several fit.
             ConfigError: the layout or a key is unknown.
         """
-        return _with_field(chosen(self.all_series_of(request), request), request)
+        series = self.all_series_of(request)
+        if not series:
+            raise FeedInvalid(
+                f"{request.where}: the files should have rows of {request.table.point or 'a series'}, have "
+                f"{self._points_in(request) or 'none'}: correct the point, or add files"
+            )
+        return _with_field(chosen(series, request), request)
+
+    def _points_in(self, request: Request) -> str:
+        """Name the points of the first file, those first that are spelled most alike."""
+        anyone = replace(request, table=request.table.model_copy(update={"point": ""}))
+        readings = self._readings(self.paths_of(request)[0], anyone, ("all points",))
+        points = sorted({reading.keys[place].point for reading in readings for place in np.unique(reading.series)})
+        near = nearest(request.table.point, points)
+        first = [near] if near is not None else []
+        listed = [*first, *(point for point in points if point not in first)]
+        return ", ".join(listed[:MOST_NAMED]) + (
+            f" and {len(listed) - MOST_NAMED:,} more" if len(listed) > MOST_NAMED else ""
+        )
 
     def all_series_of(self, request: Request) -> tuple[MarketSeries, ...]:
         """Read all series that any source wants from the files of this one."""
@@ -134,11 +153,6 @@ def chosen(series: Sequence[MarketSeries], request: Request) -> MarketSeries:
         fitting = _by_default(fitting, table) or fitting
     if len(fitting) == 1:
         return fitting[0]
-    if not series:
-        raise FeedInvalid(
-            f"{request.where}: the files should have rows of {table.point or 'a series'}, have none: "
-            "correct the point, or add files"
-        )
     listed = "; ".join(sorted({one.key.name for one in (fitting or series)})[:MOST_NAMED])
     if not fitting:
         raise FeedInvalid(f"{request.where}: the files should have {table.point!r}, have {listed}: correct the point")

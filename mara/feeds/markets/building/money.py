@@ -54,7 +54,10 @@ _PRICE_UNITS: Final = (
     (re.compile(r"(?P<currency>[A-Z]{3})/MWhe?"), 1.0),
     (re.compile(r"(?P<currency>[A-Z]{3})/kWh"), 1_000.0),
     (re.compile(r"(?P<currency>[A-Z]{3}) ?(?:ct|cent|c|öre|ore|øre|p)/kWh"), 10.0),
+    (re.compile(r"(?P<currency>[A-Z]{3}) ?(?:ct|cent|c|öre|ore|øre|p)/MWh"), 0.01),
 )
+_PENCE: Final = re.compile(r"(?:GBp|GBX|p)/")
+"""Beginnings of the names that the British use for a hundredth of a pound."""
 _OTHER_UNITS: Final = {
     "g/kWh": 1.0,
     "kg/MWh": 1.0,
@@ -78,15 +81,16 @@ def unit_of(text: str, where: str) -> tuple[float, str]:
     Raises:
         ConfigError: the unit is unknown.
     """
+    named = _PENCE.sub("GBP p/", text, count=1) if _PENCE.match(text) else text
     for pattern, factor in _PRICE_UNITS:
-        found = pattern.fullmatch(text)
+        found = pattern.fullmatch(named)
         if found is not None:
             return factor, found["currency"]
     if text in _OTHER_UNITS:
         return _OTHER_UNITS[text], ""
     raise ConfigError(
-        f"{where}: unit {text!r} should be a price such as EUR/MWh, JPY/kWh, EUR ct/kWh, SEK öre/kWh or USD/MW/h, or "
-        f"one of {', '.join(_OTHER_UNITS)}: correct it"
+        f"{where}: unit {text!r} should be a price such as EUR/MWh, JPY/kWh, EUR ct/kWh, GBP p/kWh, SEK öre/kWh or "
+        f"USD/MW/h, or one of {', '.join(_OTHER_UNITS)}: correct it"
     )
 
 

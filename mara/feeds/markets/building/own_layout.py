@@ -1,5 +1,6 @@
 """The layout `csv`, whose columns and stamps the SPEC itself declares."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mara.errors import ConfigError
 from mara.feeds.markets.building.money import unit_of
 from mara.feeds.markets.declaration import (
+    CSV_LAYOUT,
     DEMAND,
     Form,
     HourEnding,
@@ -25,6 +27,7 @@ from mara.feeds.markets.declaration import (
     StampClock,
     Value,
 )
+from mara.spelling import nearest
 
 FIELDS = {
     Quantity.PRICE: "price",
@@ -41,7 +44,7 @@ class CsvTableSpec(BaseModel):
     """The table `csv` of a SPEC; its fields mean the same as in `declaration`.
 
     Attributes:
-        time: the column of single stamps; or `begin` and `end`; or `date` with `hour` or with `period`.
+        time: the column of single stamps; or `begin` and `end`; or `date` with `time` (of day), `hour` or `period`.
         side: the side of the interval that `time` names.
         clock: IANA zone or fixed offset; `stated` where each stamp contains its offset.
         repeat: mark of the repeated hour in autumn, where the clock changes.
@@ -86,13 +89,13 @@ class CsvTableSpec(BaseModel):
 
     @model_validator(mode="after")
     def _says_its_stamp(self) -> "CsvTableSpec":
-        ways = [self.time is not None, self.begin is not None, self.date is not None]
-        if sum(ways) != 1:
+        if (self.begin is not None) == (self.time is not None or self.date is not None):
             raise ValueError("should have one of time, begin and date")
         if self.time is not None and self.side is None:
             raise ValueError('should say side = "begin" or "end": which end of its interval a stamp names')
-        if self.date is not None and (self.hour is None) == (self.period is None):
-            raise ValueError("should have one of hour and period beside date")
+        beside_date = [self.time, self.hour, self.period]
+        if self.date is not None and sum(column is not None for column in beside_date) != 1:
+            raise ValueError("should have one of time (of day), hour and period beside date")
         if (self.value is None) == (not self.values):
             raise ValueError("should have one of value and values")
         if self.repeat in {Repeat.FLAG, Repeat.SUFFIX} and self.hour is None:
@@ -120,12 +123,11 @@ def own_layout(given: dict[str, Any], quantity: Quantity, where: str, field: str
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(["csv", *map(str, detail["loc"])])
-        said = "is missing" if detail["type"] == "missing" else str(detail["msg"]).removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {place} {said.replace('Input should', 'should')}: correct it") from error
+        raise ConfigError(f"{where}: {place} {_said_of(detail)}: correct it") from error
     return Layout(
-        id="csv",
-        publisher="as the SPEC says",
-        report="as the SPEC says",
+        id=CSV_LAYOUT,
+        publisher="a table that the SPEC describes",
+        report="",
         quantity=quantity,
         form=Form(
             delimiters=table.delimiter,
@@ -154,6 +156,18 @@ def own_layout(given: dict[str, Any], quantity: Quantity, where: str, field: str
     )
 
 
+def _said_of(detail: Any) -> str:
+    """Write what is wrong with a field of the table, and the field that may be meant."""
+    if detail["type"] == "missing":
+        return "is missing"
+    if detail["type"] == "extra_forbidden":
+        near = nearest(str(detail["loc"][-1]), CsvTableSpec.model_fields)
+        return "is not a field of this table" + (f", {near} is" if near else "")
+    if detail["type"] == "tuple_type":
+        return f"should be a list, such as [{json.dumps(detail['input'], ensure_ascii=False, default=str)}]"
+    return str(detail["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+
+
 def layout_in(path: Path) -> Layout:
     """Read the layout that a TOML file declares: `quantity`, and the table `csv`.
 
@@ -180,7 +194,7 @@ def _stamp_of(table: CsvTableSpec) -> Stamp:
         return Span(begin=table.begin, end=table.end or "", formats=table.formats)
     if table.time is not None:
         assert table.side is not None
-        return Instant(column=table.time, formats=table.formats, side=table.side)
+        return Instant(column=table.time, date=table.date or "", formats=table.formats, side=table.side)
     assert table.date is not None
     if table.period is not None:
         return Period(date=(table.date,), period=table.period, formats=table.formats)

@@ -2,13 +2,15 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from mara.errors import ConfigError
 from mara.feeds.markets.reading.clocks import wall_clock
+from mara.spelling import nearest
 
 STEPS_MINUTES: Final = (5, 15, 30, 60)
 MOST_SITES: Final = 1_000
@@ -104,7 +106,10 @@ class SourceTable(_SpecTable):
     def _says_one_thing(self) -> "SourceTable":
         said = [self.files is not None, self.is_live, self.constant is not None, bool(self.tariff)]
         if sum(said) != 1:
-            raise ValueError("should have one of files, provider (or url), constant and tariff")
+            # an unknown field was taken for a key of the layout
+            nearly = ((name, nearest(name, type(self).model_fields)) for name in self.key)
+            meant = next((f"; {name!r} is none, {near} is" for name, near in nearly if near is not None), "")
+            raise ValueError(f"should have one of files, provider (or url), constant and tariff{meant}")
         if (self.layout == "csv") != (self.csv is not None):
             raise ValueError('should have layout = "csv" and a table csv together')
         if self.key and self.files is None and not self.is_live:
@@ -146,7 +151,7 @@ class SiteSpec(_SpecTable):
         try:
             wall_clock(self.timezone)
         except ConfigError as error:
-            raise ValueError(f"should have an IANA timezone, {error}") from error
+            raise ValueError(f"should have an IANA timezone, {str(error).removesuffix(': correct it')}") from error
         return self
 
     @model_validator(mode="after")
@@ -255,7 +260,8 @@ def spec_of(text: bytes, name: str) -> Spec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{name} should be TOML, but {error}: correct it") from error
     except ValidationError as error:
-        detail = error.errors()[0]
+        # an unknown field before a missing one, which it may be a misspelling of
+        detail = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         place = ".".join(str(part) for part in _place_of(detail["loc"], text))
         raise ConfigError(f"{name}: {place or 'the SPEC'} {_expectation(detail)}: correct it") from error
 
@@ -278,10 +284,32 @@ _NEEDED: Final = {
 }
 
 
+def _fields_beside(loc: Sequence[int | str]) -> tuple[str, ...]:
+    """List the fields of the table that a place of the SPEC lies in."""
+    table: type[BaseModel] = Spec
+    for part in loc[:-1]:
+        inner = table.model_fields.get(str(part))
+        found = _tables_in(inner.annotation) if inner is not None else []
+        table = found[0] if found else table
+    return tuple(table.model_fields)
+
+
+def _tables_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for one in get_args(annotation) for table in _tables_in(one)]
+
+
 def _expectation(detail: Any) -> str:
     last = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] == "missing":
         return f"is missing: nothing is invented, it should say {_NEEDED.get(last, 'its value')}"
     if detail["type"] == "extra_forbidden":
-        return "is not a field of this table"
+        near = nearest(last, _fields_beside(detail["loc"]))
+        return "is not a field of this table" + (f", {near} is" if near else "")
+    if detail["type"] in {"tuple_type", "list_type"}:
+        is_table = isinstance(detail["input"], dict)
+        return f"should be a list of tables: write [[{last}]]" if is_table else "should be a list in [ ]"
+    if detail["type"] == "string_pattern_mismatch":
+        return f"should be of letters, digits, _, - and ., without spaces, is {detail['input']!r:.80}"
     return str(detail["msg"]).removeprefix("Value error, ").replace("Input should", "should")

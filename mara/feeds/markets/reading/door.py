@@ -1,5 +1,6 @@
 """Reader of one market file: rows with UTC intervals, or a refusal with its line."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mara.core.arrays import Bools, Floats, Ints
-from mara.feeds.markets.declaration import HourEnding, Instant, Layout, Period, Span, Stamp
+from mara.feeds.markets.declaration import CSV_LAYOUT, HourEnding, Instant, Layout, Period, Span, Stamp
 from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, NO_TIME, wall_clock
 from mara.feeds.markets.reading.documents import duration_s
 from mara.feeds.markets.reading.faces import Sheet
@@ -28,6 +29,8 @@ from mara.feeds.markets.reading.texts import (
 )
 
 _STAMP, _VALUE = "stamp ", "value "
+GROUPED: Final = re.compile(r"\d[.,' ]\d")
+"""A mark between digits: of decimals or of thousands."""
 _SMALL = frozenset({"begin_offset", "end_offset", "hour", "part", "second", "period"})
 """Parts of a stamp that are stored as 32-bit integers."""
 SECOND_HOUR_MARKS: Final = ("X", "DST")
@@ -172,9 +175,12 @@ class _Reader:
         values, bad = numbers_of(columns[block.column], block.value, self._layout.form)
         if bad.size:
             text = text_at(columns[block.column], bad[0])
+            own = (
+                "say csv.decimal and csv.thousands, " if self._layout.id == CSV_LAYOUT and GROUPED.search(text) else ""
+            )
             raise self._sheet.source.refusal(
                 f"{self._sheet.names[block.column]} should be a number, is {shown(text)}: "
-                "correct it, or leave it empty where there is no value",
+                f"{own}correct it, or leave it empty where there is no value",
                 int(lines[bad[0]]),
             )
         return values
@@ -232,8 +238,9 @@ def _span_parts(stamps: Stamps, texts: Sequence[Any]) -> dict[str, Ints]:
 
 
 def _instant_parts(stamps: Stamps, stamp: Instant, texts: Sequence[Any]) -> dict[str, Ints]:
-    wall_s, offset_s = stamps.moments(texts[0])
-    rest = list(texts[1:])
+    first = 2 if stamp.date else 1
+    wall_s, offset_s = stamps.moments(joined([pc.utf8_trim_whitespace(text) for text in texts[:first]], " "))
+    rest = list(texts[first:])
     parts = {"begin": wall_s, "begin_offset": offset_s}
     if stamp.agrees:
         parts["agrees"] = stamps.moments(rest.pop(0))[0]

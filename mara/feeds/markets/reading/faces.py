@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from mara.errors import FeedInvalid
-from mara.feeds.markets.declaration import Form, Kind, Layout, Quantity
+from mara.feeds.markets.declaration import CSV_LAYOUT, Form, Kind, Layout, Quantity
 from mara.feeds.markets.reading.documents import (
     XML_COLUMNS,
     Rows,
@@ -30,9 +30,12 @@ from mara.feeds.markets.reading.headers import (
 from mara.feeds.markets.reading.sheets import Batch, batches_of
 from mara.feeds.markets.reading.sources import Source, shown
 from mara.feeds.markets.reading.tagged import batches_by_line
+from mara.spelling import nearest
 
 LEAST_NEAR_COLUMNS: Final = 2
 """Least number of a layout's columns in a file for which it may be the nearest."""
+HISTORY_COLUMNS: Final = frozenset({"timestamp_utc", "site_id", "price_usd_per_mwh"})
+"""Columns by which the rows of a history folder are known, for messages."""
 Batches = Callable[[Sequence[int]], Iterator[Batch]]
 
 
@@ -218,6 +221,8 @@ def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]
             return layout, sheet
     error = _error_page(face)
     wanted = layouts[0]
+    if wanted.id == CSV_LAYOUT:
+        raise source.refusal(error or _undescribed_in(face, wanted))
     raise source.refusal(
         error
         or f"should be in the layout {wanted.id} ({wanted.publisher}, {wanted.report}), begins with "
@@ -225,11 +230,37 @@ def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]
     )
 
 
+def _undescribed_in(face: Face, layout: Layout) -> str:
+    """Write by what a file misses the layout that its user described."""
+    is_text = face.frame is None and face.book is None
+    lines = _lines_of(face.head, layout.form.encoding) if is_text else (face.first_words,)
+    if not lines:
+        return f"should be text in {layout.form.encoding}, is not: say csv.encoding, such as cp1252"
+    found = nearness_of(lines, layout)
+    if found.lacks and found.names:
+        lacking = str(found.lacks[0])
+        near = nearest(lacking, found.names)
+        listed = shown(", ".join(found.names))
+        return (
+            f"should have a column {lacking!r}, has {listed}: "
+            + (f"is {near!r} meant? " if near else "")
+            + "correct csv"
+        )
+    if found.delimiter and found.delimiter not in layout.form.delimiters:
+        return f"has {found.delimiter!r} between its cells, the SPEC says {layout.form.delimiters!r}: say csv.delimiter"
+    return f"should be the table that csv describes, begins with {shown(face.first_words)}: correct csv"
+
+
 def _nearest_in(face: Face, layouts: Sequence[Layout]) -> str:
     """Write by what a text misses the layout nearest to it, and what to do first."""
     lines = _lines_of(face.head, "utf-8") if face.frame is None and face.book is None else ()
     near = [(nearness_of(lines, layout), layout) for layout in layouts]
     found, layout = max(near, key=lambda one: one[0].has - len(one[0].lacks))
+    if any(set(line.split(",")) >= HISTORY_COLUMNS for line in lines):
+        return (
+            "these are rows of a history folder, which need no import: `mara history show FOLDER`; or, for one column "
+            "of them,"
+        )
     if found.has < LEAST_NEAR_COLUMNS or len(found.lacks) > found.has:
         return "is it another report?"
     if found.lacks:

@@ -22,7 +22,7 @@ from mara.feeds.markets.declaration import (
 
 MOST_LINES_BEFORE: Final = 60
 """Most lines before the header: titles, terms of use, coordinates."""
-SEPARATORS: Final = (",", ";", "\t")
+SEPARATORS: Final = (",", ";", "\t", "|")
 """Separators that spreadsheets put between cells."""
 INDEX_COLUMN: Final = "__index_level_0__"
 """Name that pandas gives an unnamed index in Parquet; in CSV it has no name."""
@@ -68,9 +68,12 @@ def spelled(name: str) -> str:
     return " ".join(plain.split()).casefold() if plain != INDEX_COLUMN else ""
 
 
-def header_in(lines: Sequence[str], layout: Layout, file_name: str = "") -> Header | None:
+def header_in(lines: tuple[str, ...], layout: Layout, file_name: str = "") -> Header | None:
     """Find the header of a layout among first lines; None where it is missing."""
     form = layout.form
+    stamps = _stamp_names(layout)
+    if not form.names and not any(stamps <= _names_in(lines, delimiter) for delimiter in form.delimiters):
+        return None
     needs = _needs_of(layout)
     for number, delimiter, cells in _candidates(lines, form):
         if _has(cells, needs) and _looks_right(lines[number:], form):
@@ -102,11 +105,13 @@ class Nearness:
         has: number of the needed columns that the line has and that tell something.
         lacks: the needed columns that it lacks.
         delimiter: separator of its cells.
+        names: its cells.
     """
 
     has: int
     lacks: tuple[Column, ...]
     delimiter: str
+    names: tuple[str, ...] = ()
 
 
 def nearness_of(lines: Sequence[str], layout: Layout) -> Nearness:
@@ -121,7 +126,7 @@ def nearness_of(lines: Sequence[str], layout: Layout) -> Nearness:
             # a pattern that most names fit tells nothing
             has = sum(0 < count <= len(names) / 2 for count in found.values())
             if (has - len(lacks)) > (best.has - len(best.lacks)):
-                best = Nearness(has=has, lacks=lacks, delimiter=delimiter)
+                best = Nearness(has=has, lacks=lacks, delimiter=delimiter, names=names)
     return best
 
 
@@ -171,7 +176,8 @@ def blocks_of(names: Sequence[str], layout: Layout, said: Mapping[str, str]) -> 
 def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
     """List the columns that a stamp is read from."""
     if isinstance(stamp, Instant):
-        return (stamp.column, *filter(None, (stamp.agrees, stamp.step, stamp.hour, stamp.offset)))
+        first = (stamp.date, stamp.column) if stamp.date else (stamp.column,)
+        return (*first, *filter(None, (stamp.agrees, stamp.step, stamp.hour, stamp.offset)))
     if isinstance(stamp, Span):
         return (stamp.begin, stamp.end) if stamp.end else (stamp.begin,)
     if isinstance(stamp, HourEnding):
@@ -184,6 +190,12 @@ def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
 def cells_of(line: str, delimiter: str) -> tuple[str, ...]:
     """Split one line into cells."""
     return tuple(next(csv.reader([line], delimiter=delimiter), []))
+
+
+@lru_cache(maxsize=64)
+def _names_in(lines: tuple[str, ...], delimiter: str) -> frozenset[str]:
+    """Gather the cells of all lines, by which most layouts are ruled out at once."""
+    return frozenset(spelled(cell) for line in lines for cell in cells_of(line, delimiter))
 
 
 def _candidates(lines: Sequence[str], form: Form) -> Iterator[tuple[int, str, tuple[str, ...]]]:
@@ -220,8 +232,16 @@ def _needs_of(layout: Layout) -> Needs:
     return plain, tuple(column for column in needed if isinstance(column, re.Pattern))
 
 
+def _stamp_names(layout: Layout) -> frozenset[str]:
+    return frozenset(spelled(name) for name in _stamps(layout))
+
+
+def _stamps(layout: Layout) -> Iterator[str]:
+    return (name for name in stamp_columns(layout.stamp) if not name.startswith("@"))
+
+
 def _needed(layout: Layout) -> Iterator[Column]:
-    yield from (name for name in stamp_columns(layout.stamp) if not name.startswith("@"))
+    yield from _stamps(layout)
     yield from layout.point
     yield from (key.column for key in layout.keys if not key.is_optional)
     yield from (value.column for value in layout.values if not value.is_optional)

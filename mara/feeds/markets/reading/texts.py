@@ -106,7 +106,8 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
     if form.thousands:
         texts = _without_thousands(texts, form)
     if form.decimal == ",":
-        texts = pc.replace_substring(texts, ",", ".")
+        # a point that no thousands were said of: 1.234 may be 1234, which nobody can tell
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", "?"), ",", ".")
     elif form.decimal == "?":
         texts = pc.if_else(pc.match_substring(texts, "."), texts, pc.replace_substring(texts, ",", "."))
     absent = pc.is_in(pc.utf8_lower(texts), pa.array([*MISSING, *map(str.lower, value.missing)]))

@@ -20,7 +20,7 @@ from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.certificate import Certificate
 from mara.optimizers.lp.columns import Columns
 from mara.optimizers.lp.model import LpModel
-from mara.optimizers.lp.solve import Basis, Solution, solve, solve_choices
+from mara.optimizers.lp.solve import SIMPLEX_COLUMNS, SWIFT_COLUMNS, Basis, Solution, solve, solve_choices
 from mara.optimizers.lp.staged.loose_rows import solve_swiftly
 
 STAGE_SHARE: Final = 1.0 / 3.0
@@ -44,15 +44,16 @@ def solve_one_way(
 ) -> Solution:
     """Solve a case's program so that each battery goes one way at a time.
 
-    Arguments and exceptions are those of `solve`; without batteries it is that. A power contract is always solved
-    swiftly.
+    Arguments and exceptions are those of `solve`; without batteries it is that. Large programs, and those with a power
+    contract, are always solved swiftly, large ones by the dual method.
     """
     limit_s = deadline_s * STAGE_SHARE if len(model.columns.batteries) else deadline_s
     has_contract = case.power_contract is not None
-    relaxed = (solve_swiftly if swift or has_contract else solve)(
+    is_large = SIMPLEX_COLUMNS < len(model.cost_usd_per_mw) <= SWIFT_COLUMNS
+    relaxed = (solve_swiftly if swift or has_contract or is_large else solve)(
         model,
         basis=basis,
-        by_dual=by_dual,
+        by_dual=by_dual or is_large,
         # Energy in batteries, pledges and peaks are of one size with the loads: scaled, they take more steps.
         scaled=not has_contract,
         deadline_s=limit_s,
