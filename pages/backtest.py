@@ -30,7 +30,8 @@ from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.assembly.backtest import BacktestOrder
 from mara.assembly.imports.catalogue import HistoryCard
-from mara.assembly.worlds import is_shipped_history
+from mara.assembly.imports.folder import ImportFolder
+from mara.assembly.worlds import is_shipped_history, without_place
 from mara.backtest_page import html_of, source_lines
 from mara.backtests import BacktestResult
 from mara.core.units import SECONDS_PER_MINUTE
@@ -78,7 +79,7 @@ class BacktestScreen:
         if self._platform.histories.version != self._histories_version:
             self._histories_version = self._platform.histories.version
             self._histories = imports.history_channels(self._platform.histories)
-        report = replace(report, reason=self._platform.histories.folder.told(report.reason))
+        report = replace(report, reason=reason_of(report, self._platform.histories.folder))
         cells = progress_cells(report, self._platform.seconds_left(report))
         return {
             **self._results,
@@ -211,6 +212,12 @@ def unusable_fields(histories: Histories, entered: Mapping[str, Any]) -> dict[st
     if card is None or card.has_two_prices:
         return {"day_ahead": ""}
     return {"day_ahead": f"{card.name} has one price at each site, so there is nothing to settle twice."}
+
+
+def reason_of(report: Report, folder: ImportFolder) -> str:
+    """Tell why work failed, without places on the server."""
+    history = report.task.settings.history if report.task is not None else None
+    return folder.told(without_place(report.reason, history))
 
 
 def progress_cells(report: Report, left_s: float | None) -> Channel:

@@ -99,6 +99,14 @@ def is_shipped_history(name: str) -> bool:
     return shipped_folder(name) is not None
 
 
+def without_place(message: str, history: Path | None) -> str:
+    """Name a history in a message without its place on this machine."""
+    if history is None:
+        return message
+    folder = shipped_folder(str(history)) or history
+    return message.replace(str(folder), folder.name)
+
+
 def outside_of(settings: Settings) -> Outside:
     """Build the world that the settings ask for: replayed or synthetic.
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -10,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from mara.assembly.backtest import BacktestOrder
+from mara.assembly.imports.folder import ImportFolder
 from mara.errors import CommandError
+from mara.feeds.files.shipped_histories import shipped_folder
 from mara.runtime.clock import SystemClock
 from mara.runtime.progress import Progress
 from mara.settings import Settings, read_settings
 from mara.studies import StudyOrder, portable
+from pages.backtest import reason_of
 from pages.serving.job_runner import BacktestTask, JobRunner, Report, StudyTask, share_of
 from tests.cli.console import small_history
 
@@ -85,12 +89,20 @@ def test_a_backtest_ends_with_a_result_for_each_policy_in_its_order(jobs: JobRun
     assert sum(report.results[1].daily_profit_usd) == pytest.approx(report.results[1].figures["profit_usd"])
 
 
-def test_a_history_that_cannot_be_used_is_told_in_one_line(jobs: JobRunner, tmp_path: Path) -> None:
+def test_a_history_that_cannot_be_used_is_told_in_one_line_without_its_place_on_the_server(
+    jobs: JobRunner, tmp_path: Path
+) -> None:
     jobs.start(task(tmp_path, "rules"))
     report = outcome(jobs)
     assert (report.state, report.results) == ("failed", ())
     assert str(tmp_path) in report.reason
     assert "\n" not in report.reason
+    nowhere = ImportFolder(root=None, most_bytes=0)
+    assert reason_of(report, nowhere) == report.reason.replace(str(tmp_path), tmp_path.name)
+    shipped = task(Path("four_markets_2023"), "rules")
+    folder = shipped_folder("four_markets_2023")
+    told = replace(report, task=shipped, reason=f"{folder}/history.csv.gz covers 2023")
+    assert reason_of(told, nowhere) == "four_markets_2023/history.csv.gz covers 2023"
 
 
 def test_a_second_one_is_refused_while_one_is_under_way_and_cancelling_makes_room(
