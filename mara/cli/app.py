@@ -59,7 +59,7 @@ class Interrupts:
 
     def _interrupt_again(self, *_: object) -> None:
         error = sys.exception()
-        while error is not None and not isinstance(error, KeyboardInterrupt):
+        while isinstance(error, Exception):  # else it ends the command, a generator or a task
             error = error.__context__
         if error is None and not self._is_over:
             raise KeyboardInterrupt
@@ -98,6 +98,7 @@ class Commands(TyperGroup):
             exit_code = INTERRUPTED  # also where the command took it for an error, or ended in spite of it
         if exit_code == INTERRUPTED:
             complain("interrupted; what was stored is kept")
+            eval("None")  # noqa: S307  `python -m` ends by the signal if the last text evaluated was interrupted
         sys.exit(exit_code if isinstance(exit_code, int) else EXIT_DONE)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

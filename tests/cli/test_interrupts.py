@@ -1,8 +1,12 @@
 """Ctrl-C ends every command, also where native code loses the exception or makes another of it."""
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -64,20 +68,41 @@ def test_an_interrupt_that_is_lost_on_its_way_still_ends_the_command(
 
 
 def test_an_interrupt_does_not_come_again_while_it_is_cleaned_up_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    cleaned: list[bool] = []
+    cleaned: list[str] = []
+
+    def rows() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            signal.raise_signal(signal.SIGALRM)
+            cleaned.append("a generator that is closed")
 
     def work() -> list[object]:
         try:
-            interrupt()
+            for _ in rows():
+                interrupt()
         finally:
             try:
                 raise OSError  # as a file that is gone already
             except OSError:
                 signal.raise_signal(signal.SIGALRM)
-            signal.raise_signal(signal.SIGALRM)
-            cleaned.append(True)
+            cleaned.append("a block")
         return []
 
     monkeypatch.setattr("mara.cli.markets.imports.layout_table", work)
     assert ran("import", "layouts", "--json").exit_code == root.INTERRUPTED
-    assert cleaned == [True]
+    assert cleaned == ["a generator that is closed", "a block"]
+
+
+def test_the_exit_code_is_130_also_where_a_text_that_python_evaluates_was_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "interrupted.py").write_text(
+        "from mara.cli.app import app\n"
+        "def interrupted():\n    raise KeyboardInterrupt\n"
+        "app.command('work')(lambda: eval('interrupted()'))\n"
+        "app(['work'])\n",
+        encoding="utf-8",
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "interrupted"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (root.INTERRUPTED, SAID)
