@@ -10,7 +10,7 @@ from mara.core.power_terms import TermTimes
 from mara.errors import ConfigError
 from mara.feeds.files.fleet_file import read_fleet
 from mara.feeds.files.terms.power_terms import terms_told, with_products
-from mara.feeds.files.terms.products import products_beside, read_products, shipped_products
+from mara.feeds.files.terms.products import products_beside, read_products, shipped_products, unsold_told
 from mara.store.encoding.codec import bytes_of, record_of
 
 SITE = """
@@ -176,6 +176,67 @@ def test_terms_that_cannot_be_meant_are_refused_with_their_line(tmp_path: Path, 
         read_fleet(file_of(tmp_path, tables))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_feeding_in_is_refused_where_no_battery_could_do_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"fleet\.toml line \d+: site 'tx'") as refused:
+        read_fleet(file_of(tmp_path, more="export_limit_mw = 2.0"))
+    said = "export_limit_mw should be 0 without a [site.battery], which alone can feed in, came 2: remove it, or add"
+    assert said in str(refused.value)
+
+
+SMALL = """
+[[site]]
+id = "ok"
+name = "Oklahoma"
+country = "US"
+lat = 35
+lon = -97
+timezone = "America/Chicago"
+price_zone = "SPP"
+cooling = "air"
+grid_limit_mw = 5.0
+[site.inventory]
+air_miner = 100
+"""
+BATTERY = "[site.battery]\npower_mw = 5\nenergy_mwh = 4\nefficiency_out_share = 1.0\n"
+
+
+def products_of(folder: Path, fields: str) -> str:
+    path = folder / "products.toml"
+    head = '[[product]]\nid = "x"\nkind = "reserve"\nprice = 3.0\nduration_minutes = 60\n'
+    path.write_text(head + fields, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("tables", "fields", "said"),
+    [
+        (BATTERY, "response_s = 60\nminimum_bid_mw = 500", "minimum_bid_mw should be at most 54, the most that any"),
+        ("", "response_s = 60\nblock_mw = 51", "block_mw should be at most 50, the most that any of its sites could"),
+        (BATTERY, "response_s = 5\nblock_mw = 4.5", "block_mw should be at most 4, the most that any of its sites"),
+        ("", "response_s = 5", "response_s should be at least 15, in which miners are gone, came 5: raise it, or give"),
+    ],
+)
+def test_a_product_that_no_site_could_ever_sell_is_refused(tmp_path: Path, tables: str, fields: str, said: str) -> None:
+    fleet = read_fleet(file_of(tmp_path, tables + SMALL))
+    with pytest.raises(ConfigError, match=r"products\.toml line \d: product 'x'") as refused:
+        read_products(products_of(tmp_path, fields), fleet)
+    assert said in str(refused.value)
+
+
+def test_a_site_that_is_too_small_for_a_product_of_others_is_told(tmp_path: Path) -> None:
+    fleet = read_fleet(file_of(tmp_path, BATTERY + SMALL))
+    assert unsold_told(fleet) == []
+    for fields, said in (
+        ("response_s = 60\nminimum_bid_mw = 5", []),
+        (
+            "response_s = 60\nminimum_bid_mw = 6",
+            ["product x is never sold at ok, which could give at most 5 MW in 60 s: the least award is 6 MW"],
+        ),
+        ("response_s = 5", ["product x is never sold at ok, which could give at most 0 MW in 5 s"]),
+    ):
+        assert unsold_told(with_products(fleet, read_products(products_of(tmp_path, fields), fleet))) == said
 
 
 def test_every_shipped_products_file_can_be_read() -> None:

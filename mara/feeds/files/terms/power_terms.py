@@ -108,6 +108,9 @@ def power_terms_of(sites: Sequence[PowerTables], folder: Path | None, refused: R
     supplies: list[SupplyContract] = []
     for i, site in enumerate(sites):
         _refuse_misplaced(i, site, refused)
+        if site.export_limit_mw > 0.0 and site.battery is None:
+            came = f"should be 0 without a [site.battery], which alone can feed in, came {site.export_limit_mw:,g}"
+            raise refused(("site", i, "export_limit_mw"), came, "remove it, or add the battery")
         for j, charge in enumerate(site.charge):
             loc: Loc = ("site", i, "charge", j)
             if charge.kind == "adder":

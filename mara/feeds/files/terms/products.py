@@ -6,10 +6,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from pydantic import ValidationError
 
+from mara.core.arrays import Floats
+from mara.core.contract import some_of
 from mara.core.fleet import Fleet
-from mara.core.power_terms import ReserveProduct, TermTimes
+from mara.core.power_terms import BATTERY_RESPONSE_S, MINER_RESPONSE_S, ReserveProduct, TermTimes
 from mara.errors import ConfigError
 from mara.feeds.files.terms.power_tables import PRODUCT_TABLES, ProductTable, ProductTables
 from mara.feeds.files.terms.toml_refusal import Loc, Refuser, read_any
@@ -57,7 +60,25 @@ def read_products(name_or_path: str, fleet: Fleet) -> tuple[ReserveProduct, ...]
                 raise refused(
                     ("product", p, "sites"), f"should name sites of the fleet, came {site_id!r}", f"is it {near}?"
                 )
-    return tuple(_product_of(table, fleet) for table in tables.product)
+    products = tuple(_product_of(table, fleet) for table in tables.product)
+    _refuse_unsellable(products, fleet, refused)
+    return products
+
+
+def unsold_told(fleet: Fleet) -> list[str]:
+    """Tell where a product of the fleet can never be sold, a line a product."""
+    lines = []
+    for product in fleet.power.products if fleet.power is not None else ():
+        least_mw, most_mw = _least_mw(product), _most_mw(product, fleet)
+        small = [s for s in product.sites if most_mw[s] < least_mw or most_mw[s] <= 0.0]
+        if small:
+            named = some_of([fleet.site_ids[s] for s in small])
+            could = f"{most_mw[small].max():,g} MW in {product.response_s:g} s"
+            lines.append(
+                f"product {product.id} is never sold at {named}, which could give at most {could}"
+                + (f": the least award is {least_mw:,g} MW" if least_mw else "")
+            )
+    return lines
 
 
 def shipped_products() -> list[str]:
@@ -96,6 +117,40 @@ def _product_of(table: ProductTable, fleet: Fleet) -> ReserveProduct:
         tests_per_year_count=table.tests_per_year,
         times=TermTimes(month_numbers=table.months, weekday_numbers=table.weekdays, hour_numbers=table.hours),
     )
+
+
+def _refuse_unsellable(products: tuple[ReserveProduct, ...], fleet: Fleet, refused: Refuser) -> None:
+    """Refuse a product of which no site could ever give the least award."""
+    for p, product in enumerate(products):
+        least_mw, most_mw = _least_mw(product), float(_most_mw(product, fleet).max())
+        if most_mw <= 0.0:
+            came = f"should be at least {MINER_RESPONSE_S:g}, in which miners are gone, came {product.response_s:g}"
+            raise refused(("product", p, "response_s"), came, "raise it, or give a site a [site.battery]")
+        if most_mw < least_mw:
+            field = "minimum_bid_mw" if least_mw == product.minimum_bid_mw else "block_mw"
+            came = f"should be at most {most_mw:,g}, the most that any of its sites could give, came {least_mw:,g}"
+            raise refused(("product", p, field), came, "write it in MW, or leave the product out")
+
+
+def _least_mw(product: ReserveProduct) -> float:
+    """Return the least award of a product at a site."""
+    return max(product.block_mw, product.minimum_bid_mw)
+
+
+def _most_mw(product: ReserveProduct, fleet: Fleet) -> Floats:
+    """Bound what each site could ever sell to a product (S,).
+
+    It is the site's connection, and its battery for as long as a call lasts.
+    """
+    most_mw = np.zeros(fleet.site_count)
+    sites = list(product.sites)
+    if product.response_s >= MINER_RESPONSE_S:
+        most_mw[sites] = fleet.grid_limit_mw[sites]
+    for battery in fleet.power.batteries if fleet.power is not None else ():
+        if battery.site in sites and product.response_s >= BATTERY_RESPONSE_S:
+            stored_mw = battery.energy_mwh * battery.efficiency_out_share / product.duration_h
+            most_mw[battery.site] += min(battery.power_mw, stored_mw)
+    return most_mw
 
 
 def _field_text(loc: Loc, raw: dict[str, Any]) -> str:
