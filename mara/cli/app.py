@@ -3,11 +3,13 @@
 Each kind of error has a fixed exit code; a traceback is shown only with --debug.
 """
 
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, Final, Self
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +21,48 @@ from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, EXIT_USAGE, MaraError
 
 INTERRUPTED = 130
 """Exit code of a program ended by Ctrl-C, by the convention of shells."""
+AGAIN_S: Final = 0.5
+"""Time after which an interrupt that was lost comes again [s]."""
+
+
+class Interrupts:
+    """Ctrl-C as an exception that comes again until it has ended the command.
+
+    Native code that calls Python may drop an exception or make another of it, as modules of pandas do while they are
+    imported, and a finalizer always drops it. The exception is left alone while anything cleans up after it.
+    """
+
+    def __init__(self) -> None:
+        self.has_come = False
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else ignored, or another's
+        if is_ours and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over = True
+        if self.has_come:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) == self._interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _interrupt(self, *_: object) -> None:
+        if not self.has_come:
+            signal.signal(signal.SIGALRM, self._interrupt_again)
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_S, AGAIN_S)
+        self.has_come = True
+        raise KeyboardInterrupt
+
+    def _interrupt_again(self, *_: object) -> None:
+        error = sys.exception()
+        while error is not None and not isinstance(error, KeyboardInterrupt):
+            error = error.__context__
+        if error is None and not self._is_over:
+            raise KeyboardInterrupt
 
 
 class Commands(TyperGroup):
@@ -40,25 +84,18 @@ class Commands(TyperGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="surrogateescape")  # file names that are not UTF-8 are written as they came
-        try:
-            exit_code = super().main([word for word in given if word != "--debug"], *rest, **options)
-        except typer.TyperException as error:
-            exit_code = _explain(error)
-        except BrokenPipeError:
-            sys.stderr.close()  # the reader of the output has gone
-            exit_code = EXIT_DONE
-        except MaraError as error:
-            if debug:
-                raise
-            complain(str(error))
-            exit_code = error.exit_code
-        except Exception as error:
-            if debug:
-                raise
-            complain(
-                f"internal error, {type(error).__name__}: {error}; run again with --debug and report what it prints"
-            )
-            exit_code = EXIT_OUR_FAULT
+        with Interrupts() as interrupts:
+            try:
+                exit_code = super().main([word for word in given if word != "--debug"], *rest, **options)
+            except KeyboardInterrupt:
+                exit_code = INTERRUPTED
+            except Exception as error:
+                is_fault = not isinstance(error, (typer.TyperException, BrokenPipeError))
+                if debug and is_fault and not interrupts.has_come:
+                    raise
+                exit_code = INTERRUPTED if interrupts.has_come else _told(error)
+        if interrupts.has_come:
+            exit_code = INTERRUPTED  # also where the command took it for an error, or ended in spite of it
         if exit_code == INTERRUPTED:
             complain("interrupted; what was stored is kept")
         sys.exit(exit_code if isinstance(exit_code, int) else EXIT_DONE)
@@ -69,6 +106,20 @@ class Commands(TyperGroup):
             import_module(COMMANDS[args[0]].module)
             self.commands = {**self.commands, **get_group(app).commands}
         return super().resolve_command(ctx, args)
+
+
+def _told(error: Exception) -> int:
+    """Print a failure in one line, and return the exit code."""
+    if isinstance(error, typer.TyperException):
+        return _explain(error)
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()  # the reader of the output has gone
+        return EXIT_DONE
+    if isinstance(error, MaraError):
+        complain(str(error))
+        return error.exit_code
+    complain(f"internal error, {type(error).__name__}: {error}; run again with --debug and report what it prints")
+    return EXIT_OUR_FAULT
 
 
 def _explain(error: typer.TyperException) -> int:

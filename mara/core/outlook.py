@@ -90,6 +90,12 @@ class Outlook:
     earlier_count: int
 
     @property
+    def is_repeated(self) -> bool:
+        """True where the tick before or after is told the same."""
+        t, count = self.earlier_count, self.together.earlier_situations_count
+        return count[t] == (count[t - 1] if t else -1) or (t + 1 < len(count) and count[t] == count[t + 1])
+
+    @property
     def rack_cost_usd_per_mwh(self) -> Floats:
         """Cost of a rack megawatt-hour in each row of the forecast (H, S).
 

@@ -37,6 +37,11 @@ class Problem:
         return self.world.tick
 
     @property
+    def is_repeated(self) -> bool:
+        """True where the tick before or after is told the same."""
+        return self.outlook is not None and self.outlook.is_repeated
+
+    @property
     def conditions(self) -> Conditions:
         """Conditions of the present tick."""
         return conditions_of(self.observation, self.config) if self.outlook is None else self.outlook.known_conditions

@@ -356,9 +356,9 @@ def test_a_quote_pays_for_the_power_that_its_racks_had_sold_to_a_product() -> No
         context = QuoteContext(problem=given, before=solution_of(given), waiting=(), record=nothing)
         quote = quote_of(request, 4, context, quote_id="q-1")
         assert quote.exact_cost_usd_per_mwh is not None
-        assert quote.assignment is not None
+        assert quote.landing is not None
         costs.append(quote.exact_cost_usd_per_mwh)
-        assert "with what grid products would pay for load there" in quote.assignment.why
+        assert "with what grid products would pay for load there" in quote.landing.why
     assert costs[1] - costs[0] == pytest.approx(4.0 * 1.03, abs=0.2), costs
 
 

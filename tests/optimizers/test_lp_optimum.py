@@ -3,6 +3,7 @@
 They are a second model, brute force, and a ledger of its schedule.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
@@ -47,11 +48,11 @@ def test_the_plan_keeps_every_formula_and_earns_what_is_claimed(seed: int) -> No
 
 @pytest.mark.parametrize("seed", range(0, CASE_COUNT, 4))
 def test_a_swift_solve_finds_the_same_optimum_cold_and_from_a_basis(seed: int) -> None:
-    first, second = model_of(random_case(seed)), model_of(power_case(seed))
-    for model in (first, second):
-        plain, swift = solve(model), solve_swiftly(model)
+    for has_contract in (False, True):
+        model = model_of(power_case(seed) if has_contract else random_case(seed))
+        plain, swift = solve(model), solve_swiftly(model, has_contract=has_contract)
         dearer = replace(model, cost_usd_per_mw=1.1 * model.cost_usd_per_mw)
-        again = solve_swiftly(dearer, basis=swift.basis, by_dual=True)
+        again = solve_swiftly(dearer, basis=swift.basis, by_dual=True, has_contract=has_contract)
         assert same(swift.certificate.objective_usd, plain.certificate.objective_usd)
         assert same(again.certificate.objective_usd, solve(dearer).certificate.objective_usd)
         assert (swift.status, again.status) == ("optimal", "optimal")
@@ -73,6 +74,32 @@ def test_a_program_too_large_for_a_plain_simplex_is_solved_swiftly_cold_and_from
     assert np.array_equal(large.primal_mw, swift.primal_mw)
     assert np.array_equal(again.primal_mw, swift_again.primal_mw)
     assert same(large.certificate.objective_usd, solve(model).certificate.objective_usd)
+
+
+def _pays_less_for_pledges(model: LpModel) -> LpModel:
+    """Let no product pay for load any more, in the second half of the horizon."""
+    cost = model.cost_usd_per_mw.reshape(model.steps, -1).copy()
+    pledged = np.concatenate([model.columns.pledged_miners.ravel(), model.columns.pledged_merchant.ravel()])
+    cost[model.steps // 2 :, pledged] += 1_000.0
+    return replace(model, cost_usd_per_mw=cost.ravel())
+
+
+def _has_half_the_racks(model: LpModel) -> LpModel:
+    upper = model.row_upper[: model.steps * model.period_rows].reshape(model.steps, -1).copy()
+    for family in ("racks", "kinds"):
+        upper[:, model.families[family]] *= 0.5
+    return replace(model, row_upper=np.concatenate([upper.ravel(), model.row_upper[upper.size :]]))
+
+
+@pytest.mark.parametrize("change", [_pays_less_for_pledges, _has_half_the_racks])
+def test_a_warm_solve_ends_at_the_optimum_where_its_basis_is_far_from_it(
+    change: Callable[[LpModel], LpModel],
+) -> None:
+    model = model_of(power_case(5))
+    changed = change(model)
+    warm = solve_swiftly(changed, basis=solve_swiftly(model).basis, by_dual=True, has_contract=True)
+    assert same(warm.certificate.objective_usd, solve(changed).certificate.objective_usd)
+    assert (warm.status, warm.certificate.residual_mw < 1e-6) == ("optimal", True)
 
 
 def test_merged_periods_keep_what_a_plan_earns_that_does_the_same_in_each() -> None:

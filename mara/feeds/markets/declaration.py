@@ -207,6 +207,8 @@ class Key:
         is_identity: whether rows of different values are different series; else the key only selects rows, by the
             default or by what the SPEC asks for.
         is_optional: whether the column may be missing.
+        day_ahead: values whose prices are known a day before delivery, where all others are real-time prices; with
+            none, the key does not tell.
     """
 
     name: str
@@ -215,6 +217,7 @@ class Key:
     same: tuple[tuple[str, ...], ...] = ()
     is_identity: bool = True
     is_optional: bool = False
+    day_ahead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

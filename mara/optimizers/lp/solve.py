@@ -38,6 +38,10 @@ PRIMAL_SIMPLEX: Final = 4
 """HiGHS's numbers for the two methods."""
 UNSCALED: Final = 0
 """HiGHS's number for no scaling of rows and columns."""
+DEVEX_WEIGHTS: Final = 1
+"""HiGHS's number for weights that cost nothing to begin with."""
+BEYOND: Final = 1.0
+"""Distance of a limit that no solution reaches, in a row's unit."""
 MAX_RESIDUAL_MW: Final = 1e-5
 MAX_GAP_SHARE: Final = 1e-6
 """Largest gap of a solution that is called optimal, by our own bound."""
@@ -85,7 +89,8 @@ def solve(
     basis: Basis | None = None,
     by_dual: bool = False,
     swift: bool = False,
-    scaled: bool = True,
+    has_contract: bool = False,
+    is_near: bool = False,
     deadline_s: float = 600.0,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Solution:
@@ -96,7 +101,9 @@ def solve(
         by_dual: use the dual simplex method, which is quicker where limits changed and prices hardly did.
         swift: begin a cold solve with merged periods, and leave costs unperturbed from a basis: twice as fast, but of
             plans that are equally good it may find another.
-        scaled: let HiGHS scale rows and columns.
+        has_contract: the program has a power contract: rows and columns are not scaled, and for a swift solve from a
+            basis by the dual method rows are bounded on both sides.
+        is_near: the basis is a few steps from its optimum, too few for exact weights of its rows to pay.
         deadline_s: time limit in real seconds.
         is_cancelled: called every few iterations, from this thread; True ends the solve.
 
@@ -106,13 +113,14 @@ def solve(
     """
     is_cold, limit_s = basis is None, deadline_s
     if is_cold and swift and model.steps > 1 and len(model.cost_usd_per_mw) <= SWIFT_COLUMNS:
-        basis, by_dual = _basis_of_merged(model, scaled, START_SHARE * deadline_s, is_cancelled), True
+        basis, by_dual = _basis_of_merged(model, has_contract, START_SHARE * deadline_s, is_cancelled), True
         limit_s = (1.0 - START_SHARE) * deadline_s
     solver = _solver(limit_s)
     solver.setOptionValue(
         "solver", "simplex" if len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS or basis is not None else "ipm"
     )
-    if not scaled:
+    if has_contract:
+        # Energy in batteries, pledges and peaks are of one size with the loads: scaled, they take more steps.
         solver.setOptionValue("simplex_scale_strategy", UNSCALED)
     if basis is not None:
         solver.setOptionValue("presolve", "off")
@@ -121,7 +129,9 @@ def solve(
         if swift and not is_cold:
             # Near the end, steps that take perturbations away again are half of all.
             solver.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)
-    _pass(model, solver)
+        if is_near:
+            solver.setOptionValue("simplex_dual_edge_weight_strategy", DEVEX_WEIGHTS)
+    _pass(_bounded(model) if has_contract and swift and by_dual and not is_cold else model, solver)
     if basis is not None:
         solver.setBasis(_highs_basis(basis))
     if is_cancelled is not None:
@@ -153,7 +163,7 @@ def _solution_of(solver: highspy.Highs, model: LpModel, deadline_s: float) -> So
 
 
 def _basis_of_merged(
-    model: LpModel, scaled: bool, deadline_s: float, is_cancelled: Callable[[], bool] | None
+    model: LpModel, has_contract: bool, deadline_s: float, is_cancelled: Callable[[], bool] | None
 ) -> Basis | None:
     """Solve the program with merged periods, and give each period its group's basis.
 
@@ -162,7 +172,9 @@ def _basis_of_merged(
     group = np.arange(model.steps) // MERGED_PERIODS
     coarse = merged(model, group)
     try:
-        basis = solve(coarse, swift=True, scaled=scaled, deadline_s=deadline_s, is_cancelled=is_cancelled).basis
+        basis = solve(
+            coarse, swift=True, has_contract=has_contract, deadline_s=deadline_s, is_cancelled=is_cancelled
+        ).basis
     except PlanInfeasible:
         return None
     return Basis(
@@ -259,6 +271,22 @@ def _with_choices(model: LpModel, pairs: Ints) -> LpModel:
         row_lower=np.concatenate([model.row_lower, np.full(2 * count, -np.inf)]),
         row_upper=np.concatenate([model.row_upper, np.zeros(count), most[count:]]),
         matrix=csr_array(vstack([wide, hstack([of_columns, of_choices])])),
+    )
+
+
+def _bounded(model: LpModel) -> LpModel:
+    """Bound every row on both sides, by limits beyond what its columns can reach.
+
+    A price of the wrong sign then takes a row from one limit to the other. Rows with a single limit, of which the first
+    basis has dozens at wrong prices, would be put right before all else: a quarter of all steps.
+    """
+    middle = model.matrix @ (0.5 * (model.lower_mw + model.upper_mw))
+    reach = abs(model.matrix) @ (0.5 * (model.upper_mw - model.lower_mw))
+    least, most = middle - reach, middle + reach
+    return replace(
+        model,
+        row_lower=np.where(np.isfinite(model.row_lower), model.row_lower, np.minimum(least, model.row_upper) - BEYOND),
+        row_upper=np.where(np.isfinite(model.row_upper), model.row_upper, np.maximum(most, model.row_lower) + BEYOND),
     )
 
 

@@ -7,6 +7,7 @@ Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen; 
 switching on and off.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -49,10 +50,12 @@ def draft_by_prices(problem: Problem, budgets: BudgetPolicy) -> DraftStep:
         load = begun.load.copied()
         tokens = begun.tokens.copied(load)
         spend_budgets(candidates, load, tokens, problem)
-        return _finished(load, tokens.merchant_mw(), broken_now(problem).tolist(), count)
+        return _finished(load, tokens.merchant_mw(), [], broken_now(problem).tolist(), count)
     off = dear_to_be_off(candidates, begun.load, problem) if candidates is not None else []
     asked = broken_now(problem).tolist() if budgets.spends else []
-    return _finished_alike(begun, tuple(off), tuple(asked), count)
+    if problem.is_repeated:
+        return _finished_alike(begun, tuple(off), tuple(asked), count)
+    return _finished(begun.load, begun.merchant_mw, off, asked, count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +84,8 @@ def _begun_in(problem: Problem, budgets: BudgetPolicy) -> _Begun:
     config, world, last, tables = problem.config, problem.world, last_tick_of(problem), tables_of(problem)
     rests = budgets.spends and last.waiting and np.count_nonzero(world.accounts.rest_ticks)
     off = frozenset(stays_off(problem)) if rests else frozenset[int]()
-    begun = _begun_alike(config, last, tables, off)
+    # Keys of the cache and copies of what it keeps are for ticks that may find something there.
+    begun = (_begun_alike if problem.is_repeated else _begun)(config, last, tables, off)
     if begun is not None:
         return begun
     load = SiteLoad(config, last, tables)
@@ -89,14 +93,17 @@ def _begun_in(problem: Problem, budgets: BudgetPolicy) -> _Begun:
     return _sold(load)
 
 
-@lru_cache(maxsize=4)
-def _begun_alike(config: RunConfig, last: LastTick, tables: TickTables, off: frozenset[int]) -> _Begun | None:
-    """Begin a tick, for all that are alike.
+def _begun(config: RunConfig, last: LastTick, tables: TickTables, off: frozenset[int]) -> _Begun | None:
+    """Place promised contracts and sell tokens.
 
     None where contracts have to be evicted, which depends on their budgets.
     """
     load = SiteLoad(config, last, tables)
     return _sold(load) if _place_promised(load, off, None) else None
+
+
+_begun_alike = lru_cache(maxsize=4)(_begun)
+"""The same, once for all ticks that are alike."""
 
 
 def _sold(load: SiteLoad) -> _Begun:
@@ -142,15 +149,16 @@ def _keep_promised(load: SiteLoad) -> list[int]:
 
 @lru_cache(maxsize=4)
 def _finished_alike(begun: _Begun, off: tuple[int, ...], asked: tuple[int, ...], book_changes_count: int) -> DraftStep:
-    """Schedule contracts off and finish the draft, for all ticks that are alike."""
-    load = begun.load.copied()
+    """Finish a draft once for all ticks that are alike."""
+    return _finished(begun.load.copied(), begun.merchant_mw, off, list(asked), book_changes_count)
+
+
+def _finished(
+    load: SiteLoad, merchant_mw: Floats, off: Sequence[int], asked: list[int], book_changes_count: int
+) -> DraftStep:
+    """Schedule contracts off, break promises, move load where it pays, add Spot."""
     for i in off:
         load.take(i)
-    return _finished(load, begun.merchant_mw, list(asked), book_changes_count)
-
-
-def _finished(load: SiteLoad, merchant_mw: Floats, asked: list[int], book_changes_count: int) -> DraftStep:
-    """Break the promises `asked` for, move contracts where it pays, and add Spot."""
     broken = break_promises(load, asked, [np.inf] * TIER_COUNT)
     _move_where_it_pays(load)
     place_spot(load)

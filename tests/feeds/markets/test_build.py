@@ -214,6 +214,29 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Day-ahead Prices_202410.csv", "out", "spec.toml"]
 
 
+@pytest.mark.parametrize("renames_before", [1, 2])
+def test_an_interrupt_between_two_renames_leaves_a_whole_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames_before: int
+) -> None:
+    written(tmp_path, eu.entsoe_gui_old(rows_of(BERLIN, SUMMER, 1, 60)))
+    text = spec_text('files = "*.csv"')
+    built(tmp_path, text)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    renamed: list[Path] = []
+
+    def rename(source: Path, target: Path) -> None:
+        source.rename(target)
+        renamed.append(target)
+        if len(renamed) == renames_before:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("mara.feeds.markets.building.folder.os.replace", rename)
+    with pytest.raises(KeyboardInterrupt):
+        built(tmp_path, text)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Day-ahead Prices_202410.csv", "out", "spec.toml"]
+
+
 def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
     written(tmp_path, eu.entsoe_gui_old(rows_of(BERLIN, SUMMER, 1, 60)))
     made = []

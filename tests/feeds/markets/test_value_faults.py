@@ -3,6 +3,7 @@
 Each test names the public thread that reported the fault; the table of them stands in docs/import.md.
 """
 
+import csv
 import io
 import zipfile
 from datetime import UTC, date, datetime
@@ -263,6 +264,23 @@ def test_the_parts_of_a_price_are_not_the_price(tmp_path: Path) -> None:
     assert read_whole(written(tmp_path, am.caiso_dam(rows)), case).values["price"].tolist() == [
         row.value for row in rows
     ]
+
+
+def test_prices_of_the_hour_ahead_are_not_day_ahead_though_their_columns_are(tmp_path: Path) -> None:
+    """CAISO publishes HASP in the columns of the day-ahead report; MARKET_RUN_ID alone tells them apart."""
+    rows = rows_of(am.PACIFIC, SUMMER, 1, 15)
+    name, lines = lines_of(am.caiso_dam(rows))
+    put(tmp_path, name.replace("PRC_LMP_DAM", "PRC_HASP_LMP_HASP"), [line.replace(",DAM,", ",HASP,") for line in lines])
+    hasp = 'files = "*_HASP.csv"'
+    built(tmp_path, spec_text(hasp, step=15, zone=am.PACIFIC))
+    with (tmp_path / "out" / "sites.csv").open(encoding="utf-8") as file:
+        (site,) = csv.DictReader(file)
+    assert (site["price_known"], site["price_zone"]) == ("real_time", "CAISO TH_NP15_GEN-APND real-time")
+    with pytest.raises(FeedInvalid, match=r"day_ahead should have prices .* HASP.* real-time prices"):
+        built(tmp_path, spec_text(hasp, step=15, zone=am.PACIFIC, more=f"[site.day_ahead]\n{hasp}\n"))
+    written(tmp_path, am.caiso_dam(rows_of(am.PACIFIC, SUMMER, 1, 60)))
+    both = spec_text(hasp, step=15, zone=am.PACIFIC, more='[site.day_ahead]\nfiles = "*_DAM.csv"\n')
+    assert len(built(tmp_path, both)[1]) == 96
 
 
 def test_an_error_message_in_the_place_of_prices_is_an_error(tmp_path: Path) -> None:

@@ -82,7 +82,13 @@ class Bringer:
         refuse_unbelievable(series, series.key.currency, trusts_units=self.trusts_units)
         native = on_steps(self.steps, series.begin_s, series.end_s, series.values["price"])
         dollars, story = self._dollars(native, series.key.currency, site.timezone)
-        known = Known(table.known) if table.known is not None else series.layout.known or _known_of(series)
+        known = Known(table.known) if table.known is not None else _known_of(series) or series.layout.known
+        if column == DAY_AHEAD and known is Known.REAL_TIME and table.known is None:
+            raise FeedInvalid(
+                f"{request.where} should have prices that are known a day before delivery, {series.key.name} of "
+                f"{series.layout.id} are real-time prices: name the files of the day-ahead market, or say "
+                'known = "day_ahead"'
+            )
         doubts = doubts_of(series)
         warnings = doubts if known is not None else (*doubts, KNOWN_UNSAID)
         return SourceColumns(
@@ -249,7 +255,11 @@ def _constant_of(table: SourceTable, name: str) -> dict[str, float]:
 
 def _known_of(series: MarketSeries) -> Known | None:
     """The kind of market that a column of the file names; None without such a column."""
-    market = dict(series.key.parts).get("market", "").upper()
+    parts = dict(series.key.parts)
+    for key in series.layout.keys:
+        if key.day_ahead and parts.get(key.name):
+            return Known.DAY_AHEAD if parts[key.name].upper() in key.day_ahead else Known.REAL_TIME
+    market = parts.get("market", "").upper()
     if not market:
         return None
     return Known.DAY_AHEAD if market.startswith("DAY_AHEAD") else Known.REAL_TIME

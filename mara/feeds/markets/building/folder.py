@@ -120,14 +120,15 @@ def _put_in_place(unfinished: Path, out: Path) -> None:
         os.replace(unfinished, out)
         return
     old = unfinished.with_name(unfinished.name + ".old")
-    os.replace(out, old)
     try:
+        os.replace(out, old)
         os.replace(unfinished, out)
-    except OSError:
-        with suppress(OSError):
-            os.replace(old, out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    finally:  # an interrupt may come between the two
+        if not out.exists():
+            with suppress(OSError):
+                os.replace(old, out)
+        if out.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_text(path: Path, steps: Steps, sites: Sequence[SiteRows], on_rows: OnRows) -> None:

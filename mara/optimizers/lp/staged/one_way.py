@@ -54,8 +54,7 @@ def solve_one_way(
         model,
         basis=basis,
         by_dual=by_dual or is_large,
-        # Energy in batteries, pledges and peaks are of one size with the loads: scaled, they take more steps.
-        scaled=not has_contract,
+        has_contract=has_contract,
         deadline_s=limit_s,
         is_cancelled=is_cancelled,
     )

@@ -1,7 +1,8 @@
 """CAISO OASIS: locational marginal prices, day-ahead and real-time.
 
 Header: `INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,OPR_DT,OPR_HR,…,LMP_TYPE,…,MW,GROUP`. Both ends of the interval are
-UTC; rows are unsorted; errors come as XML inside the zip.
+UTC; rows are unsorted; errors come as XML inside the zip. The columns of the hour-ahead scheduling process (HASP) are
+those of the day-ahead market: the run alone tells them apart.
 """
 
 import re
@@ -17,6 +18,7 @@ def _layout(variant: str, report: str, column: Column, known: Known, steps_minut
     return Layout(
         id="caiso-lmp",
         variant=variant,
+        version=2,
         publisher="CAISO",
         report=report,
         quantity=Quantity.PRICE,
@@ -26,7 +28,7 @@ def _layout(variant: str, report: str, column: Column, known: Known, steps_minut
         keys=(
             # other values are parts of the price: congestion, energy, losses, greenhouse gas
             Key(name="lmp_type", column="LMP_TYPE", default=("LMP",), is_identity=False),
-            Key(name="run", column="MARKET_RUN_ID"),
+            Key(name="run", column="MARKET_RUN_ID", day_ahead=("DAM",)),
         ),
         currency="USD",
         steps_minutes=steps_minutes,
@@ -37,7 +39,7 @@ def _layout(variant: str, report: str, column: Column, known: Known, steps_minut
 
 
 LAYOUTS: Final = (
-    # the price of the day-ahead report stands in a column that is called MW
-    _layout("day-ahead", "PRC_LMP", "MW", Known.DAY_AHEAD, (60,)),
+    # the price of the day-ahead report stands in a column that is called MW, and so does that of HASP
+    _layout("day-ahead", "PRC_LMP, PRC_HASP_LMP", "MW", Known.DAY_AHEAD, (15, 60)),
     _layout("real-time", "PRC_INTVL_LMP, PRC_RTPD_LMP", re.compile("VALUE|PRC"), Known.REAL_TIME, (5, 15, 60)),
 )
