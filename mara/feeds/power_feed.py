@@ -124,8 +124,8 @@ class RecordedPower:
         for charge in terms.peaks:
             if DEMAND not in history.further or np.isnan(history.further[DEMAND][:, charge.site]).any():
                 raise ConfigError(
-                    f"a coincident_peak charge needs a column {DEMAND} in the history, {history.file} has none site "
-                    f"{config.fleet.site_ids[charge.site]!r}: add it, or take the charge out"
+                    f"a coincident_peak charge needs a column {DEMAND} in the history, {history.file} has none for "
+                    f"site {config.fleet.site_ids[charge.site]!r}: add it, or take the charge out"
                 )
         for product in terms.products:
             if product.price_column and product.price_column not in history.further:

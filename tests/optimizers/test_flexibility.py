@@ -354,9 +354,11 @@ def test_a_quote_pays_for_the_power_that_its_racks_had_sold_to_a_product() -> No
         given = asked(run_of(products=(slow,)), reserve=paid, tokens_per_h=1e12)
         nothing = OutageRecord(seen_ticks=0, lost_ticks=np.zeros(3), fall_count=np.zeros(3, dtype=np.int64))
         context = QuoteContext(problem=given, before=solution_of(given), waiting=(), record=nothing)
-        cost = quote_of(request, 4, context, quote_id="q-1").exact_cost_usd_per_mwh
-        assert cost is not None
-        costs.append(cost)
+        quote = quote_of(request, 4, context, quote_id="q-1")
+        assert quote.exact_cost_usd_per_mwh is not None
+        assert quote.landing is not None
+        costs.append(quote.exact_cost_usd_per_mwh)
+        assert "with what grid products would pay for load there" in quote.landing.why
     assert costs[1] - costs[0] == pytest.approx(4.0 * 1.03, abs=0.2), costs
 
 

@@ -1,15 +1,24 @@
 """Questions about a site that stood still for a grid product or a peak are answered with that."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from mara.assembly.runs import open_run
 from mara.core.explanation import Explanation
+from mara.core.finance import Line
+from mara.core.ledger_words import LINE_LABELS
+from mara.core.power_terms import PowerTerms, ReserveProduct
+from mara.core.timegrid import TimeGrid
+from mara.runtime.explain.question import question_of
 from mara.runtime.explain.why import can_be_asked, explained
 from mara.runtime.tick.engine import simulate
+from mara.store.read.decisions import Decisions
 from mara.store.read.read_model import ReadModel
+from tests import builders
 from tests.scenarios.test_power_terms import settings_of
 from tests.store.databases import url_of
 
@@ -66,3 +75,56 @@ def test_calls_are_counted_and_both_kinds_of_stops_are_among_the_examples(readin
     asked = [text for text in can_be_asked(reading) if text.startswith("Why did Texas stop")]
     assert len(asked) == 2
     assert all(answer(reading, text).sentences for text in asked)
+
+
+OF_DAY = "from 16:00 UTC on 13 Jul 2025 to 00:00 UTC on 14 Jul 2025"
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What did drill pay yesterday?", "How many times was the product drill called yesterday?", "Why Drill yesterday?"],
+)
+def test_a_grid_product_is_answered_with_its_calls_and_what_products_earned(reading: ReadModel, question: str) -> None:
+    found = answer(reading, question)
+    asked, called, money = found.sentences
+    assert asked == (
+        "The grid product drill pays for power that is gone in 600 s and stays away for 120 minutes when called; "
+        "it is sold at Texas, Oslo."
+    )
+    assert called.startswith(f"1 call of it was reported {OF_DAY}")
+    assert "drill called 9.5 MW at Texas" in called
+    assert money.startswith(f"In the ledger of the fleet {OF_DAY}")
+    assert found.understood is not None
+    assert (found.understood.kind, "of drill" in found.understood.text) == ("terms", True)
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        ("Why is the demand charge so high at Texas?", Line.DEMAND_CHARGE),
+        ("What did the adder cost at Texas?", Line.ADDER),
+        ("How much did the coincident peak at Texas cost?", Line.COINCIDENT_PEAK),
+        ("What did the take-or-pay contract cost at Texas?", Line.TAKE_OR_PAY),
+    ],
+)
+def test_a_charge_is_answered_with_its_sum_in_the_ledger(reading: ReadModel, question: str, line: Line) -> None:
+    found = answer(reading, question)
+    posted = float(Decisions(reading).money_usd(0, reading.next_tick(), 0)[line])
+    assert list(found.amounts.values()) == [posted]
+    assert found.sentences[0].startswith("In the ledger at Texas ")
+    assert LINE_LABELS[line.name.lower()] in found.sentences[0]
+
+
+def test_a_product_of_an_ordinary_name_is_meant_only_beside_the_word_product() -> None:
+    fleet = builders.fleet()
+    none = np.zeros(fleet.site_count)
+    product = ReserveProduct(id="capacity", kind="capacity", sites=(0,), response_s=60.0, duration_minutes=60)
+    fleet = replace(fleet, power=PowerTerms(export_limit_mw=none, export_fee_usd_per_mwh=none, products=(product,)))
+    grid = TimeGrid(start=datetime(2025, 7, 13, tzinfo=UTC), tick_minutes=60)
+
+    def products_in(text: str) -> tuple[int, ...]:
+        return question_of(text, fleet, grid, 9, ()).products
+
+    assert products_in("What did the capacity product earn?") == (0,)
+    assert products_in("What did the product capacity earn?") == (0,)
+    assert products_in("How much capacity was available?") == ()

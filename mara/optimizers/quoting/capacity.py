@@ -253,6 +253,8 @@ def _why(problem: Problem, after: PricedSolution, demand: ContractDemand, able: 
     said = f"power worth {power:,.0f} USD/MWh at a PUE of {pue:.2f}"
     if racks > SCARCE_USD_PER_MWH:
         said += f", racks that would earn {racks:,.0f} USD/MWh otherwise"
+    if fleet.power is not None and fleet.power.sold_at[:, best.site].any():
+        said += ", with what grid products would pay for load there"
     if best.moved_mw > TOLERANCE_MW:
         said += f", {best.moved_mw:.1f} MW of contracts moved elsewhere"
     if len(able) == 1:

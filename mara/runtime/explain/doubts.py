@@ -95,7 +95,10 @@ def _is_off_topic(question: Question, known: set[str]) -> bool:
     One that names a site or a customer may hold words that are not known, unless nothing else says what is asked.
     """
     strangers = _strangers(question, known)
+    is_of_terms = bool(question.products) or question.topic is Topic.TERMS
     is_named = bool(question.sites or question.customers or question.contract_id or question.tier is not None)
+    if is_of_terms:
+        return False
     if is_named:
         return bool(strangers) and question.topic in (None, Topic.RUNNING, Topic.RANKED)
     if question.topic is None and not question.tick_range.is_stated:
@@ -168,6 +171,7 @@ def _is_ordinary(word: str, question: Question) -> bool:
 def _names_of(fleet: Fleet, customers: Iterable[str]) -> set[str]:
     """Names that a question may use, and the single words of these names."""
     names = {name for site in fleet.sites for name in (site.id, site.name, site.country)} | set(customers)
+    names |= {product.id for product in fleet.power.products} if fleet.power is not None else set()
     return names | {word for name in names for word in re.findall(r"[^\W\d_]{3,}", name)}
 
 

@@ -52,6 +52,8 @@ ORDINARY_WORDS: Final = frozenset(
     nameplate available availability uptime downtime co2 footprint energy electricity bill bills invoice
     weather temperature degrees outside miss misses missed missing
     test tests cast solo reuse reused stepped topped
+    demand charge charges charged coincident transmission contracted supply collar collars battery batteries wear adder
+    adders product products award awards deployment revenue penalty penalties claw clawed export exported exports
         """,
     )
 )

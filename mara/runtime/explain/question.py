@@ -40,7 +40,7 @@ class Question:
 
     `sites` are in the order named; `taken_as` are the names and words that misspelled ones were corrected to;
     `is_local` is True when its times are in the time zone of the first site. `nameless` is the plain text without
-    names, `beside` the second of two periods that are compared.
+    names, `beside` the second of two periods that are compared. `products` are numbers of grid products.
     """
 
     text: str
@@ -55,6 +55,7 @@ class Question:
     beside: TickRange | None
     is_local: bool
     taken_as: tuple[str, ...]
+    products: tuple[int, ...] = ()
 
 
 def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, customers: Iterable[str]) -> Question:
@@ -62,16 +63,18 @@ def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, custome
     plain = plain_of(text[:MOST_CHARACTERS])
     site_names = _site_names(fleet)
     customer_names = _customer_names(customers)
-    mended, taken_as = _mended(plain, [*site_names, *customer_names])
+    product_names = _product_names(fleet, plain)
+    mended, taken_as = _mended(plain, [*site_names, *customer_names, *product_names])
     sites = _sites_in(mended, site_names)
     is_local = says_local(mended) and bool(sites)
     local: tzinfo = zone(fleet.sites[sites[0]].timezone) if is_local else UTC
-    nameless = _without(mended, [*site_names, *customer_names])
+    nameless = _without(mended, [*site_names, *customer_names, *product_names])
+    products = tuple(dict.fromkeys(p for name, p in product_names.items() if _is_in(name, mended)))
     tick_range, beside = _ranges_of(nameless, grid, last_tick, local)
     return Question(
         text=text,
         nameless=nameless,
-        topic=topic_of(nameless),
+        topic=_topic_beside_products(topic_of(nameless)) if products else topic_of(nameless),
         metric=metric_of(nameless),
         sites=sites,
         customers=tuple(dict.fromkeys(c for name, c in customer_names.items() if _is_in(name, mended))),
@@ -81,6 +84,7 @@ def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, custome
         beside=beside,
         is_local=is_local,
         taken_as=taken_as,
+        products=products,
     )
 
 
@@ -102,6 +106,25 @@ def _site_names(fleet: Fleet) -> dict[str, int]:
         names += [(name, s) for name in whole | words - _COMMON if len(name) >= SHORTEST_NAME]
     shared = Counter(name for name, _ in names)
     return {name: s for name, s in names if shared[name] == 1}
+
+
+def _product_names(fleet: Fleet, plain: str) -> dict[str, int]:
+    """Map the names of grid products, as written or spoken, to their numbers.
+
+    One that is a word of other questions, such as capacity, has to stand beside the word product.
+    """
+    names: dict[str, int] = {}
+    for p, product in enumerate(fleet.power.products if fleet.power is not None else ()):
+        for name in (product.id, product.id.replace("_", " "), product.id.replace("_", "-")):
+            if not _is_understood(name) or re.search(rf"\bproduct {name}\b|\b{name} product\b", plain):
+                names[name] = p
+    return names
+
+
+def _topic_beside_products(topic: Topic | None) -> Topic:
+    """Choose the kind of a question that names a grid product."""
+    kept = (Topic.ORDERED, Topic.AGAINST_RULES, Topic.EXPECTED, Topic.REFUSED)
+    return topic if topic in kept else Topic.TERMS
 
 
 def _customer_names(customers: Iterable[str]) -> dict[str, str]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from mara.core.finance import Line
+
 
 class Topic(StrEnum):
     """Kinds of questions, in the order in which their words are looked for."""
@@ -14,6 +16,7 @@ class Topic(StrEnum):
     ORDERED = "ordered"
     EXPECTED = "expected"
     COUNTED = "counted"
+    TERMS = "terms"
     HAPPENED = "happened"
     COMPARED = "compared"
     RANKED = "ranked"
@@ -44,6 +47,21 @@ class Figure(StrEnum):
     POWER = "power"
 
 
+TERM_WORDS: Final[Mapping[Line, str]] = {
+    Line.ADDER: r"adders?|charges? on energy",
+    Line.DEMAND_CHARGE: r"(?:demand|peak|ratchet) charges?|billed peaks?|ratchets?",
+    Line.COINCIDENT_PEAK: r"coincident[- ]peaks?|(?:transmission|capacity) (?:charges?|costs?|bills?)",
+    Line.BATTERY_WEAR: r"batter(?:y|ies)",
+    Line.EXPORT_REVENUE: r"batter(?:y|ies)|fe(?:e)?d(?:ing)?[- ]in(?:to the grid)?|exports?|exported|export revenue",
+    Line.RESERVE_REVENUE: r"reserve revenue|(?:grid )?products?|awards?",
+    Line.DEPLOYMENT_REVENUE: r"deployment revenue|(?:grid )?products?",
+    Line.RESERVE_PENALTY: r"(?:reserve|product) penalt(?:y|ies)|claw(?:ed)?[- ]?backs?|(?:grid )?products?",
+    Line.SUPPLY: r"contracted supply|supply contracts?|as[- ]produced",
+    Line.CFD: r"cfds?|contracts? for difference|collars?",
+    Line.TAKE_OR_PAY: r"take[- ]or[- ]pay",
+}
+"""Words for the ledger lines of the power terms."""
+PRODUCT_LINES: Final = (Line.RESERVE_REVENUE, Line.DEPLOYMENT_REVENUE, Line.RESERVE_PENALTY)
 WORDS: Final[Mapping[Topic, str]] = {
     Topic.BUDGET: r"closest|budgets?|at risk|in danger|endangered|about to break|near(est)? to break\w*",
     Topic.AGAINST_RULES: r"(against|than|versus|vs\.?|over|beat\w*|with|under|to) (the )?(simple |plain )?rules"
@@ -52,6 +70,7 @@ WORDS: Final[Mapping[Topic, str]] = {
     r"|shut|decid|start|stop|curtail)\w*|by whom|ordered by|who (?:was|did) (?:it|that)",
     Topic.EXPECTED: r"forecast\w*|will|tomorrow|gonna|going to|next (?:\d+ )?(?:hours?|days?|week)",
     Topic.COUNTED: r"how many",
+    Topic.TERMS: "|".join(TERM_WORDS.values()),
     Topic.HAPPENED: r"what (?:has |had )?(?:happened|went on|went wrong)|what was going on|what's new|what is new"
     r"|any(?:thing)? (?:new|happen\w*)",
     Topic.COMPARED: r"compar\w*|versus|vs|difference|differ\w*",
@@ -119,6 +138,11 @@ def topic_of(plain: str) -> Topic | None:
         if re.search(rf"\b(?:{words})\b", plain):
             return topic
     return None
+
+
+def lines_of(plain: str) -> tuple[Line, ...]:
+    """Find the ledger lines of power terms that a plain question names."""
+    return tuple(line for line, words in TERM_WORDS.items() if re.search(rf"\b(?:{words})\b", plain))
 
 
 def _is_ranking(plain: str) -> bool:

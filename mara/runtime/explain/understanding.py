@@ -18,6 +18,7 @@ KIND_WORDS: Final = {
     Topic.AGAINST_RULES: "profit against the rules{of}",
     Topic.ORDERED: "orders and who gave them{of}",
     Topic.COUNTED: "a count{of}",
+    Topic.TERMS: "power terms in the ledger{of}",
     Topic.HAPPENED: "what happened{at}",
     Topic.COMPARED: "a comparison{of}",
     Topic.EXPECTED: "the expected price of power{at}",
@@ -112,10 +113,12 @@ def _what(question: Question, history: RunHistory) -> str:
 
 
 def _subject(question: Question, history: RunHistory) -> str:
-    """List the sites, customers, contract and tier that a question names."""
+    """List the products, sites, customers, contract and tier of a question."""
     tier = [TIER_KEYS[question.tier].capitalize()] if question.tier is not None else []
     contract = [f"contract {question.contract_id}"] if question.contract_id else []
-    return " and ".join([*(history.name(site) for site in question.sites), *question.customers, *contract, *tier])
+    sites, terms = (history.name(site) for site in question.sites), history.config.fleet.power
+    products = [terms.products[p].id for p in question.products] if terms is not None else []
+    return " and ".join([*products, *sites, *question.customers, *contract, *tier])
 
 
 def _time_text(question: Question, asked: TickRange, history: RunHistory) -> str:

@@ -21,6 +21,7 @@ from mara.runtime.explain.answers.why_fleet import loads_moved, money_made, plan
 from mara.runtime.explain.answers.why_happened import counted, what_happened
 from mara.runtime.explain.answers.why_orders import who_ordered
 from mara.runtime.explain.answers.why_sites import site_state, sites_beside
+from mara.runtime.explain.answers.why_terms import terms_told
 from mara.runtime.explain.doubts import Doubt, refusal_of
 from mara.runtime.explain.question import MOST_CHARACTERS, Question, question_of
 from mara.runtime.explain.run_history import RunHistory
@@ -194,6 +195,7 @@ _OF_ONE_KIND: Final[dict[Topic | None, Answer]] = {
     Topic.AGAINST_RULES: against_rules,
     Topic.ORDERED: who_ordered,
     Topic.COUNTED: counted,
+    Topic.TERMS: terms_told,
     Topic.HAPPENED: what_happened,
     Topic.REFUSED: refused_or_credited,
     Topic.CREDIT: refused_or_credited,
