@@ -146,7 +146,9 @@ def _solution_of(solver: highspy.Highs, model: LpModel, deadline_s: float) -> So
     if status == highspy.HighsModelStatus.kInterrupt:
         raise PlanTimeout("the solve was given up: the program ends")
     if status == highspy.HighsModelStatus.kTimeLimit:
-        raise PlanTimeout(f"HiGHS had no optimum within {deadline_s:g} s: allow more, or look less far ahead")
+        raise PlanTimeout(
+            f"HiGHS had no optimum within {deadline_s:g} s: allow more (MARA_PLAN_DEADLINE_S), or look less far ahead"
+        )
     found = solver.getSolution()
     primal_mw, duals = np.array(found.col_value), np.array(found.row_dual)
     if len(primal_mw) != len(model.cost_usd_per_mw) or not found.value_valid:
