@@ -5,17 +5,19 @@ They are a second model, brute force, and a ledger of its schedule.
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
+from itertools import count, product
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
+from mara.errors import PlanInfeasible
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel, merged, model_of
 from mara.optimizers.lp.schedule import Schedule
 from mara.optimizers.lp.solve import BASIC, solve
-from mara.optimizers.lp.staged import one_way
+from mara.optimizers.lp.staged import loose_rows, one_way
 from mara.optimizers.lp.staged.loose_rows import solve_swiftly
 from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.problem_answer import schedule_of
@@ -100,6 +102,25 @@ def test_a_warm_solve_ends_at_the_optimum_where_its_basis_is_far_from_it(
     warm = solve_swiftly(changed, basis=solve_swiftly(model).basis, by_dual=True, has_contract=True)
     assert same(warm.certificate.objective_usd, solve(changed).certificate.objective_usd)
     assert (warm.status, warm.certificate.residual_mw < 1e-6) == ("optimal", True)
+
+
+def _no_plan(*_: object, **__: object) -> NoReturn:
+    raise PlanInfeasible("the part has none")
+
+
+def test_a_warm_solve_whose_part_has_no_plan_goes_on_with_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(power_case(5))
+    begun = solve_swiftly(model, has_contract=True)
+    monkeypatch.setattr(loose_rows, "solve_near", _no_plan)
+    warm = solve_swiftly(_has_half_the_racks(model), basis=begun.basis, by_dual=True, has_contract=True)
+    assert same(warm.certificate.objective_usd, solve(_has_half_the_racks(model)).certificate.objective_usd)
+
+
+def test_a_cold_solve_whose_merged_periods_are_given_up_begins_without_them() -> None:
+    model, asked = model_of(power_case(5)), count()
+    found = solve(model, swift=True, has_contract=True, is_cancelled=lambda: next(asked) == 0)
+    assert same(found.certificate.objective_usd, solve(model).certificate.objective_usd)
+    assert next(asked) > 1
 
 
 def test_merged_periods_keep_what_a_plan_earns_that_does_the_same_in_each() -> None:

@@ -169,7 +169,7 @@ def _basis_of_merged(
 ) -> Basis | None:
     """Solve the program with merged periods, and give each period its group's basis.
 
-    None if the merged program has no plan.
+    None if the merged program has no plan, or none in time: the whole one may have.
     """
     group = np.arange(model.steps) // MERGED_PERIODS
     coarse = merged(model, group)
@@ -177,7 +177,7 @@ def _basis_of_merged(
         basis = solve(
             coarse, swift=True, has_contract=has_contract, deadline_s=deadline_s, is_cancelled=is_cancelled
         ).basis
-    except PlanInfeasible:
+    except (PlanInfeasible, PlanTimeout):
         return None
     return Basis(
         columns=_spread(basis.columns, model.columns.width, group), rows=_spread(basis.rows, model.period_rows, group)

@@ -11,7 +11,7 @@ from mara.store.schema.tables import NamedRow
 from mara.store.write.tick_write import BOOK, WORLD, TickWrite
 
 RAW_DAYS: Final = 90
-"""Retention [simulated days] of raw rows, events and daily checkpoints.
+"""Retention [simulated days] of raw rows, daily checkpoints, and events but those of peaks.
 
 No other rows of a run are ever deleted.
 """
@@ -99,7 +99,7 @@ def _tick_range(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int,
 def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
     """Delete raw rows and events before a tick, and checkpoints a day before that.
 
-    The checkpoint of the day stays, so that all raw rows that are left can be replayed.
+    Events of peaks stay longer. The checkpoint of the day stays, so that all raw rows that are left can be replayed.
     """
     if before_tick <= 0:
         return

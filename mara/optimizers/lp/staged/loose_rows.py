@@ -17,6 +17,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.units import TOLERANCE_MW
+from mara.errors import PlanInfeasible
 from mara.optimizers.lp.certificate import certificate_of, row_activity
 from mara.optimizers.lp.model import RESERVE_ROWS, LpModel, rows_of, with_rows
 from mara.optimizers.lp.solve import AT_LOWER, AT_UPPER, BASIC, Basis, Solution, solve
@@ -75,7 +76,10 @@ def solve_swiftly(
     begin = None if basis is None else _restricted(basis, model, left_out)
     if is_near and begin is not None:
         pledges, stays = _pledges(model, left_out), rows_of(model, SUDDEN_ROWS)[~left_out.rows]
-        first = solve_near(fewer, begin, pledges, stays, deadline_s=limit_s, is_cancelled=is_cancelled)
+        try:
+            first = solve_near(fewer, begin, pledges, stays, deadline_s=limit_s, is_cancelled=is_cancelled)
+        except PlanInfeasible:  # the part may lack a row without which it has no end
+            return swiftly(model, basis=basis, by_dual=True, deadline_s=deadline_s - limit_s)
     else:
         found = swiftly(fewer, basis=begin, by_dual=by_dual, deadline_s=limit_s)
         first = UnprovenPoint(
