@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.fleet import Fleet
 from mara.core.power_calendar import (
     adder_usd_per_mwh,
@@ -20,7 +20,7 @@ from mara.core.power_calendar import (
     supplied_mw,
 )
 from mara.core.power_state import SEEN_BLOCK_H, CallSoFar, PowerAllocation, PowerState, SeenPrices
-from mara.core.power_terms import AS_PRODUCED, BLOCK, CFD, COLLAR, TAKE_OR_PAY, CoincidentPeakCharge
+from mara.core.power_terms import AS_PRODUCED, BLOCK, CFD, COLLAR, TAKE_OR_PAY, CoincidentPeakCharge, PowerTerms
 from mara.core.timegrid import TimeGrid
 from mara.core.units import MICRO_USD_PER_USD, MONTHS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Observation, RunConfig
@@ -119,6 +119,7 @@ def _turned_over(state: PowerState, month: Ints, epoch_s: int, config: RunConfig
             short = max(_due_mwh(contract.energy_mwh_per_year, epoch_s, config.grid) - taken[t], 0.0)
             lines[PowerLine.TAKE_OR_PAY, site] -= round(short * contract.price_usd_per_mwh * MICRO_USD_PER_USD)
             taken[t] = 0.0
+    calls = _calls_turned_over(state, lines, is_new, terms)
     turned = replace(
         state,
         earlier_peaks_mw=sealed(np.where(is_new[d][:, None], earlier, state.earlier_peaks_mw)),
@@ -130,8 +131,24 @@ def _turned_over(state: PowerState, month: Ints, epoch_s: int, config: RunConfig
         taken_mwh=sealed(taken),
         bill_micro_usd=sealed(np.where(is_new[:, None], 0, state.bill_micro_usd)),
         accrued_micro_usd=accrued,
+        calls=calls,
     )
     return turned, lines
+
+
+def _calls_turned_over(state: PowerState, lines: Ints, is_new: Bools, terms: PowerTerms) -> CallSoFar | None:
+    """Claw back for calls that a month's end cuts, and begin them anew there.
+
+    Each part of such a call costs revenue of its own month. A product that always calls is judged here alone.
+    """
+    if state.calls is None:
+        return None
+    called_mwh, short_mwh = state.calls.called_mwh, state.calls.short_mwh
+    failed_share = _part(short_mwh, called_mwh, is_new & (short_mwh > 0.0))
+    _claw_back(failed_share, state.reserve_micro_usd.copy(), lines, terms)
+    return CallSoFar(
+        called_mwh=sealed(np.where(is_new, 0.0, called_mwh)), short_mwh=sealed(np.where(is_new, 0.0, short_mwh))
+    )
 
 
 def _accrued_micro_usd(state: PowerState, q: int, charge: CoincidentPeakCharge) -> int:
@@ -317,11 +334,7 @@ def _products(
         usd = done.award_mw * observation.power.reserve_price_usd_per_mw_h * config.grid.dt_h
         earned += np.rint(usd * MICRO_USD_PER_USD).astype(np.int64)
     calls, failed_share = _failures(done, state, observation, config)
-    for p, product in enumerate(terms.products):
-        for site in np.flatnonzero(failed_share[p]).tolist():
-            back = round(product.penalty_share * float(failed_share[p, site]) * max(int(earned[p, site]), 0))
-            earned[p, site] -= back
-            lines[PowerLine.RESERVE_PENALTY, site] -= back
+    _claw_back(failed_share, earned, lines, terms)
     return {
         "award_mw": done.award_mw,
         "call_ends_tick": state.call_ends_tick if observation.power is None else observation.power.call_ends_tick,
@@ -329,6 +342,20 @@ def _products(
         "reserve_micro_usd": sealed(earned),
         "calls": calls,
     }
+
+
+def _claw_back(failed_share: Floats, earned_micro_usd: Ints, lines: Ints, terms: PowerTerms) -> None:
+    """Take back revenue by the part of a call that failed, in place."""
+    for p, product in enumerate(terms.products):
+        for site in np.flatnonzero(failed_share[p]).tolist():
+            back = round(product.penalty_share * float(failed_share[p, site]) * max(int(earned_micro_usd[p, site]), 0))
+            earned_micro_usd[p, site] -= back
+            lines[PowerLine.RESERVE_PENALTY, site] -= back
+
+
+def _part(short_mwh: Floats, called_mwh: Floats, counts: Bools) -> Floats:
+    """Share of the energy called that came short, 0 where it does not count."""
+    return np.divide(short_mwh, called_mwh, out=np.zeros_like(short_mwh), where=counts)
 
 
 def _failures(
@@ -349,7 +376,7 @@ def _failures(
     is_over = done.called_mw == 0.0
     if observation.power is not None:
         is_over |= observation.power.call_ends_tick[:, None] <= observation.tick + 1
-    failed_share = np.divide(short_mwh, called_mwh, out=np.zeros_like(short_mwh), where=is_over & (short_mwh > 0.0))
+    failed_share = _part(short_mwh, called_mwh, is_over & (short_mwh > 0.0))
     so_far = CallSoFar(
         called_mwh=sealed(np.where(is_over, 0.0, called_mwh)), short_mwh=sealed(np.where(is_over, 0.0, short_mwh))
     )

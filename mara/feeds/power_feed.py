@@ -179,7 +179,9 @@ class RecordedPower:
                 while called[p] and last < len(column) and np.nan_to_num(column[last]).max() > 0.0:
                     last += 1
                 end_s = self._history.first_epoch_s + last * self._history.step_s
-                ends[p] = (end_s - config.grid.start_epoch_s) // (config.grid.tick_minutes * 60) if called[p] else 0
+                # A call ends with the tick in which it ends, which may be longer than the history's steps.
+                since_s, tick_s = end_s - config.grid.start_epoch_s, config.grid.tick_minutes * SECONDS_PER_MINUTE
+                ends[p] = -(-since_s // tick_s) if called[p] else 0
             return sealed(called), sealed(ends)
 
         return at

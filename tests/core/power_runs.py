@@ -14,6 +14,7 @@ from mara.core.power_signals import PowerObservation
 from mara.core.power_state import PowerState
 from mara.core.power_terms import (
     PowerTerms,
+    ReserveProduct,
 )
 from mara.core.step import Step, advance
 from mara.core.world import RunConfig, World
@@ -26,6 +27,18 @@ PUE = 1.06
 
 def terms_of(export: Sequence[float] = (0.0, 0.0, 0.0), **parts: Any) -> PowerTerms:
     return PowerTerms(export_limit_mw=np.array(export), export_fee_usd_per_mwh=np.zeros(3), **parts)
+
+
+def product(**parts: Any) -> ReserveProduct:
+    given: dict[str, Any] = {
+        "id": "rrs",
+        "kind": "reserve",
+        "sites": (WEST,),
+        "response_s": 15.0,
+        "duration_minutes": 60,
+        "deployment_usd_per_mwh": 100.0,
+    }
+    return ReserveProduct(**given | parts)
 
 
 def run_of(terms: PowerTerms, *, tick_minutes: int = 60, start: datetime = START) -> RunConfig:

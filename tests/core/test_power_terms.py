@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,14 +22,13 @@ from mara.core.power_terms import (
     AdderCharge,
     CoincidentPeakCharge,
     DemandCharge,
-    ReserveProduct,
     SiteBattery,
     SupplyContract,
     TermTimes,
 )
 from mara.core.step import Step, advance
 from tests.builders import NORTH, WEST, config, contract, observation, step, world
-from tests.core.power_runs import PUE, USD, one, ran, run_of, signals, state_of, terms_of, usd
+from tests.core.power_runs import PUE, USD, product, ran, run_of, signals, state_of, terms_of, usd
 
 
 def test_an_adder_is_paid_on_each_megawatt_hour_in_its_local_hours() -> None:
@@ -171,18 +169,6 @@ def test_a_battery_delivers_no_more_cycles_a_day_than_it_may() -> None:
     assert [usd(done, Line.BATTERY_WEAR) for done in (first, second)] == pytest.approx([-15.0, -5.0])
 
 
-def product(**parts: Any) -> ReserveProduct:
-    given: dict[str, Any] = {
-        "id": "rrs",
-        "kind": "reserve",
-        "sites": (WEST,),
-        "response_s": 15.0,
-        "duration_minutes": 60,
-        "deployment_usd_per_mwh": 100.0,
-    }
-    return ReserveProduct(**given | parts)
-
-
 def test_a_sold_megawatt_is_paid_and_stays_away_when_called() -> None:
     """3 of 5 MW are sold at 5 USD/MW and hour, which is 15 USD.
 
@@ -199,59 +185,6 @@ def test_a_sold_megawatt_is_paid_and_stays_away_when_called() -> None:
     (there,) = [site for site in power_snapshot_of(called, of) if site.awards]
     assert (there.site_id, there.awards[0].called_mw) == ("west", 3.0)
     assert there.awards[0].delivered_mw == pytest.approx(3.0)
-
-
-def short_call(tick_minutes: int, *, remembers: bool = True) -> list[Step]:
-    """A call of an hour for the 3 MW that are sold, of which only 2 ran; 90 USD were earned in the month."""
-    of = run_of(terms_of(products=(product(penalty_share=1.0, penalty_usd_per_mwh=60.0),)), tick_minutes=tick_minutes)
-    before = world(of)
-    assert before.power is not None
-    sold, earned = np.zeros((1, 3)), np.zeros((1, 3), dtype=np.int64)
-    sold[0, WEST], earned[0, WEST] = 3.0, 90 * USD
-    state = replace(
-        before.power,
-        award_mw=sold,
-        reserve_micro_usd=earned,
-        called_base_mw=np.array([2.0, 0.0, 0.0]),
-        month_number=np.full(3, 12 * 2025 + 5),
-        calls=before.power.calls if remembers else None,
-    )
-    before, steps = replace(before, power=state), []
-    for tick in range(60 // tick_minutes):
-        steps.append(one(of, before, 2.0, called=1.0, ends=60 // tick_minutes))
-        before = steps[-1].world
-        assert steps[-1].tick == tick
-    return steps
-
-
-@pytest.mark.parametrize("tick_minutes", [60, 15, 5])
-def test_a_call_that_comes_short_costs_its_penalty_and_the_month_s_revenue_in_part(tick_minutes: int) -> None:
-    """1 MW of 3 is missing for an hour: a third of 90 USD goes back when the call ends, and 60 USD/MWh are due.
-
-    However many ticks the call has.
-    """
-    steps = short_call(tick_minutes)
-    paid = [usd(done, Line.RESERVE_PENALTY) for done in steps]
-    assert sum(paid) == pytest.approx(-90.0)
-    assert paid[-1] == pytest.approx(-30.0 - 60.0 * tick_minutes / 60.0)
-    assert state_of(steps[-1]).reserve_micro_usd[0, WEST] == 60 * USD
-    done = steps[0]
-    assert done.allocation.site_power_mw[WEST] == pytest.approx(0.0)
-    of = run_of(terms_of(products=(product(),)), tick_minutes=tick_minutes)
-    assert "1.0 MW came short" in next(event.text for event in events_of(done, of) if event.kind == "called")
-
-
-def test_a_call_that_is_broken_off_claws_back_in_the_next_tick() -> None:
-    steps = short_call(15)
-    of = run_of(terms_of(products=(product(penalty_share=1.0, penalty_usd_per_mwh=60.0),)), tick_minutes=15)
-    done = one(of, steps[1].world, 2.0)
-    assert usd(done, Line.RESERVE_PENALTY) == pytest.approx(-30.0)
-    assert usd(one(of, done.world, 2.0), Line.RESERVE_PENALTY) == 0.0
-
-
-def test_a_run_without_memory_of_calls_claws_back_in_each_tick_as_it_began() -> None:
-    paid = [usd(done, Line.RESERVE_PENALTY) for done in short_call(30, remembers=False)]
-    assert paid == pytest.approx([-30.0 - 30.0, -20.0 - 30.0])
 
 
 def test_a_call_takes_spot_first_then_the_battery_then_own_load_and_never_a_promise() -> None:

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
 from mara.core.power_terms import PowerTerms, ReserveProduct, TermTimes
 from mara.core.timegrid import zone
 from mara.core.world import RunConfig
+from mara.feeds.files.history import History
+from mara.feeds.power_feed import RecordedPower
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.feeds.synthetic.power_system import SyntheticCalls, with_synthetic_power
 from tests.builders import WEST, config, fleet
@@ -46,3 +49,28 @@ def test_a_product_is_tested_as_often_as_it_says_and_never_called_for_longer() -
     assert (ends[called] - called <= 2).all()
     never = SyntheticCalls(run_of(DRILL), 7)
     assert not any(never.at(tick)[0].any() for tick in range(0, 8_760, 24))
+
+
+def test_a_recorded_call_ends_with_the_tick_in_which_it_ends() -> None:
+    """Seven quarters of an hour from 05:00 UTC on, in ticks of an hour and of a quarter."""
+    hourly = run_of(DRILL)
+    called, shape = np.zeros((12, 3)), (12, 3)
+    called[:7, WEST] = 1.0
+    history = History(
+        file=Path("history"),
+        sha256="",
+        site_ids=hourly.fleet.site_ids,
+        step_minutes=15,
+        first_epoch_s=hourly.grid.start_epoch_s,
+        energy_price_usd_per_mwh=np.zeros(shape),
+        carbon_intensity_g_per_kwh=np.zeros(shape),
+        renewable_share=np.zeros(shape),
+        dry_bulb_c=np.zeros(shape),
+        wet_bulb_c=np.zeros(shape),
+        hashprice_usd_per_ph_day=np.zeros(12),
+        further={"called_drill_share": called},
+    )
+    for tick_minutes, ends in ((60, [2, 2, 0]), (15, [7] * 7 + [0] * 5)):
+        of = replace(hourly, grid=replace(hourly.grid, tick_minutes=tick_minutes))
+        calls = RecordedPower(of, history).calls(lambda _: (np.zeros(1), np.zeros(1, dtype=np.int64)), of)
+        assert [int(calls(tick)[1][0]) for tick in range(len(ends))] == ends
