@@ -24,7 +24,7 @@ from mara.optimizers.lp.solve import SIMPLEX_COLUMNS, SWIFT_COLUMNS, Basis, Solu
 from mara.optimizers.lp.staged.loose_rows import solve_swiftly
 
 RELAXED_SHARE: Final = 2.0 / 3.0
-"""Part of the deadline for the relaxation, which is nearly all the work and mostly all that is needed."""
+"""Part of the deadline for the relaxation, which is nearly all the work."""
 STAGE_SHARE: Final = 1.0 / 6.0
 """Part of the deadline for the choice, and for the program with directions fixed."""
 MAX_ROUNDS: Final = 20
