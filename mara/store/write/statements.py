@@ -11,7 +11,7 @@ from mara.store.schema.tables import NamedRow
 from mara.store.write.tick_write import BOOK, WORLD, TickWrite
 
 RAW_DAYS: Final = 90
-"""Retention [simulated days] of raw rows, daily checkpoints, and events but those of peaks.
+"""Retention [simulated days] of raw rows, daily checkpoints and most events.
 
 No other rows of a run are ever deleted.
 """
