@@ -15,7 +15,7 @@ from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import show
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.files.fleet_file import read_fleet
-from mara.feeds.files.terms.power_terms import terms_told, with_products
+from mara.feeds.files.terms.power_terms import terms_told, unused_told, with_products
 from mara.feeds.files.terms.products import products_beside, read_products, unsold_told
 from mara.feeds.live.journal import extent_of, faults_in
 from mara.feeds.markets.reading.clocks import utc_text
@@ -211,5 +211,5 @@ def check_fleet(
         f"({racks_mw:.1f} MW of racks) behind {grid_mw:.1f} MW of grid"
     )
     if read.power is not None:
-        for line in [*terms_told(read.power, read.site_ids), *unsold_told(read)]:
+        for line in [*terms_told(read.power, read.site_ids), *unused_told(read), *unsold_told(read)]:
             typer.echo(f"  {line}")

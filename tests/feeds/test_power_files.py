@@ -9,7 +9,7 @@ from mara.core.fleet import Fleet
 from mara.core.power_terms import TermTimes
 from mara.errors import ConfigError
 from mara.feeds.files.fleet_file import read_fleet
-from mara.feeds.files.terms.power_terms import terms_told, with_products
+from mara.feeds.files.terms.power_terms import terms_told, unused_told, with_products
 from mara.feeds.files.terms.products import products_beside, read_products, shipped_products, unsold_told
 from mara.store.encoding.codec import bytes_of, record_of
 
@@ -165,10 +165,6 @@ months = [9, 6, 7, 8]
             f'[[site.supply]]\nkind = "block"\npower_mw = 6\nprice_usd_per_mwh = 3\nshape = {[5] * 24}',
             "supply.0.shape.0 should be less than or equal to 1, came 5",
         ),
-        (
-            '[[site.supply]]\nkind = "block"\npower_mw = 8000\nprice_usd_per_mwh = 3\nshape = "5x16"',
-            "supply.0.power_mw should be at most grid_limit_mw, 50, came 8,000: lower it, or write it in MW",
-        ),
     ],
 )
 def test_terms_that_cannot_be_meant_are_refused_with_their_line(tmp_path: Path, tables: str, said: str) -> None:
@@ -178,11 +174,26 @@ def test_terms_that_cannot_be_meant_are_refused_with_their_line(tmp_path: Path, 
     assert "\n" not in str(refused.value)
 
 
-def test_feeding_in_is_refused_where_no_battery_could_do_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"fleet\.toml line \d+: site 'tx'") as refused:
-        read_fleet(file_of(tmp_path, more="export_limit_mw = 2.0"))
-    said = "export_limit_mw should be 0 without a [site.battery], which alone can feed in, came 2: remove it, or add"
-    assert said in str(refused.value)
+@pytest.mark.parametrize(
+    ("tables", "more", "said"),
+    [
+        (
+            "",
+            "export_limit_mw = 2.0",
+            "site tx has export_limit_mw 2 but no [site.battery], which alone can feed in: it is never used",
+        ),
+        (
+            '[[site.supply]]\nkind = "block"\npower_mw = 8000\nprice_usd_per_mwh = 3\nshape = "5x16"',
+            "",
+            "site tx has a block of 8,000 MW above its grid_limit_mw, 50: what is above is always sold back; "
+            "is it in kW?",
+        ),
+    ],
+)
+def test_a_term_that_its_site_cannot_use_is_told_and_not_refused(
+    tmp_path: Path, tables: str, more: str, said: str
+) -> None:
+    assert unused_told(read_fleet(file_of(tmp_path, tables, more))) == [said]
 
 
 SMALL = """
@@ -212,17 +223,29 @@ def products_of(folder: Path, fields: str) -> str:
 @pytest.mark.parametrize(
     ("tables", "fields", "said"),
     [
-        (BATTERY, "response_s = 60\nminimum_bid_mw = 500", "minimum_bid_mw should be at most 54, the most that any"),
-        ("", "response_s = 60\nblock_mw = 51", "block_mw should be at most 50, the most that any of its sites could"),
-        (BATTERY, "response_s = 5\nblock_mw = 4.5", "block_mw should be at most 4, the most that any of its sites"),
-        ("", "response_s = 5", "response_s should be at least 15, in which miners are gone, came 5: raise it, or give"),
+        (BATTERY, "response_s = 60\nminimum_bid_mw = 500", "at most 54 MW in 60 s: the least award is 500 MW"),
+        ("", "response_s = 60\nblock_mw = 51", "at most 50 MW in 60 s: the least award is 51 MW"),
+        (BATTERY, "response_s = 5\nblock_mw = 4.5", "at most 4 MW in 5 s: the least award is 4.5 MW"),
+        ("", "response_s = 5", "at most 0 MW in 5 s"),
     ],
 )
-def test_a_product_that_no_site_could_ever_sell_is_refused(tmp_path: Path, tables: str, fields: str, said: str) -> None:
+def test_a_product_that_no_site_could_ever_sell_is_told(tmp_path: Path, tables: str, fields: str, said: str) -> None:
     fleet = read_fleet(file_of(tmp_path, tables + SMALL))
-    with pytest.raises(ConfigError, match=r"products\.toml line \d: product 'x'") as refused:
-        read_products(products_of(tmp_path, fields), fleet)
-    assert said in str(refused.value)
+    sold = with_products(fleet, read_products(products_of(tmp_path, fields), fleet))
+    assert unsold_told(sold) == [f"product x is never sold at tx, ok, which could give {said}"]
+
+
+@pytest.mark.parametrize("key", ["foo-bar", '"größe"'])
+def test_an_unknown_field_with_any_sign_is_named(tmp_path: Path, key: str) -> None:
+    path, named = tmp_path / "named.toml", key.strip('"')
+    path.write_text(f"{key} = 1\n{SITE.format(tables='', more='')}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"named\.toml line 1: {named} is not a field of a fleet file; the nearest"):
+        read_fleet(str(path))
+    with pytest.raises(ConfigError, match=r"line 14: site 'tx' grid-limit-mw is not .* the nearest is grid_limit_mw:"):
+        read_fleet(file_of(tmp_path, more="grid-limit-mw = 5"))
+    fleet = read_fleet(file_of(tmp_path))
+    with pytest.raises(ConfigError, match=r"line 7: product 'x' block-mw is not .* the nearest is block_mw:"):
+        read_products(products_of(tmp_path, "response_s = 60\nblock-mw = 5"), fleet)
 
 
 def test_a_site_that_is_too_small_for_a_product_of_others_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from mara.core.ledger_words import LINE_LABELS
 from mara.core.power_terms import PowerTerms, ReserveProduct
 from mara.core.timegrid import TimeGrid
 from mara.runtime.explain.question import question_of
+from mara.runtime.explain.run_history import RunHistory
+from mara.runtime.explain.topics import Topic
 from mara.runtime.explain.why import can_be_asked, explained
 from mara.runtime.tick.engine import simulate
 from mara.store.read.decisions import Decisions
@@ -128,3 +130,42 @@ def test_a_product_of_an_ordinary_name_is_meant_only_beside_the_word_product() -
     assert products_in("What did the capacity product earn?") == (0,)
     assert products_in("What did the product capacity earn?") == (0,)
     assert products_in("How much capacity was available?") == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("Why did miners stop in Texas at the coincident peak?", Topic.OFF),
+        ("Why did Texas stop for the product drill?", Topic.OFF),
+        ("What happened at Texas with drill?", Topic.HAPPENED),
+        ("Why was contract c12 refused because of the battery?", Topic.REFUSED),
+        ("What happened at Texas when batteries were empty?", Topic.HAPPENED),
+        ("Compare export revenue of Texas and Oslo", Topic.COMPARED),
+        ("Which site had the highest demand charge?", Topic.RANKED),
+        ("What did the adder cost?", Topic.TERMS),
+        ("What do we earn with product drill?", Topic.TERMS),
+        ("What was the deployment revenue yesterday?", Topic.TERMS),
+        ("What did the contract for difference pay?", Topic.TERMS),
+        ("What did we spend on coincident peaks?", Topic.TERMS),
+    ],
+)
+def test_words_of_power_terms_leave_other_kinds_of_questions_alone(
+    reading: ReadModel, question: str, topic: Topic
+) -> None:
+    history = RunHistory.of(Decisions(reading))
+    asked = question_of(question, history.config.fleet, history.grid, history.last_tick, history.customers)
+    assert asked.topic is topic
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("How do I bake bread with a battery?", "off topic"),
+        ("How do I bake bread with a costly battery?", "off topic"),
+        ("What is the best product for apples?", "off topic"),
+        ("What is the best product of apple?", "unknown name"),
+        ("Bake bread with drill?", "off topic"),
+    ],
+)
+def test_a_question_off_topic_stays_so_with_a_word_of_power_terms(reading: ReadModel, question: str, kind: str) -> None:
+    assert explained(reading, question).refusal == kind

@@ -95,12 +95,10 @@ def _is_off_topic(question: Question, known: set[str]) -> bool:
     One that names a site or a customer may hold words that are not known, unless nothing else says what is asked.
     """
     strangers = _strangers(question, known)
-    is_of_terms = bool(question.products) or question.topic is Topic.TERMS
-    is_named = bool(question.sites or question.customers or question.contract_id or question.tier is not None)
-    if is_of_terms:
-        return False
+    named = (question.sites, question.products, question.customers, question.contract_id)
+    is_named = any(named) or question.tier is not None
     if is_named:
-        return bool(strangers) and question.topic in (None, Topic.RUNNING, Topic.RANKED)
+        return bool(strangers) and question.topic in (None, Topic.RUNNING, Topic.RANKED, Topic.TERMS)
     if question.topic is None and not question.tick_range.is_stated:
         return not (_OF_THE_RUN & set(re.findall(r"[^\W\d_]+", question.nameless))) or bool(strangers)
     return bool(strangers)

@@ -54,6 +54,7 @@ ORDINARY_WORDS: Final = frozenset(
     test tests cast solo reuse reused stepped topped
     demand charge charges charged coincident transmission contracted supply collar collars battery batteries wear adder
     adders product products award awards deployment revenue penalty penalties claw clawed export exported exports
+    call calls called
         """,
     )
 )

@@ -123,7 +123,7 @@ def _product_names(fleet: Fleet, plain: str) -> dict[str, int]:
 
 def _topic_beside_products(topic: Topic | None) -> Topic:
     """Choose the kind of a question that names a grid product."""
-    kept = (Topic.ORDERED, Topic.AGAINST_RULES, Topic.EXPECTED, Topic.REFUSED)
+    kept = (Topic.ORDERED, Topic.AGAINST_RULES, Topic.EXPECTED, Topic.REFUSED, Topic.OFF, Topic.MOVED, Topic.HAPPENED)
     return topic if topic in kept else Topic.TERMS
 
 

@@ -16,7 +16,6 @@ class Topic(StrEnum):
     ORDERED = "ordered"
     EXPECTED = "expected"
     COUNTED = "counted"
-    TERMS = "terms"
     HAPPENED = "happened"
     COMPARED = "compared"
     RANKED = "ranked"
@@ -29,6 +28,7 @@ class Topic(StrEnum):
     OFF = "off"
     RUNNING = "running"
     PRICE = "price"
+    TERMS = "terms"
 
 
 class Figure(StrEnum):
@@ -70,7 +70,6 @@ WORDS: Final[Mapping[Topic, str]] = {
     r"|shut|decid|start|stop|curtail)\w*|by whom|ordered by|who (?:was|did) (?:it|that)",
     Topic.EXPECTED: r"forecast\w*|will|tomorrow|gonna|going to|next (?:\d+ )?(?:hours?|days?|week)",
     Topic.COUNTED: r"how many",
-    Topic.TERMS: "|".join(TERM_WORDS.values()),
     Topic.HAPPENED: r"what (?:has |had )?(?:happened|went on|went wrong)|what was going on|what's new|what is new"
     r"|any(?:thing)? (?:new|happen\w*)",
     Topic.COMPARED: r"compar\w*|versus|vs|difference|differ\w*",
@@ -88,6 +87,7 @@ WORDS: Final[Mapping[Topic, str]] = {
     r"|stranded|shed|unserved|bad|deploy\w*|peak warnings?",
     Topic.RUNNING: r"run(s|ning)?|on|resum\w*|start\w*|back|busy|served",
     Topic.PRICE: r"price\w*|power costs?|cost of power|expensive|dear|cheap\w*|negative",
+    Topic.TERMS: "|".join(TERM_WORDS.values()),
 }
 OUTAGE_WORDS: Final = r"outages?|down|fail\w*|trip\w*|dark|blackout"
 METRIC_WORDS: Final[Mapping[Figure, str]] = {
@@ -96,7 +96,7 @@ METRIC_WORDS: Final[Mapping[Figure, str]] = {
     Figure.HASHPRICE: r"hashprice|bitcoin|btc|hashrate",
     Figure.PRICE: r"price\w*|power costs?|cost of power|power be|expensive|cheap\w*|dear\w*|negative",
     Figure.CARBON: r"carbon|co2|emi(?:t|ts|tted|ssions?)|green\w*|clean\w*|dirt\w*",
-    Figure.COST: r"costs?|costly|expenses?|spen[dt]|paid",
+    Figure.COST: r"costs?|costly|expenses?|spen[dt]|paid|(?:demand|peak|ratchet) charges?",
     Figure.PUE: r"pue|cooling|efficien\w*",
     Figure.RENEWABLE: r"renewables?",
     Figure.TEMPERATURE: r"temperature|weather|hot\w*|cold\w*|warm\w*|cool(?:est|er)",
@@ -120,10 +120,33 @@ OF_MONEY: Final = frozenset({Figure.PROFIT, Figure.REVENUE, Figure.COST})
 
 
 _OF_POWER: Final = re.compile(r"\b(?:power costs?|cost of power)\b")
+_AMOUNT: Final = re.compile(
+    rf"\b(?:{WORDS[Topic.MONEY]}|pays?|how much|high|low|big|large|small|amounts?|sums?|bill\w*|usd|dollars?|worth)\b"
+)
+"""Words for money, one of which a question about a power term has."""
+_ARTICLE: Final = r"(?:(?:the|our|an?) )?"
+_BARE_TERM: Final = re.compile(rf"what(?:'s| is| are| was| were| did| does| do) {_ARTICLE}(?:{WORDS[Topic.TERMS]})\b")
+_PART_OF_TERM: Final = re.compile(
+    r"\bdeployment(?= revenue\b)|(?<=\bcontract )for difference\b|(?<=\bcontracts )for difference\b"
+    rf"|\bon(?= energy\b| {_ARTICLE}(?:{WORDS[Topic.TERMS]})\b)"
+)
+"""Words beside those of a power term that alone are of another topic."""
 
 
 def topic_of(plain: str) -> Topic | None:
     """Find the kind of a plain question by its words.
+
+    Power terms are meant only where no other kind is asked for than money, by a word for an amount or plainly.
+    """
+    topic = _first_topic(_PART_OF_TERM.sub(" ", plain))
+    is_of_terms = topic in (None, Topic.MONEY) and lines_of(plain)
+    if is_of_terms and not _OF_POWER.search(plain) and (_AMOUNT.search(plain) or _BARE_TERM.match(plain)):
+        return Topic.TERMS
+    return _first_topic(plain)
+
+
+def _first_topic(plain: str) -> Topic | None:
+    """Find the first kind but power terms that a plain question has words of.
 
     A why-question asks for no ranking or number, whatever it names.
     """
@@ -133,7 +156,7 @@ def topic_of(plain: str) -> Topic | None:
             continue
         if (topic is Topic.RANKED and not _is_ranking(plain)) or (topic is Topic.MONEY and _OF_POWER.search(plain)):
             continue
-        if topic is Topic.EXPECTED and metric_of(plain) is None:
+        if topic is Topic.TERMS or (topic is Topic.EXPECTED and metric_of(plain) is None):
             continue
         if re.search(rf"\b(?:{words})\b", plain):
             return topic

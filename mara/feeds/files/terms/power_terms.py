@@ -108,9 +108,6 @@ def power_terms_of(sites: Sequence[PowerTables], folder: Path | None, refused: R
     supplies: list[SupplyContract] = []
     for i, site in enumerate(sites):
         _refuse_misplaced(i, site, refused)
-        if site.export_limit_mw > 0.0 and site.battery is None:
-            came = f"should be 0 without a [site.battery], which alone can feed in, came {site.export_limit_mw:,g}"
-            raise refused(("site", i, "export_limit_mw"), came, "remove it, or add the battery")
         for j, charge in enumerate(site.charge):
             loc: Loc = ("site", i, "charge", j)
             if charge.kind == "adder":
@@ -125,9 +122,6 @@ def power_terms_of(sites: Sequence[PowerTables], folder: Path | None, refused: R
             else:
                 peaks.append(_peaks_of(i, charge))
         for j, table in enumerate(site.supply):
-            if table.kind == BLOCK and (table.power_mw or 0.0) > site.grid_limit_mw:
-                came = f"should be at most grid_limit_mw, {site.grid_limit_mw:g}, came {table.power_mw:,g}"
-                raise refused(("site", i, "supply", j, "power_mw"), came, "lower it, or write it in MW")
             if not is_flat(table):
                 supplies.append(_supply_of(i, table, folder, partial(_refused_at, refused, ("site", i, "supply", j))))
     batteries = tuple(_battery_of(i, site.battery) for i, site in enumerate(sites) if site.battery is not None)
@@ -177,6 +171,25 @@ def terms_told(terms: PowerTerms, site_ids: Sequence[str]) -> list[str]:
         f"product {p.id} ({p.kind}): {p.price_column or f'{p.price_usd_per_mw_h:g} USD/MW and hour'}, gone in "
         f"{p.response_s:g} s, for {p.duration_minutes} minutes, at {_sites_told(p, site_ids)}{_times_told(p.times)}"
         for p in terms.products
+    ]
+
+
+def unused_told(fleet: Fleet) -> list[str]:
+    """Tell which power terms of a fleet have no use at their site, a line each."""
+    if fleet.power is None:
+        return []
+    with_battery = {battery.site for battery in fleet.power.batteries}
+    lines = [
+        f"site {fleet.site_ids[s]} has export_limit_mw {limit:g} but no [site.battery], which alone can feed in: "
+        "it is never used"
+        for s, limit in enumerate(fleet.power.export_limit_mw.tolist())
+        if limit and s not in with_battery
+    ]
+    return lines + [
+        f"site {fleet.site_ids[c.site]} has a block of {c.power_mw:,g} MW above its grid_limit_mw, "
+        f"{fleet.grid_limit_mw[c.site]:g}: what is above is always sold back; is it in kW?"
+        for c in fleet.power.supplies
+        if c.kind == BLOCK and c.power_mw * max(c.hourly_share, default=1.0) > fleet.grid_limit_mw[c.site]
     ]
 
 

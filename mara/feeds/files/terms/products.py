@@ -60,9 +60,7 @@ def read_products(name_or_path: str, fleet: Fleet) -> tuple[ReserveProduct, ...]
                 raise refused(
                     ("product", p, "sites"), f"should name sites of the fleet, came {site_id!r}", f"is it {near}?"
                 )
-    products = tuple(_product_of(table, fleet) for table in tables.product)
-    _refuse_unsellable(products, fleet, refused)
-    return products
+    return tuple(_product_of(table, fleet) for table in tables.product)
 
 
 def unsold_told(fleet: Fleet) -> list[str]:
@@ -117,19 +115,6 @@ def _product_of(table: ProductTable, fleet: Fleet) -> ReserveProduct:
         tests_per_year_count=table.tests_per_year,
         times=TermTimes(month_numbers=table.months, weekday_numbers=table.weekdays, hour_numbers=table.hours),
     )
-
-
-def _refuse_unsellable(products: tuple[ReserveProduct, ...], fleet: Fleet, refused: Refuser) -> None:
-    """Refuse a product of which no site could ever give the least award."""
-    for p, product in enumerate(products):
-        least_mw, most_mw = _least_mw(product), float(_most_mw(product, fleet).max())
-        if most_mw <= 0.0:
-            came = f"should be at least {MINER_RESPONSE_S:g}, in which miners are gone, came {product.response_s:g}"
-            raise refused(("product", p, "response_s"), came, "raise it, or give a site a [site.battery]")
-        if most_mw < least_mw:
-            field = "minimum_bid_mw" if least_mw == product.minimum_bid_mw else "block_mw"
-            came = f"should be at most {most_mw:,g}, the most that any of its sites could give, came {least_mw:,g}"
-            raise refused(("product", p, field), came, "write it in MW, or leave the product out")
 
 
 def _least_mw(product: ReserveProduct) -> float:

@@ -21,7 +21,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_]+")
 _OF_TYPE: Final = "_type"
 """End of the kinds of errors about a value's type."""
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]")
-_KEY: Final = re.compile(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=")
+_KEY: Final = re.compile(r"\s*([\w.\"'-]+?)\s*=")
 
 
 class Refuser:
@@ -47,14 +47,15 @@ class Refuser:
             what: name of the file's kind, such as `a fleet file`.
         """
         detail = _first_of(details)
+        # what the file itself names may hold any sign
+        if detail["type"] == "extra_forbidden":
+            return self(detail["loc"], *_unknown_field(detail["loc"], tables, what))
         # a value of several types has their names in its place, such as `constrained-str`
         loc = tuple(part for part in detail["loc"] if isinstance(part, int) or _NAME.fullmatch(part))
         if detail["type"] == "missing":
             return self(loc, "is required", "add it")
-        if detail["type"] == "extra_forbidden":
-            return self(loc, *_unknown_field(loc, tables, what))
         if detail["loc"][-1] == "[key]":
-            return self(loc, "should be named in lower_snake_case", "rename it")
+            return self(detail["loc"][:-1], "should be named in lower_snake_case", "rename it")
         expected = expectation_of(detail)
         if detail["type"] == "tuple_type":
             names = [part for part in loc if isinstance(part, str)]
