@@ -1,6 +1,7 @@
 """Commands that read market files: import inspect, import layouts, import build."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,12 +52,12 @@ def inspect(
     own = layout_in(csv) if csv is not None else None
     refusals: list[dict[str, Any]] = []
 
-    def on_refusal(name: str, error: FeedInvalid) -> None:
-        refusals.append({"files": [name], "refusal": str(error)})
+    def on_refusal(names: Sequence[str], error: FeedInvalid) -> None:
+        refusals.append({"files": list(names), "refusal": str(error)})
 
     reports = inspected(files, layout, own=own, part=SeriesPart(find=find, skip=skip), on_refusal=on_refusal)
     if as_json:
-        typer.echo(json.dumps({"reports": [*reports, *refusals]}, allow_nan=False))
+        typer.echo(json.dumps({"reports": reports, "refusals": refusals}, allow_nan=False))
     else:
         for report in reports:
             typer.echo("\n".join(lines_of(report)))

@@ -142,7 +142,7 @@ def inspected(
     own: Layout | None = None,
     part: SeriesPart = SeriesPart(),
     on_batch: Callable[[], object] = lambda: None,
-    on_refusal: Callable[[str, FeedInvalid], object] | None = None,
+    on_refusal: Callable[[Sequence[str], FeedInvalid], object] | None = None,
 ) -> list[dict[str, Any]]:
     """Report on files, one report for all files of the same layout.
 
@@ -151,7 +151,7 @@ def inspected(
     Args:
         own: a layout of the user's, in which the files are read.
         on_batch: called again and again while files are read; raises where nobody waits for the report any more.
-        on_refusal: called with the name and the fault of a file that is left out; without it, the fault is raised.
+        on_refusal: called with the names and the fault of refused files; without it, the fault is raised.
 
     Raises:
         FeedInvalid: a file fits no layout, or holds an invalid stamp or number.
@@ -159,28 +159,22 @@ def inspected(
     """
     layouts = [own] if own is not None else layouts_of(layout_id) if layout_id is not None else None
 
-    def refused(name: str, error: FeedInvalid) -> None:
+    def refused(names: Sequence[str], error: FeedInvalid) -> None:
         if on_refusal is None:
             raise error
-        on_refusal(name, error)
+        on_refusal(names, error)
 
     by_layout: dict[str, list[Readings]] = {}
     for path in files:
         try:
             found = [readings for source in sources_of(path) for readings in _readings_of(source, layouts, on_batch)]
         except FeedInvalid as error:
-            refused(str(path), error)
+            refused([str(path)], error)
             continue
         for readings in found:
             by_layout.setdefault(readings.layout.name, []).append(readings)
     on_batch()
-    reports = []
-    for of_layout in by_layout.values():
-        try:
-            reports.append(_report(of_layout, part))
-        except FeedInvalid as error:
-            refused(", ".join(readings.source.name for readings in of_layout), error)
-    return reports
+    return [report for of_layout in by_layout.values() for report in _reports_of(of_layout, part, refused)]
 
 
 def _readings_of(
@@ -190,6 +184,35 @@ def _readings_of(
     opened = recognised_each(source, LAYOUTS) if layouts is None else [opened_in(source, layouts)]
     for layout, sheet in opened:
         yield read_rows(sheet, layout, Wanted(), on_batch)
+
+
+def _reports_of(
+    readings: Sequence[Readings], part: SeriesPart, refused: Callable[[Sequence[str], FeedInvalid], object]
+) -> list[dict[str, Any]]:
+    """Report on files of a layout together, or apart if they contradict others."""
+    try:
+        return [_report(readings, part)]
+    except FeedInvalid as error:
+        together = error
+    if len(readings) == 1:
+        refused([readings[0].source.name], together)
+        return []
+    apart = [(one, _report_or_fault(one, part)) for one in readings]
+    faults = [(one, found) for one, found in apart if isinstance(found, FeedInvalid)]
+    if not faults:
+        refused([one.source.name for one in readings], together)
+        return [found for _, found in apart if not isinstance(found, FeedInvalid)]
+    for one, fault in faults:
+        refused([one.source.name], fault)
+    sound = [one for one, found in apart if not isinstance(found, FeedInvalid)]
+    return _reports_of(sound, part, refused) if sound else []
+
+
+def _report_or_fault(readings: Readings, part: SeriesPart) -> dict[str, Any] | FeedInvalid:
+    try:
+        return _report([readings], part)
+    except FeedInvalid as error:
+        return error
 
 
 def _report(readings: Sequence[Readings], part: SeriesPart) -> dict[str, Any]:

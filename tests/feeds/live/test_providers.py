@@ -221,6 +221,9 @@ def test_an_address_of_the_operators_own_is_read_as_a_csv_file() -> None:
     assert [status.reason for status in poller.statuses()] == [""]
     assert memory.newest("here price").last("price_usd_per_mwh", int(NOW.timestamp())) == (40.0, 1_772_553_600)
     assert np.isfinite(memory.newest("here price").told.columns["price_usd_per_mwh"]).all()
+    web.interfaces["own.example/prices"].body = lambda query, now: b"time,price\n"
+    poller, _ = asked(spec(price=price), web=web)
+    assert "here price: the files should have rows of a series, have none: ask again" in poller.statuses()[0].reason
 
 
 @pytest.mark.parametrize(

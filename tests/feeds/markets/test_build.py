@@ -315,3 +315,13 @@ def test_every_refusal_is_one_of_ours(tmp_path: Path) -> None:
         built(tmp_path, spec_text('files = "*.csv"'))
     assert "noise.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_rates_without_a_row_matters_where_a_rate_is_needed_alone(tmp_path: Path) -> None:
+    (tmp_path / "eurofxref-hist.csv").write_text("Date,USD,JPY,\n", encoding="utf-8")
+    window = {"from_s": epoch(2024, 7, 1, 0), "to_s": epoch(2024, 7, 2, 0)}
+    rates = '[fx]\nfile = "eurofxref-hist.csv"\n'
+    _, found = built(tmp_path, spec_text('unit = "USD/MWh"\nconstant = 40.0', fx=rates), **window)  # type: ignore[arg-type]
+    assert prices(found) == [40.0] * 24
+    with pytest.raises(FeedInvalid, match=r"eurofxref-hist.csv should have rates of USD, has none"):
+        built(tmp_path, spec_text('unit = "EUR/MWh"\nconstant = 40.0', fx=rates), **window)  # type: ignore[arg-type]

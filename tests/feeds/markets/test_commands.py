@@ -15,7 +15,7 @@ from tests.feeds.markets import writers_other as other
 from tests.feeds.markets.cases import CASES, US_AUTUMN, Case
 from tests.feeds.markets.golden_files import EXPECTED, GOLDEN
 from tests.feeds.markets.reading import written
-from tests.feeds.markets.rows import rows_of
+from tests.feeds.markets.rows import Row, rows_of
 from tests.feeds.markets.specs import spec_text
 
 SUMMER = date(2024, 7, 1)
@@ -102,8 +102,28 @@ def test_a_file_that_is_refused_does_not_keep_others_from_being_reported(here: P
     assert told.exit_code == 3
     assert "ercot-dam-spp" in told.out
     assert "these are rows of a history folder, which need no import" in told.err
-    good, bad = json.loads(ran("import", "inspect", "history.csv", name, "--json").out)["reports"]
-    assert (good["layout"], bad["files"]) == ("ercot-dam-spp", ["history.csv"])
+    told_json = json.loads(ran("import", "inspect", "history.csv", name, "--json").out)
+    assert [one["layout"] for one in told_json["reports"]] == ["ercot-dam-spp"]
+    assert [one["files"] for one in told_json["refusals"]] == [["history.csv"]]
+
+
+def test_a_file_that_contradicts_itself_does_not_keep_others_of_its_layout_from_being_reported(here: Path) -> None:
+    rows = rows_of("Europe/Berlin", SUMMER, 1, 60)
+    other_price = Row(rows[2].begin, rows[2].end, rows[2].value + 1.0, rows[2].number)
+    files = {
+        "a.csv": rows,
+        "b.csv": rows_of("Europe/Berlin", date(2024, 7, 2), 1, 60),
+        "c.csv": [*rows[:3], other_price, *rows[3:]],
+    }
+    for name, of in files.items():
+        (here / name).write_bytes(next(iter(eu.entsoe_gui_old(of).values())))
+    told = json.loads(ran("import", "inspect", *files, "--json").out)
+    assert [one["files"] for one in told["reports"]] == [["a.csv", "b.csv"]]
+    assert [one["files"] for one in told["refusals"]] == [["c.csv"]]
+    (here / "c.csv").write_bytes(next(iter(eu.entsoe_gui_old([*rows[:2], other_price, *rows[3:]]).values())))
+    told = json.loads(ran("import", "inspect", *files, "--json").out)
+    assert [one["files"] for one in told["reports"]] == [["a.csv"], ["b.csv"], ["c.csv"]]
+    assert [one["files"] for one in told["refusals"]] == [list(files)]
 
 
 def test_values_are_reported_with_their_own_unit_and_that_of_the_file(here: Path) -> None:

@@ -1,8 +1,12 @@
 """Tables of a user's own: the layout `csv` that a SPEC declares."""
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from mara.errors import ConfigError, FeedInvalid
@@ -12,6 +16,7 @@ from mara.feeds.markets.reading.sources import sources_of
 from tests.feeds.markets.cases import EU_AUTUMN
 from tests.feeds.markets.rows import rows_of
 from tests.feeds.markets.specs import built, prices, spec_text
+from tests.feeds.markets.test_workbooks import workbook
 
 BERLIN = "Europe/Berlin"
 OWN = """files = "own.txt"
@@ -96,6 +101,39 @@ def test_a_point_beside_decimal_commas_is_no_decimal_point(tmp_path: Path) -> No
         built(tmp_path, spec_text(TWO_COLUMNS.replace('thousands = "."\n', "")))
     _, found = built(tmp_path, spec_text(TWO_COLUMNS))
     assert set(prices(found)) == {1234.0}
+
+
+@pytest.mark.parametrize("mark", ["n.v.", "-999,9", "-999.9"])
+def test_a_mark_of_no_value_is_known_beside_decimal_commas(tmp_path: Path, mark: str) -> None:
+    cell = mark.replace("-999.9", "-999,9")
+    lines = ["Datum;Uhrzeit;Preis", *(f"01.07.2024;{hour:02d}:00;{'5,5' if hour else cell}" for hour in range(24))]
+    (tmp_path / "own.txt").write_text("\n".join(lines) + "\n", encoding="cp1252")
+    said = TWO_COLUMNS.replace('unit = "EUR/MWh"\n', f'unit = "EUR/MWh"\nmissing = ["{mark}"]\n')
+    end_s = int(datetime(2024, 7, 2, tzinfo=ZoneInfo(BERLIN)).timestamp())
+    _, found = built(tmp_path, spec_text(said), from_s=end_s - 23 * 3600, to_s=end_s)
+    assert prices(found) == [5.5] * 23
+
+
+def native_parquet(path: Path) -> None:
+    hours = [f"{hour:02d}:00" for hour in range(24)]
+    table = {"Datum": ["01.07.2024"] * 24, "Uhrzeit": hours, "Preis": [1.234 + hour for hour in range(24)]}
+    pyarrow.parquet.write_table(pa.table(table), path)
+
+
+def native_workbook(path: Path) -> None:
+    pytest.importorskip("python_calamine", reason="the extra that reads workbooks is not installed")
+    rows: list[list[str | float]] = [["01.07.2024", f"{hour:02d}:00", 1.234 + hour] for hour in range(24)]
+    path.write_bytes(workbook([[["Datum", "Uhrzeit", "Preis"], *rows]]))
+
+
+@pytest.mark.parametrize("write", [native_parquet, native_workbook])
+@pytest.mark.parametrize("thousands", ['thousands = "."\n', ""])
+def test_numbers_that_are_no_text_are_read_whatever_the_decimal_mark(
+    tmp_path: Path, write: Callable[[Path], None], thousands: str
+) -> None:
+    write(tmp_path / "own.txt")
+    _, found = built(tmp_path, spec_text(TWO_COLUMNS.replace('thousands = "."\n', thousands)))
+    assert prices(found) == pytest.approx([1.234 + hour for hour in range(24)])
 
 
 @pytest.mark.parametrize(

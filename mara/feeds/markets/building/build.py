@@ -89,7 +89,7 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
         "fill": str(order.fill),
         "sites": stories,
         "bitcoin": _bitcoin_story(bringer, bitcoin, series),
-        **({"fx": bringer.story(fx, reader.all_series_of(fx)[0])} if fx is not None else {}),
+        **_fx_story(bringer, fx),
     }
 
     def on_rows(done: int, of: int) -> None:
@@ -97,6 +97,12 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
 
     write_folder(order.out, steps, sites, (steps.days, price), provenance, on_rows=on_rows, kind=order.kind)
     return report
+
+
+def _fx_story(bringer: Bringer, request: Request | None) -> dict[str, Any]:
+    # a file without a rate is no fault where every price is in dollars, and gave nothing to tell of
+    series = bringer.reader.all_series_of(request) if request is not None else ()
+    return {"fx": bringer.story(request, series[0])} if request is not None and series else {}
 
 
 def _bitcoin_story(bringer: Bringer, request: Request, series: MarketSeries | None) -> dict[str, Any]:

@@ -147,6 +147,11 @@ def chosen(series: Sequence[MarketSeries], request: Request) -> MarketSeries:
         FeedInvalid: no series fits, or several do; the message lists them.
     """
     table = request.table
+    if not series:
+        raise FeedInvalid(
+            f"{request.where}: the files should have rows of {table.point or 'a series'}, have none: ask again later, "
+            "or correct the point"
+        )
     of_point = [one for one in series if not table.point or _has_point(one, table.point)]
     fitting = [one for one in of_point if _has_keys(one, table.key)]
     if len(fitting) > 1:

@@ -30,6 +30,13 @@ Source: ENTSO-E, The Introduction of Different Time Series Possibilities (Curvet
 """
 ROW_BLOCK: Final = 65_536
 
+
+class NumberText(str):
+    """Text of a number that was no text in its file, with a decimal point."""
+
+    __slots__ = ()
+
+
 Rows = list[list[str]]
 Table = tuple[tuple[str, ...], Rows]
 
@@ -111,11 +118,11 @@ def frame_of(source: Source) -> Any:
         raise source.refusal(f"should be Parquet, but {error}: save it again") from error
 
 
-def batches_of_frame(table: Any, wanted: Sequence[int]) -> Iterator[Batch]:
-    """Yield the wanted columns of an Arrow table as text."""
+def batches_of_frame(table: Any, form: Form, wanted: Sequence[int]) -> Iterator[Batch]:
+    """Yield the wanted columns of an Arrow table as text in a form."""
     first = 1
     for batch in table.to_batches(max_chunksize=ROW_BLOCK):
-        columns = {place: _as_text(batch.column(place)) for place in wanted}
+        columns = {place: _as_text(batch.column(place), form) for place in wanted}
         yield Batch(columns=columns, lines=np.arange(first, first + batch.num_rows, dtype=np.int64))
         first += batch.num_rows
 
@@ -148,9 +155,12 @@ def workbook_of(source: Source) -> tuple[Rows, ...]:
     return tuple(rows for rows in sheets if rows)
 
 
-def batches_of_table(table: Table, wanted: Sequence[int]) -> Iterator[Batch]:
-    """Yield the wanted columns of rows of text."""
+def batches_of_table(table: Table, form: Form, wanted: Sequence[int]) -> Iterator[Batch]:
+    """Yield the wanted columns of rows of text in a form."""
     _, rows = table
+    if form.decimal == ",":
+        # numbers that were no text have no country's mark: they get that of the texts beside them
+        rows = [[cell.replace(".", ",") if isinstance(cell, NumberText) else cell for cell in row] for row in rows]
     for start in range(0, len(rows), ROW_BLOCK):
         block = rows[start : start + ROW_BLOCK]
         lines = np.arange(start + 1, start + 1 + len(block), dtype=np.int64)
@@ -270,6 +280,8 @@ def _plain(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, float):
+        return NumberText(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, date):
@@ -277,7 +289,7 @@ def _plain(value: object) -> str:
     return str(value).strip()
 
 
-def _as_text(column: Any) -> Any:
+def _as_text(column: Any, form: Form) -> Any:
     if pa.types.is_timestamp(column.type):
         zoned = column.type.tz is not None
         seconds = column.cast(pa.timestamp("s", tz="UTC" if zoned else None), safe=False)
@@ -285,4 +297,7 @@ def _as_text(column: Any) -> Any:
         return pa.compute.binary_join_element_wise(text, "+00:00", "") if zoned else text
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    return pa.compute.fill_null(column.cast(pa.string()), "")
+    text = pa.compute.fill_null(column.cast(pa.string()), "")
+    if form.decimal == "," and (pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
+        return pa.compute.replace_substring(text, ".", ",")
+    return text

@@ -157,7 +157,11 @@ class Face:
         names = tuple(frame.column_names)
         if not is_tabular(layout.form) or not has_columns(names, layout):
             return None
-        return Sheet(source=self.source, names=header_of_table(names).names, batches=partial(batches_of_frame, frame))
+        return Sheet(
+            source=self.source,
+            names=header_of_table(names).names,
+            batches=partial(batches_of_frame, frame, layout.form),
+        )
 
     def _in_book(self, layout: Layout, book: Sequence[Rows]) -> Sheet | None:
         """Open a workbook; the header of its first sheet is that of all sheets."""
@@ -170,7 +174,10 @@ class Face:
         # the header is repeated on each sheet, some of which are narrower
         rows = [row[: len(names)] + [""] * (len(names) - len(row)) for row in rows if tuple(row) != names]
         return Sheet(
-            source=self.source, names=names, said=header.said, batches=partial(batches_of_table, (names, rows))
+            source=self.source,
+            names=names,
+            said=header.said,
+            batches=partial(batches_of_table, (names, rows), layout.form),
         )
 
     def _json(self, layout: Layout) -> Sheet | None:
@@ -184,7 +191,7 @@ class Face:
         names, _ = table
         if names is not XML_COLUMNS and not has_columns(names, layout):
             return None
-        return Sheet(source=self.source, names=names, batches=partial(batches_of_table, table))
+        return Sheet(source=self.source, names=names, batches=partial(batches_of_table, table, layout.form))
 
 
 @lru_cache(maxsize=8)

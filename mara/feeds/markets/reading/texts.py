@@ -103,6 +103,7 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
     texts = pc.utf8_trim_whitespace(column)
     if value.quality is not None:
         texts = _of_quality(texts, value.quality)
+    written = texts
     if form.thousands:
         texts = _without_thousands(texts, form)
     if form.decimal == ",":
@@ -110,7 +111,11 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
         texts = pc.replace_substring(pc.replace_substring(texts, ".", "?"), ",", ".")
     elif form.decimal == "?":
         texts = pc.if_else(pc.match_substring(texts, "."), texts, pc.replace_substring(texts, ",", "."))
-    absent = pc.is_in(pc.utf8_lower(texts), pa.array([*MISSING, *map(str.lower, value.missing)]))
+    # a mark of no value may have points itself, such as n.v., or be a number, such as -999.9
+    marks = pa.array([*MISSING, *map(str.lower, value.missing)])
+    absent = pc.is_in(pc.utf8_lower(written), marks)
+    if texts is not written:
+        absent = pc.or_(absent, pc.is_in(pc.utf8_lower(texts), marks))
     texts = pc.if_else(absent, None, texts)
     try:
         numbers = pc.cast(texts, pa.float64())
