@@ -189,7 +189,7 @@ def _readings_of(
 def _reports_of(
     readings: Sequence[Readings], part: SeriesPart, refused: Callable[[Sequence[str], FeedInvalid], object]
 ) -> list[dict[str, Any]]:
-    """Report on files of a layout together, or on each alone where they contradict."""
+    """Report on files of a layout together, or apart if they contradict others."""
     try:
         return [_report(readings, part)]
     except FeedInvalid as error:

@@ -31,7 +31,7 @@ Source: ENTSO-E, The Introduction of Different Time Series Possibilities (Curvet
 ROW_BLOCK: Final = 65_536
 
 
-class Figure(str):
+class NumberText(str):
     """Text of a number that was no text in its file, with a decimal point."""
 
     __slots__ = ()
@@ -160,7 +160,7 @@ def batches_of_table(table: Table, form: Form, wanted: Sequence[int]) -> Iterato
     _, rows = table
     if form.decimal == ",":
         # numbers that were no text have no country's mark: they get that of the texts beside them
-        rows = [[cell.replace(".", ",") if isinstance(cell, Figure) else cell for cell in row] for row in rows]
+        rows = [[cell.replace(".", ",") if isinstance(cell, NumberText) else cell for cell in row] for row in rows]
     for start in range(0, len(rows), ROW_BLOCK):
         block = rows[start : start + ROW_BLOCK]
         lines = np.arange(start + 1, start + 1 + len(block), dtype=np.int64)
@@ -281,7 +281,7 @@ def _plain(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, float):
-        return Figure(value)
+        return NumberText(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, date):
