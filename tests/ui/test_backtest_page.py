@@ -184,7 +184,8 @@ async def test_a_folder_without_a_history_is_told_in_one_line(screen: Screen, tm
     await screen.open("/backtest")
     told = screen.last("show")["cells"]["bt.state"]
     assert row_of(told)["state"] == "failed"
-    assert str(tmp_path) in text_of(told)
+    assert f"{tmp_path.name} should have history.csv" in text_of(told)
+    assert str(tmp_path.parent) not in text_of(told)
 
 
 async def test_a_second_order_is_refused_politely_and_cancel_ends_the_first(screen: Screen, tmp_path: Path) -> None:
