@@ -19,7 +19,7 @@ from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import columns_of
 from mara.optimizers.lp.model import model_of
 from mara.optimizers.lp.optimizer import shifted
-from mara.optimizers.lp.solve import solve
+from mara.optimizers.lp.staged.one_way import solve_one_way
 from mara.optimizers.quoting.pricing import (
     ContractDemand,
     dual_cost_usd_per_mwh,
@@ -63,12 +63,13 @@ def _direct(sites: int, hours: int, repetitions: int) -> Iterator[Figure]:
     first, second = cases_of(sites, hours, count=2)
     name = f"lp.{sites}x{hours}"
     yield _figure(f"{name}.build_ms", MS_PER_S * timed(lambda: model_of(first), repetitions).best_s)
-    before = solve(model_of(first))
-    after = model_of(_following(first, before.primal_mw, second))
-    cold_s = timed(lambda: solve(after), repetitions).best_s
+    before = solve_one_way(model_of(first), first)
+    following = _following(first, before.primal_mw, second)
+    after = model_of(following)
+    cold_s = timed(lambda: solve_one_way(after, following), repetitions).best_s
     start = shifted(before.basis, after)
-    warm = solve(after, basis=start)
-    warm_s = timed(lambda: solve(after, basis=start), repetitions).best_s
+    warm = solve_one_way(after, following, basis=start)
+    warm_s = timed(lambda: solve_one_way(after, following, basis=start), repetitions).best_s
     yield _figure(f"{name}.cold_ms", MS_PER_S * cold_s, TARGET_COLD_MS[sites, hours])
     yield _figure(
         f"{name}.warm_ms",
