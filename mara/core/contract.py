@@ -33,7 +33,7 @@ TierKey = Literal["premium", "standard", "flexible", "spot"]
 TIER_KEYS: Final[tuple[TierKey, ...]] = get_args(TierKey)
 """Names of the tiers in settings, the API and exports, in the order of `Tier`."""
 MOST_NAMED: Final = 5
-"""Contracts that one sentence names."""
+"""Contracts or sites that one sentence names."""
 
 
 def contract_label(contract_id: str, customer: str) -> str:

@@ -143,12 +143,9 @@ def _calls_turned_over(state: PowerState, lines: Ints, is_new: Bools, terms: Pow
     """
     if state.calls is None:
         return None
-    called_mwh, short_mwh = state.calls.called_mwh, state.calls.short_mwh
-    failed_share = _part(short_mwh, called_mwh, is_new & (short_mwh > 0.0))
+    calls, failed_share = _judged(state.calls.called_mwh, state.calls.short_mwh, is_new)
     _claw_back(failed_share, state.reserve_micro_usd.copy(), lines, terms)
-    return CallSoFar(
-        called_mwh=sealed(np.where(is_new, 0.0, called_mwh)), short_mwh=sealed(np.where(is_new, 0.0, short_mwh))
-    )
+    return calls
 
 
 def _accrued_micro_usd(state: PowerState, q: int, charge: CoincidentPeakCharge) -> int:
@@ -353,9 +350,13 @@ def _claw_back(failed_share: Floats, earned_micro_usd: Ints, lines: Ints, terms:
             lines[PowerLine.RESERVE_PENALTY, site] -= back
 
 
-def _part(short_mwh: Floats, called_mwh: Floats, counts: Bools) -> Floats:
-    """Share of the energy called that came short, 0 where it does not count."""
-    return np.divide(short_mwh, called_mwh, out=np.zeros_like(short_mwh), where=counts)
+def _judged(called_mwh: Floats, short_mwh: Floats, is_over: Bools) -> tuple[CallSoFar, Floats]:
+    """Begin calls that are over anew; return their part that came short (P, S)."""
+    so_far = CallSoFar(
+        called_mwh=sealed(np.where(is_over, 0.0, called_mwh)), short_mwh=sealed(np.where(is_over, 0.0, short_mwh))
+    )
+    failed = is_over & (short_mwh > 0.0)
+    return so_far, np.divide(short_mwh, called_mwh, out=np.zeros_like(short_mwh), where=failed)
 
 
 def _failures(
@@ -376,11 +377,7 @@ def _failures(
     is_over = done.called_mw == 0.0
     if observation.power is not None:
         is_over |= observation.power.call_ends_tick[:, None] <= observation.tick + 1
-    failed_share = _part(short_mwh, called_mwh, is_over & (short_mwh > 0.0))
-    so_far = CallSoFar(
-        called_mwh=sealed(np.where(is_over, 0.0, called_mwh)), short_mwh=sealed(np.where(is_over, 0.0, short_mwh))
-    )
-    return so_far, failed_share
+    return _judged(called_mwh, short_mwh, is_over)
 
 
 def _batteries(state: PowerState, done: PowerAllocation, config: RunConfig) -> Changes:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from mara.core.contract import MOST_NAMED
 from mara.core.fleet import Fleet
 from mara.core.power_terms import (
     AS_PRODUCED,
@@ -37,8 +38,6 @@ SHAPES: Final = {
 }
 """Times of the blocks that are traded, in local hours."""
 PROFILE_LENGTHS: Final = (24, 8_760, 8_784)
-MOST_NAMED: Final = 5
-"""Most sites of a product that are named."""
 
 Refused = Callable[[Loc, str, str], ConfigError]
 
