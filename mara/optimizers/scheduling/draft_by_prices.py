@@ -60,7 +60,9 @@ def draft_by_prices(problem: Problem, budgets: BudgetPolicy) -> DraftStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Begun:
-    """A tick before any budget is spent, not to be changed.
+    """A tick before any budget is spent.
+
+    It is changed only where no other tick may be like it.
 
     Attributes:
         load: promised contracts at their sites, and the racks that tokens leave as well.
