@@ -3,7 +3,7 @@
 // and not while it is out of sight or in a tab that nobody sees.
 import { effectScope, getCurrentScope, onMounted, onUnmounted } from "vue";
 import { onPreferences } from "../preferences.js";
-import { onChange } from "../state.js";
+import { onChange, valuesOf } from "../state.js";
 
 const printed = window.matchMedia("print");
 const LOOK = { displayModeBar: false, displaylogo: false };
@@ -14,7 +14,7 @@ const SIGHT = { rootMargin: "200px" }; // a chart is drawn before it is scrolled
 // of another theme. `element` gives the element. Returns a function that draws at once what waits.
 export function usePlot(element, { build, channels, draw, follow, repaint }) {
   const scope = getCurrentScope();
-  const known = new Set(), changed = new Set(); // names of channels: ever drawn, and to be drawn
+  const known = new Set(), changed = new Set(); // names of channels: drawn with values, and to be drawn
   let plotly, sized, seen, drawn, forget;
   let frame = 0;
   let isInSight = true;
@@ -24,7 +24,7 @@ export function usePlot(element, { build, channels, draw, follow, repaint }) {
     if (!changed.size) return;
     const names = [...changed];
     changed.clear();
-    names.forEach((name) => known.add(name));
+    for (const name of names) if (Object.keys(valuesOf(name)).length) known.add(name);
     draw(plotly, element(), names);
   }
   function drawSoon() {
