@@ -8,5 +8,15 @@ from typing import Final
 
 FORKS: Final = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["tests.scenarios.order_server", "tests.scenarios.killed", "tests.scenarios.killed_executors"]
+    [
+        "tests.scenarios.order_server",
+        "tests.scenarios.killed",
+        "tests.scenarios.killed_executors",
+        # Imported by Mara where it first needs them, which is in nearly every such process.
+        "alembic.command",
+        "scipy.sparse",
+        "scipy.special",
+        "psycopg",
+        "sqlalchemy.dialects.postgresql.psycopg",
+    ]
 )
