@@ -156,6 +156,17 @@ def _programs_are_solved_once() -> Generator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _workers_are_forked_from_the_process_of_tests() -> Generator[None]:
+    """Let pools fork workers from the process of `tests.forks`, for a Python has one such process at most."""
+    from mara.runtime import worker_pool
+    from tests.forks import FORKS
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(worker_pool, "beginnings_of", lambda _: FORKS)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _types_of_routes_are_read_once() -> Generator[None]:
     """Let the APIs that tests build share pydantic's adapters of the types that routes take and return."""
     if (v2 := sys.modules.get("fastapi._compat.v2")) is None:  # none of the tests builds one
