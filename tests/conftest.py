@@ -24,9 +24,11 @@ from sqlalchemy import URL, Engine
 from mara.feeds.files.history import History
 from mara.feeds.files.history_file import read_history
 from mara.optimizers.lp import solve
+from mara.runtime import spawned_work, worker_pool
 from mara.store.backends import postgres, sqlite_connection, upgrade
 from tests import solved_before, sqlite_template
 from tests.draws import draw_the_same_always
+from tests.forks import forks
 from tests.quick_passwords import hash_quickly
 
 HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
@@ -121,6 +123,15 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
 def _programs_are_solved_once() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(solve, "_solver", solved_before.remembering_solver)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _work_is_forked() -> Generator[None]:
+    """Fork the processes of backtests, studies and builds, each of which would import Mara anew."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (spawned_work, worker_pool):
+            patched.setattr(module, "get_context", forks)
         yield
 
 
