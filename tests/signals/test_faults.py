@@ -15,6 +15,7 @@ from mara.signals.executors import asic, http_call, luxos, modbus
 from mara.signals.executors.driver import Driver, WritePace
 from mara.signals.executors.hold import HoldFile
 from mara.signals.executors.watchdog import release_all
+from mara.signals.imitations import serving
 from mara.signals.imitations.kube_api import TOKEN
 from tests.signals.devices import CLOCK, SECRET
 from tests.signals.rigs import KINDS, SITE, Rig, rig_of
@@ -22,6 +23,8 @@ from tests.signals.rigs import KINDS, SITE, Rig, rig_of
 PATIENCE_S = 0.5
 SHORT_PATIENCE_S = 0.1
 """Patience where it is known to run out."""
+DROP_S = 0.02
+"""Pause between the bytes of an answer in drops, each of which comes within the patience."""
 LOW_MW, LOWER_MW = 1.0, 0.5
 """Limits within what each kind of device takes: two of three miners sleep, or all but one half."""
 
@@ -110,6 +113,7 @@ def test_a_lost_link_leaves_a_site_held_until_it_answers_and_is_given_back(site:
 def test_a_half_open_socket_or_an_answer_in_drops_is_given_up_in_time(
     site: Driven, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(serving, "DROP_S", DROP_S)
     limited = site.written()
     site.rig.break_down(fault)
     wait_for(SHORT_PATIENCE_S, monkeypatch)
