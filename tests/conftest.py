@@ -23,7 +23,6 @@ from sqlalchemy import URL, Engine
 
 from mara.feeds.files.history import History
 from mara.feeds.files.history_file import read_history
-from mara.optimizers.lp import solve
 from mara.runtime import spawned_work, worker_pool
 from mara.store.backends import postgres, sqlite_connection, upgrade
 from tests import solved_before, sqlite_template
@@ -122,7 +121,7 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _programs_are_solved_once() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(solve, "_solver", solved_before.remembering_solver)
+        solved_before.remember(patched)
         yield
 
 
@@ -157,7 +156,7 @@ def _types_of_routes_are_read_once() -> Generator[None]:
 @pytest.fixture
 def solved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Solve each linear program anew, as Mara does, instead of recalling its solution."""
-    monkeypatch.setattr(solve, "_solver", solved_before.make_solver)
+    solved_before.solve_anew(monkeypatch)
 
 
 @pytest.fixture
