@@ -15,6 +15,12 @@ FORKS.set_forkserver_preload(
         "tests.scenarios.killed_executors",
         "pages.serving.job_runner",
         "mara.assembly.imports.builder",
+        # Imported by Mara where it first needs them, which is in nearly every such process.
+        "alembic.command",
+        "scipy.sparse",
+        "scipy.special",
+        "psycopg",
+        "sqlalchemy.dialects.postgresql.psycopg",
     ]
 )
 
