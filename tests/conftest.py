@@ -147,22 +147,22 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _programs_are_solved_once() -> Generator[None]:
-    from mara.optimizers.lp import solve
     from tests import solved_before
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(solve, "_solver", solved_before.remembering_solver)
+        solved_before.remember(patched)
         yield
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _workers_are_forked_from_the_process_of_tests() -> Generator[None]:
-    """Let pools fork workers from the process of `tests.forks`, for a Python has one such process at most."""
-    from mara.runtime import worker_pool
-    from tests.forks import FORKS
+def _work_is_forked() -> Generator[None]:
+    """Fork the processes of backtests, studies and builds, each of which would import Mara anew."""
+    from mara.runtime import spawned_work, worker_pool
+    from tests.forks import forks
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(worker_pool, "beginnings_of", lambda _: FORKS)
+        for module in (spawned_work, worker_pool):
+            patched.setattr(module, "get_context", forks)
         yield
 
 
@@ -190,10 +190,9 @@ def _types_of_routes_are_read_once() -> Generator[None]:
 @pytest.fixture
 def solved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Solve each linear program anew, as Mara does, instead of recalling its solution."""
-    from mara.optimizers.lp import solve
     from tests import solved_before
 
-    monkeypatch.setattr(solve, "_solver", solved_before.make_solver)
+    solved_before.solve_anew(monkeypatch)
 
 
 @pytest.fixture

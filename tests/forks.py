@@ -4,6 +4,7 @@ An import takes two seconds, a copy none. Tests of Mara's start begin a Python o
 """
 
 import multiprocessing
+from multiprocessing.context import ForkServerContext
 from typing import Final
 
 FORKS: Final = multiprocessing.get_context("forkserver")
@@ -12,6 +13,8 @@ FORKS.set_forkserver_preload(
         "tests.scenarios.order_server",
         "tests.scenarios.killed",
         "tests.scenarios.killed_executors",
+        "pages.serving.job_runner",
+        "mara.assembly.imports.builder",
         # Imported by Mara where it first needs them, which is in nearly every such process.
         "alembic.command",
         "scipy.sparse",
@@ -20,3 +23,8 @@ FORKS.set_forkserver_preload(
         "sqlalchemy.dialects.postgresql.psycopg",
     ]
 )
+
+
+def forks(_: str) -> ForkServerContext:
+    """Stand in for `multiprocessing.get_context`, whatever is asked for."""
+    return FORKS

@@ -19,7 +19,7 @@ from distributed import KilledWorker
 import mara
 from mara.errors import CommandError, ConfigError
 from mara.runtime import worker_pool as pool
-from mara.runtime.worker_pool import Cluster, Processes, beginnings_of
+from mara.runtime.worker_pool import Cluster, Processes
 from mara.settings import Settings
 from mara.studies import Scenario, ScenarioResult, StudyOrder, fingerprint, outcomes_of, portable, study
 from tests.lethal_work import kill_every, kill_the_first
@@ -95,13 +95,6 @@ def test_a_worker_killed_in_the_middle_costs_no_result(tmp_path: Path) -> None:
     pieces = [(number, str(tmp_path)) for number in range(8)]
     found = sorted(result for _, result in Processes(2).results(kill_the_first, pieces))
     assert found == [number * number for number in range(8)]
-
-
-def test_workers_import_the_work_themselves_where_libraries_may_not_outlive_a_fork(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert beginnings_of(kill_every).get_start_method() == "spawn"
 
 
 def test_work_that_kills_every_worker_comes_to_an_end() -> None:

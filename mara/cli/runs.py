@@ -1,14 +1,17 @@
 """Commands that run ticks: simulate, backtest, replay.
 
-Each imports its own: a backtest needs no database, which takes as long to import as all else that it needs.
+A backtest needs no database, which takes as long to import as all else: the other commands import it.
 """
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mara.assembly.backtest import BacktestOrder
+from mara.backtests import BacktestResult, compared, shared_figures
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, told_sources, write_page
@@ -55,7 +58,6 @@ def simulate(
 ) -> None:
     """Continue the stored run by some ticks, or begin it."""
     from mara.assembly.runs import open_run, rehearsal_of
-    from mara.backtests import shared_figures
     from mara.runtime.observe.log import open_log
     from mara.runtime.tick.engine import simulate as run_simulation
 
@@ -143,9 +145,6 @@ def backtest(
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
     """Run policies over a period of history."""
-    from mara.assembly.backtest import BacktestOrder
-    from mara.backtests import compared
-
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed}
     own = {"horizon_hours": horizon_hours, "day_ahead_position": day_ahead, "products": products}
     settings = read_settings(
@@ -164,19 +163,25 @@ def backtest(
     refuse_homeless(report, "--report")
     with bars() as on_progress:
         results = compared(settings, order, with_bound=bound, without=without or (), on_progress=on_progress)
-    unwritten = None
-    if report is not None:
-        from mara.backtest_page import html_of
-
-        try:
-            write_page(html_of(results), report)
-        except ConfigError as error:
-            unwritten = error  # the result is printed all the same
+    unwritten = _unwritten(results, report)  # the result is printed all the same
     tell_notes(results[0].figures["notes"])
     figures = results[0].figures
     show(figures if as_json else {**figures, "provenance": told_sources(figures["provenance"])}, as_json=as_json)
     if unwritten is not None:
         raise unwritten
+
+
+def _unwritten(results: Sequence[BacktestResult], report: Path | None) -> ConfigError | None:
+    """Write the HTML page that was asked for; return why it could not be written."""
+    if report is None:
+        return None
+    from mara.backtest_page import html_of
+
+    try:
+        write_page(html_of(results), report)
+    except ConfigError as error:
+        return error
+    return None
 
 
 @app.command()

@@ -3,13 +3,11 @@
 No piece is lost when a worker dies.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import get_context
-from multiprocessing.context import BaseContext
 from typing import Any, Final, Protocol, TypeVar
 
 from mara.errors import CommandError, ConfigError
@@ -63,7 +61,7 @@ class Processes:
         self, work: Callable[[Piece], Result], pieces: Sequence[Piece], numbers: Sequence[int]
     ) -> Iterator[tuple[int, Result]]:
         """Yield results until all are done or a worker has died, which ends its pool."""
-        with ProcessPoolExecutor(self._workers, mp_context=beginnings_of(work)) as pool:
+        with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
             futures = dict(_given(pool, work, pieces, numbers))
             waiting = set(futures)
             try:
@@ -74,19 +72,6 @@ class Processes:
                             yield futures[future], future.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-
-
-def beginnings_of(work: Callable[..., object]) -> BaseContext:
-    """Choose how worker processes begin.
-
-    On Linux each is a fork of one process that has imported the work and done nothing else; elsewhere libraries need
-    not outlive a fork, so that each imports the work itself.
-    """
-    if sys.platform != "linux":
-        return get_context("spawn")
-    context = get_context("forkserver")
-    context.set_forkserver_preload([work.__module__])
-    return context
 
 
 def _given(
