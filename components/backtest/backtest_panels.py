@@ -201,7 +201,7 @@ def order_panel(
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
     """Draw the progress of `progress_cells`, with a button for `cancel` if given."""
     with panel("Progress", "progress-panel"):
-        live_text("bt.state", first, "bt-state", "p").props("role=status")
+        live_text("bt.state", first, "bt-state", "p", marks="backtest").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
         live_text("bt.note", {"bt.note": "", **first}, "note", "p")
         if cancel is None:
@@ -214,7 +214,8 @@ def result_panels(view_model: ViewModel) -> None:
     """Draw the table and charts that `result_channels` and `legend_cells` state."""
     cells = view_model.get("cells", {})
     with element("div", "bt-results"):
-        live_text("bt.shown", {"bt.shown": cell("", "no"), **cells}, "bt-shown").props("aria-hidden=true")
+        shown = {"bt.shown": cell("", "no"), **cells}
+        live_text("bt.shown", shown, "bt-shown", marks="result").props("aria-hidden=true")
         with panel("Results, money in USD", "overflow") as top:
             with top:
                 link = element("a", "text-button", "HTML report").props(

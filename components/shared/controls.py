@@ -143,7 +143,7 @@ def notices(first: Channel, actions: Actions) -> None:
     """
     element("p", "notice link-notice").props("role=alert data-state=warn id=link-notice")
     with element("div", "notice-row"):
-        live_text("notice", {"notice": "", **first}, "notice", "p").props("role=alert")
+        live_text("notice", {"notice": "", **first}, "notice", "p", marks="notice").props("role=alert")
         if actions.resume is not None:
             element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
 

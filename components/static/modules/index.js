@@ -9,7 +9,7 @@ import { store } from "./storage.js";
 export { CellText } from "./cell_text.js";
 export { DateField } from "./date_field.js";
 export { clockOf, momentText, number } from "./format.js";
-export { askOutage, keys, pointAt, withRange } from "./page.js";
+export { askOutage, keys, markPage, pointAt, withRange } from "./page.js";
 export { StateFilter } from "./state_filter.js";
 export { channel, onChange, ranked, useCell, useChannel } from "./state.js";
 

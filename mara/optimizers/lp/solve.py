@@ -377,13 +377,13 @@ def listed_basis_of(solver: highspy.Highs) -> Basis:
 
 def _highs_basis(basis: Basis) -> highspy.HighsBasis:
     given = highspy.HighsBasis()
-    given.col_status = [_STATUSES[v] for v in basis.columns.tolist()]
-    given.row_status = [_STATUSES[v] for v in basis.rows.tolist()]
+    given.col_status = _STATUSES[basis.columns].tolist()
+    given.row_status = _STATUSES[basis.rows].tolist()
     given.valid = True
     return given
 
 
-_STATUSES: Final = tuple(highspy.HighsBasisStatus(v) for v in range(5))
+_STATUSES: Final = np.array([highspy.HighsBasisStatus(v) for v in range(5)], dtype=np.object_)
 AT_LOWER, BASIC, AT_UPPER, _FREE = (
     status.value
     for status in (

@@ -20,6 +20,7 @@ export function usePlot(element, { build, follow, repaint }) {
     const { traces, layout } = build();
     await plotly.newPlot(element(), traces, layout, LOOK);
     if (!scope.active) return;
+    element().dataset.built = "";
     drawn = scope.run(() => effectScope());
     drawn.run(() => follow(plotly, element()));
   }
