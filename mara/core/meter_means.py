@@ -66,7 +66,11 @@ def mean_over(
 
 
 def metering_of(readings: MeterReadings, is_metered: Bools, world: World, config: RunConfig) -> Metering:
-    """Sum up what meters tell when the world's next tick begins."""
+    """Sum up what meters tell when the world's next tick begins.
+
+    Args:
+        is_metered: True at sites whose meters are believed (S,).
+    """
     span, fleet = span_of(world.tick - 1, config), config.fleet
     power_mw = np.full(fleet.site_count, np.nan)
     is_down = np.zeros((fleet.site_count, WORKLOAD_COUNT), dtype=np.bool_)

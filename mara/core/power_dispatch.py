@@ -99,7 +99,12 @@ def power_allocation(
     conditions: Conditions,
     config: RunConfig,
 ) -> PowerAllocation:
-    """Fit batteries to the connection, and awards to what could go."""
+    """Fit batteries to the connection, and awards to the load that could go.
+
+    Args:
+        flow: charging and discharging of batteries (S,) [MW].
+        contracts_mw (S, G), reserve_mw (S,): IT power of contracts, and racks held free for Premium.
+    """
     terms = power_of(config.fleet)
     charge, discharge = flow
     site_mw = load.flexible_mw + load.firm_mw

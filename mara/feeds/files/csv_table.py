@@ -110,6 +110,9 @@ class CsvTable:
         """Read line number and wanted cells of some rows, for messages.
 
         This reads the file again, because line numbers are not kept.
+
+        Raises:
+            FeedInvalid: the file cannot be read.
         """
         wanted, found = set(rows), []
         with _rows_of(self.path) as reader:

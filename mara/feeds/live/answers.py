@@ -202,7 +202,7 @@ def rates_told(told: ToldValues | None, constant: Mapping[str, float]) -> Rates:
     return Rates(constant=dict(constant), days=days, per_eur=dict(told.columns), file="the exchange rates")
 
 
-def with_rows(told: ToldValues, rows: Floats | Ints) -> ToldValues:
-    """Return a copy with only the chosen rows."""
+def with_rows(told: ToldValues, rows: Ints) -> ToldValues:
+    """Return a copy with only the rows of some indices (N,)."""
     columns = {name: column[rows] for name, column in told.columns.items()}
     return replace(told, begin_s=told.begin_s[rows], end_s=told.end_s[rows], columns=columns)
