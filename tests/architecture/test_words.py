@@ -276,3 +276,21 @@ def test_a_function_says_which_errors_it_raises() -> None:
     """The docstring of a command is its help, so commands stand aside."""
     named = [path for path in python_files(*PACKAGES) if path.parts[-2] != "cli"]
     assert [said_of(path, line, text) for path in named for line, text in unsaid_errors_in(path)] == []
+
+
+@read_once
+def undescribed_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Line and name of each method of an interface that nothing describes."""
+    for node in nodes:
+        if not isinstance(node, ast.ClassDef) or "Protocol" not in map(ast.unparse, node.bases):
+            continue
+        if re.search(r"described at `|see `", ast.get_docstring(node) or ""):
+            continue
+        for inner in node.body:
+            is_method = isinstance(inner, Function) and not inner.decorator_list and not inner.name.startswith("_")
+            if is_method and not ast.get_docstring(inner):
+                yield inner.lineno, f"{node.name}.{inner.name}"
+
+
+def test_an_interface_describes_its_methods_or_says_who_does() -> None:
+    assert [said_of(path, line, name) for path in python_files(*PACKAGES) for line, name in undescribed_in(path)] == []

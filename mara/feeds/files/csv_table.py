@@ -44,7 +44,10 @@ Row = tuple[str, ...]
 
 
 class Table(Protocol):
-    """A table whose refused rows can be named: by the lines of a text, or by rows."""
+    """A table whose refused rows can be named: by the lines of a text, or by rows.
+
+    The methods are described at `CsvTable`.
+    """
 
     place: ClassVar[str]
 

@@ -195,7 +195,11 @@ _READERS: Final[Mapping[Part, Columns]] = {
 
 
 def rates_told(told: ToldValues | None, constant: Mapping[str, float]) -> Rates:
-    """Make exchange rates of what their source told, beside constants."""
+    """Make exchange rates to the US dollar of what their source told.
+
+    Args:
+        constant: US dollars per unit of each currency that has a fixed rate.
+    """
     if told is None:
         return Rates(constant=dict(constant), days=np.zeros(0, np.int64), per_eur={})
     days = told.begin_s // 86_400

@@ -54,7 +54,7 @@ STALE: Final = tuple[str, ...]
 
 
 class MarketValues(NamedTuple):
-    """The columns of `markets` after `tick`."""
+    """A row of the table `markets` without its first column, `tick`."""
 
     hashprice_usd_per_ph_day: float
     token_price_usd_per_mtok: float

@@ -1,4 +1,4 @@
-"""Reports to a VTN: energy used and operating state in an event's intervals."""
+"""Reports to an OpenADR server (VTN): energy used and state in event intervals."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
