@@ -50,6 +50,7 @@ def mean_over(
 
     Args:
         readings: by instant; those that came after the tick, or are of after it, do not count.
+        value: number of a reading, by default its power [MW]; the average has its unit.
     """
     known = [r for r in readings if r.at < span.ends and r.known_at is not None and r.known_at <= span.ends]
     total, at = 0.0, span.begins

@@ -100,7 +100,7 @@ def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -
 
 
 def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
-    """Fit miners to availability and to their minimum time off (S, 3)."""
+    """Fit miners to availability and to their minimum time off (S, 3) [MW]."""
     available = conditions.available_mw[:, MINERS]
     fitted = np.minimum(wanted_mw, available) if has_any(wanted_mw > available) else wanted_mw
     waits = held_back(world.miner_off_ticks, config)

@@ -219,6 +219,6 @@ class _RoomLeft:
 
 
 def in_blocks(award_mw: Floats, block_mw: float, least_mw: float) -> Floats:
-    """Round awards down to whole blocks; none below the least bid (S,)."""
+    """Round awards down to whole blocks; none below the least bid (S,) [MW]."""
     whole = np.floor(award_mw / block_mw + _ROUNDED) * block_mw if block_mw > 0.0 else award_mw
     return np.where(whole + _ROUNDED >= least_mw, whole, 0.0)

@@ -287,8 +287,9 @@ def undescribed_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
         if re.search(r"described at `|see `", ast.get_docstring(node) or ""):
             continue
         for inner in node.body:
-            is_method = isinstance(inner, Function) and not inner.decorator_list and not inner.name.startswith("_")
-            if is_method and not ast.get_docstring(inner):
+            if not isinstance(inner, Function) or inner.decorator_list or inner.name.startswith("_"):
+                continue
+            if not ast.get_docstring(inner):
                 yield inner.lineno, f"{node.name}.{inner.name}"
 
 

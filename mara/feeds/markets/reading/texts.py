@@ -35,7 +35,7 @@ NO_MOMENT: Final[Moment] = (NO_TIME, NO_OFFSET)
 
 
 class Stamps:
-    """Parses texts of stamps to wall time [s], with a cache of texts.
+    """Parses texts of time stamps to wall time [s], with a cache of texts.
 
     Attributes:
         formats: formats to try in turn, beginning with the one that fitted last.
