@@ -1,6 +1,6 @@
 # One command for people, hooks and CI. `make` alone lists the targets.
 
-PYTHON ?= python3
+PYTHON ?= $(shell bash .ci/python)
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
@@ -24,7 +24,7 @@ DEV_STAMP := $(VENV)/.mara-dev-$(DEV_ID)
 PEERS_STAMP := $(VENV)/.mara-peers
 PEERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"]))')
 
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --use-pep517
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev run test check format lint types contracts audit unit alone browser timed fmt bench bench-full peers lock
@@ -126,4 +126,5 @@ $(BIN)/python:
 	  echo "Mara needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing). Install one, or name it: make PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "Mara needs Python's venv module; $(PYTHON) comes without it. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@echo "making $(VENV) with $(PYTHON), Python $$($(PYTHON) -c 'import platform; print(platform.python_version())')"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
