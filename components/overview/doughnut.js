@@ -39,9 +39,9 @@ export default {
     });
     usePlot(() => element.value, {
       build: () => ({ traces: [trace()], layout: layout() }),
-      follow: (plotly, ring) =>
+      follow: (pen) =>
         onChange("power", (all) => {
-          plotly.restyle(ring, { values: [props.slices.map((slice) => all[slice.key] ?? 0)] }, [0]);
+          pen.update({ values: [props.slices.map((slice) => all[slice.key] ?? 0)] });
         }),
       repaint(plotly, ring) {
         plotly.restyle(ring, { marker: [looks()] }, [0]);

@@ -67,7 +67,7 @@ export default {
     const extremes = {}; // lowest and highest values of a line's points by its place
     let drawnBy = null;
 
-    function draw(plotly, chart, given, drawn) {
+    function draw(pen, given, drawn) {
       const all = converted(given);
       const holds = drawn.every((place) => props.lines[place].shape === "hv");
       const course = courseOf(all, holds);
@@ -81,10 +81,10 @@ export default {
       const traces = [...drawn, ...grounds.map(fillPlace), ...bands.map(bandPlace)];
       const xs = [...drawn.map(() => x), ...grounds.map(() => x), ...areas.map((area) => area.x)];
       const ys = [...y, ...grounds.map((place) => y[drawn.indexOf(place)]), ...areas.map((area) => area.y)];
-      const axis = { "xaxis.type": typeOf(props.axis), ...rangeOf(chart) }; // new x would make plotly guess the axis anew
+      const axis = { "xaxis.type": typeOf(props.axis), ...rangeOf(pen.chart) }; // new x would make plotly guess the axis anew
       const said = bands.length ? { customdata: drawn.map((place) => wordsOf(place, x)) } : {};
-      plotly.update(chart, { x: xs, y: ys, ...said }, axis, traces);
-      empty.value = chart.data.every((trace) => !trace.x.length);
+      pen.update({ x: xs, y: ys, ...said }, axis, traces);
+      empty.value = pen.chart.data.every((trace) => !trace.x.length);
     }
 
     // The points in the unit that this browser wants.
@@ -124,12 +124,14 @@ export default {
           layout,
         };
       },
-      follow(plotly, chart) {
-        drawnBy = plotly;
+      follow(pen) {
         const shared = places.filter((place) => !props.lines[place].channel);
-        if (shared.length) onChange(props.name, (all) => draw(plotly, chart, all, shared));
+        if (shared.length) onChange(props.name, (all) => draw(pen, all, shared));
         for (const place of places.filter((place) => props.lines[place].channel))
-          onChange(props.lines[place].channel, (all) => draw(plotly, chart, all, [place]));
+          onChange(props.lines[place].channel, (all) => draw(pen, all, [place]));
+      },
+      stand(plotly, chart) {
+        drawnBy = plotly;
         if (props.axis === "date") followZoom(plotly, chart);
       },
       repaint(plotly, chart) {

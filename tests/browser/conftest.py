@@ -51,7 +51,7 @@ LABEL_OF_FOCUS = """() => {
     return (element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || "").trim();
 }"""
 IS_SETTLED = """(width) => {
-    const stands = (chart) => chart.querySelector(".main-svg");
+    const stands = (chart) => !chart.clientWidth || chart.querySelector(".main-svg");
     const moves = (one) => one.playState === "running" && one.effect.getTiming().iterations !== Infinity;
     return window.innerWidth === width && document.fonts.status === "loaded"
         && [...document.querySelectorAll(".line-chart, .doughnut")].every(stands)
