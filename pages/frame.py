@@ -66,9 +66,9 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
     """
     actions = actions_of(platform, publisher)
     ui.add_head_html(head_html())
-    with element("div", "screen"):
+    with element("div", "screen screen-whole" if here == paths.OVERVIEW else "screen"):
         element("a", "skip", "Skip to the page").props('href="#page"')
-        with element("header", "topbar panel"):
+        with element("header", "topbar panel" if page_user() is LOCAL else "topbar topbar-named panel"):
             with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
@@ -85,7 +85,8 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             _user()
         notices(cells, actions)
         PreferenceNote()
-        alert_strip(paths.ALERTS, cells)
+        if here != paths.ALERTS:  # that page lists it
+            alert_strip(paths.ALERTS, cells)
         if actions.order_outage is not None and actions.restore is not None:
             OutageDialog(down=actions.order_outage, restore=actions.restore)
         platform.undo.bar(ui.context.client)

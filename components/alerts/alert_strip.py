@@ -18,7 +18,7 @@ def alert_strip(path: str, first: Channel) -> None:
     cells = {**NO_ALERT, **first}
     with element("div").props('role=status aria-label="Worst alert"'):  # noqa: SIM117  one element a line
         with element("a", "alert-strip").props(f'href="{address(path)}"'):
-            live_text("alert-first", cells, "alert-first")
+            live_text("alert-first", cells, "alert-first", marks="alert")
             live_text("alert-when", cells, "alert-when")
             live_text("alert-more", cells, "alert-more")
 

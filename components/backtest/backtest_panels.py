@@ -11,7 +11,7 @@ from components.shared.charts import ChartLine, LineChart, csv_button
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.order_form import Field, order_form
-from components.shared.theme import POLICY_LINES, address, element, panel
+from components.shared.theme import POLICY_LINES, address, element, on_press, panel
 from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
 from mara.optimizer_names import LABELS, LP, POLICIES, RULES, STATIC_BREAKEVEN
 
@@ -201,20 +201,21 @@ def order_panel(
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
     """Draw the progress of `progress_cells`, with a button for `cancel` if given."""
     with panel("Progress", "progress-panel"):
-        live_text("bt.state", first, "bt-state", "p").props("role=status")
+        live_text("bt.state", first, "bt-state", "p", marks="backtest").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
         live_text("bt.note", {"bt.note": "", **first}, "note", "p")
         if cancel is None:
             return
         button = element("button", "button bt-cancel", "Cancel").props("type=button")
-        button.on("click", cancel).mark("bt-cancel")
+        on_press(button, cancel).mark("bt-cancel")
 
 
 def result_panels(view_model: ViewModel) -> None:
     """Draw the table and charts that `result_channels` and `legend_cells` state."""
     cells = view_model.get("cells", {})
     with element("div", "bt-results"):
-        live_text("bt.shown", {"bt.shown": cell("", "no"), **cells}, "bt-shown").props("aria-hidden=true")
+        shown = {"bt.shown": cell("", "no"), **cells}
+        live_text("bt.shown", shown, "bt-shown", marks="result").props("aria-hidden=true")
         with panel("Results, money in USD", "overflow") as top:
             with top:
                 link = element("a", "text-button", "HTML report").props(

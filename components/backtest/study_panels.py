@@ -125,7 +125,8 @@ def study_result_panels(view_model: ViewModel) -> None:
     """
     cells = view_model.get("cells", {})
     with element("div", "st-results"):
-        live_text("st.shown", {"st.shown": cell("", "no"), **cells}, "st-shown").props("aria-hidden=true")
+        shown = {"st.shown": cell("", "no"), **cells}
+        live_text("st.shown", shown, "st-shown", marks="study").props("aria-hidden=true")
         with panel("Study: profit so far, P5 to P95 and median") as top:
             live_text("st.what", {"st.what": "", **cells}, "note", "p")
             with element("ul", "legend"):

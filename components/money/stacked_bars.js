@@ -1,7 +1,7 @@
 // Bars over time: a channel {epoch seconds: {key of a series: USD, total or so_far}}, a bar from each point to the next. Series
 // without a value are not drawn, nor named in the legend below, which is drawn here because the values decide it.
 import { ref } from "vue";
-import { onChange } from "mara";
+import { valuesOf } from "mara";
 import { measureOf } from "mara/preferences.js";
 import { placeOf } from "mara/plot/course.js";
 import { usePlot } from "mara/plot/chart.js";
@@ -58,8 +58,8 @@ export default {
       return { ...totalOf(), name: "Profit so far", mode: "markers", marker };
     }
 
-    function draw(pen, all) {
-      const points = Object.entries(all).sort(([one], [other]) => one - other);
+    function draw(pen) {
+      const points = Object.entries(valuesOf(props.name)).sort(([one], [other]) => one - other);
       const places = points.map(([at]) => Number(at));
       const x = places.map((at) => placeOf(at));
       const { of } = measureOf(props.unit);
@@ -81,7 +81,7 @@ export default {
       isEmpty.value = !points.length;
     }
 
-    usePlot(() => element.value, {
+    const drawNow = usePlot(() => element.value, {
       build() {
         const layout = layoutOf(props.unit, "date");
         const range = props.span.map((at) => placeOf(at));
@@ -90,10 +90,9 @@ export default {
         const traces = props.mode === "relative" ? [...bars, totalOf(), soFarOf()] : bars;
         return { traces, layout: { ...layout, barmode: props.mode, bargap: 0.18, bargroupgap: 0.05 } };
       },
-      follow(pen) {
-        onChange(props.name, (all) => draw(pen, all));
-      },
-      stand(plotly, chart) {
+      channels: [props.name],
+      draw,
+      follow(plotly, chart) {
         drawnBy = plotly;
         followZoom(plotly, chart);
       },
@@ -114,10 +113,12 @@ export default {
     });
 
     function keep() {
+      drawNow();
       const traces = (element.value.data ?? []).filter((trace) => trace.visible !== false);
       download(props.name, tableOf(traces, props.unit, "date", isShownBy(element.value, "date")));
     }
     function snap() {
+      drawNow();
       if (drawnBy) downloadPicture(drawnBy, element.value, props.name, props.label);
     }
     return { element, isEmpty, used, keep, snap };

@@ -68,9 +68,9 @@ def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object], wh
             live_text("why.headline", first, "plan-headline", "p")
             _list("claims", "why.claim", MOST_CLAIMS, first)
             _list("reasons", "plan.reason", MOST_REASONS, first)
-            with element("details", "more"):
+            with element("details", "more working-notes"):
                 element("summary", "", "Working notes (provisional, no evidence)")
-                live_text("claude.notes", first, "notes", "p")
+                live_text("claude.notes", first, "notes", "p", marks="notes")
             with element("details", "more"):
                 element("summary", "", "When Claude was asked")
                 live_text("claude.money", first, "advice-line", "p")

@@ -12,9 +12,9 @@ from components.shared.view_model import Channel, Shown
 
 
 class LiveCell(ui.element, component="live_cell.js", esm=BROWSER_MODULES):
-    """Text of the cell `name`, now and after every change."""
+    """Text of the cell `name`, now and after every change; `marks` as in `live_text`."""
 
-    def __init__(self, name: str, first: Channel, as_: str = "span") -> None:
+    def __init__(self, name: str, first: Channel, as_: str = "span", marks: str = "") -> None:
         super().__init__()
         text, state, share = _parts_of(first.get(name))
         self.props["name"] = name
@@ -24,6 +24,8 @@ class LiveCell(ui.element, component="live_cell.js", esm=BROWSER_MODULES):
             self.props["state"] = state
         if share is not None:
             self.props["share"] = share
+        if marks:
+            self.props["marks"] = marks
         self.mark(name)
 
 
@@ -71,7 +73,7 @@ def _unit_in(label: str) -> str:
     return label if label == "UTC" or label.startswith(("USD", "°C")) else ""
 
 
-def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = "span") -> LiveCell:
+def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = "span", *, marks: str = "") -> LiveCell:
     """Draw a text that follows the cell `name`, in an element `as_`.
 
     Args:
@@ -79,8 +81,9 @@ def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = 
         first: values to draw before the first update.
         look: CSS classes, separated by spaces.
         as_: HTML tag.
+        marks: name of the mark of the page that states the cell's state, for styles of other elements.
     """
-    return LiveCell(name, dict(first), as_).classes(look)
+    return LiveCell(name, dict(first), as_, marks).classes(look)
 
 
 def figure_strip(

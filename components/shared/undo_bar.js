@@ -1,5 +1,7 @@
 // Orders of the last seconds, each with a countdown and a button that undoes it. The server adds and removes entries; the
 // countdown is the browser's own.
+import { markPage } from "mara";
+
 const COUNT_EVERY_MS = 250;
 
 export default {
@@ -12,6 +14,9 @@ export default {
     entries() {
       this.comeMs = this.nowMs = performance.now();
       this.count();
+    },
+    "shown.length"(count) {
+      markPage("undo", count ? "offered" : "");
     },
   },
   mounted() {

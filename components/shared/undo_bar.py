@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from components.shared.theme import BROWSER_MODULES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -20,7 +22,7 @@ class Entry:
     left_s: float
 
 
-class UndoBar(ui.element, component="undo_bar.js"):
+class UndoBar(ui.element, component="undo_bar.js", esm=BROWSER_MODULES):
     """Bar of orders that can be undone; calls `undo` with the key of the chosen one."""
 
     def __init__(self, first: Sequence[Entry], undo: Callable[[str], Awaitable[None]]) -> None:

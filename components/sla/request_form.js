@@ -1,7 +1,7 @@
 // A request for a contract, priced while it is typed. Emits `order-quote` with what was entered and a number that grows, so
 // that an answer that was overtaken is let go, and, after a question, `order-book` with the quote's id. Enter in a field asks
 // for a price and never books. All texts come from the server, shown as texts.
-import { CellText, number, useChannel } from "mara";
+import { CellText, markPage, number, useChannel } from "mara";
 
 const PAUSE_MS = 350;
 const TWO_TAPS_MS = 400; // a second press right after the question appeared was meant for the first button
@@ -84,6 +84,9 @@ export default {
     },
     booking() {
       this.bookingId = "";
+    },
+    look(look) {
+      markPage("quote", look === "empty" ? "" : look);
     },
   },
   computed: {

@@ -72,6 +72,13 @@ function revealHere() {
   if (bar) bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
 }
 
+// States on the page's root what the styles of other elements depend on, or nothing for "". With `:has()` instead, every
+// change of the page would have the styles of all of it computed anew.
+export function markPage(name, state) {
+  if (state) root.dataset[name] = state;
+  else delete root.dataset[name];
+}
+
 // A page without its server must not look alive: it says so, and since when.
 export function followConnection() {
   if (!window.socket) return setTimeout(followConnection, SOCKET_POLL_MS);
