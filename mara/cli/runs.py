@@ -1,4 +1,7 @@
-"""Commands that run ticks: simulate, backtest, replay."""
+"""Commands that run ticks: simulate, backtest, replay.
+
+Each imports its own: a backtest needs no database, which takes as long to import as all else that it needs.
+"""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -6,10 +9,6 @@ from typing import Annotated
 
 import typer
 
-from mara.assembly.backtest import BacktestOrder
-from mara.assembly.runs import open_run, rehearsal_of
-from mara.backtest_page import html_of
-from mara.backtests import compared, shared_figures
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, told_sources, write_page
@@ -18,12 +17,8 @@ from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
 from mara.optimizer_names import POLICIES
 from mara.runtime.clock import SystemClock
-from mara.runtime.observe.log import open_log
-from mara.runtime.replay_check import replayed
 from mara.runtime.run_totals import RunTotals, SimulationExtras
-from mara.runtime.tick.engine import simulate as run_simulation
 from mara.settings import read_settings
-from mara.store.read.read_model import ReadModel
 
 MAX_TICK = 100_000_000
 """Largest tick that a command takes: nine centuries of five-minute ticks."""
@@ -59,6 +54,11 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Continue the stored run by some ticks, or begin it."""
+    from mara.assembly.runs import open_run, rehearsal_of
+    from mara.backtests import shared_figures
+    from mara.runtime.observe.log import open_log
+    from mara.runtime.tick.engine import simulate as run_simulation
+
     options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
     settings = read_settings(options={**options, "day_ahead_position": day_ahead, "products": products})
     clock = SystemClock()
@@ -143,6 +143,9 @@ def backtest(
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
     """Run policies over a period of history."""
+    from mara.assembly.backtest import BacktestOrder
+    from mara.backtests import compared
+
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed}
     own = {"horizon_hours": horizon_hours, "day_ahead_position": day_ahead, "products": products}
     settings = read_settings(
@@ -163,6 +166,8 @@ def backtest(
         results = compared(settings, order, with_bound=bound, without=without or (), on_progress=on_progress)
     unwritten = None
     if report is not None:
+        from mara.backtest_page import html_of
+
         try:
             write_page(html_of(results), report)
         except ConfigError as error:
@@ -182,6 +187,9 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Compute a stored tick again and compare it bit for bit."""
+    from mara.runtime.replay_check import replayed
+    from mara.store.read.read_model import ReadModel
+
     reading = ReadModel.open(read_settings().database_url)
     try:
         stored = reading.run()
