@@ -11,7 +11,7 @@ from components.shared.charts import ChartLine, LineChart, csv_button
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.order_form import Field, order_form
-from components.shared.theme import POLICY_LINES, address, element, panel
+from components.shared.theme import POLICY_LINES, address, element, on_press, panel
 from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
 from mara.optimizer_names import LABELS, LP, POLICIES, RULES, STATIC_BREAKEVEN
 
@@ -86,7 +86,12 @@ class PolicyResult:
 
 
 def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
-    """Return the fields of the order; `history` is proposed as the folder."""
+    """Return the fields of the form that orders a backtest.
+
+    Args:
+        history: folder that is proposed.
+        horizon_hours: horizon that is proposed.
+    """
     return (
         Field(
             key="history",
@@ -207,7 +212,7 @@ def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
         if cancel is None:
             return
         button = element("button", "button bt-cancel", "Cancel").props("type=button")
-        button.on("click", cancel).mark("bt-cancel")
+        on_press(button, cancel).mark("bt-cancel")
 
 
 def result_panels(view_model: ViewModel) -> None:

@@ -1,7 +1,7 @@
 // Bars over time: a channel {epoch seconds: {key of a series: USD, total or so_far}}, a bar from each point to the next. Series
 // without a value are not drawn, nor named in the legend below, which is drawn here because the values decide it.
 import { ref } from "vue";
-import { onChange } from "mara";
+import { valuesOf } from "mara";
 import { measureOf } from "mara/preferences.js";
 import { placeOf } from "mara/plot/course.js";
 import { usePlot } from "mara/plot/chart.js";
@@ -58,8 +58,8 @@ export default {
       return { ...totalOf(), name: "Profit so far", mode: "markers", marker };
     }
 
-    function draw(plotly, chart, all) {
-      const points = Object.entries(all).sort(([one], [other]) => one - other);
+    function draw(pen) {
+      const points = Object.entries(valuesOf(props.name)).sort(([one], [other]) => one - other);
       const places = points.map(([at]) => Number(at));
       const x = places.map((at) => placeOf(at));
       const { of } = measureOf(props.unit);
@@ -75,13 +75,13 @@ export default {
       const stepS = stepOf(places, props.lone);
       const period = { xperiod: stepS * MS_PER_S, xperiod0: x[0] };
       const days = stepS >= DAY_S ? daysOn(places) : {};
-      const axis = { "xaxis.type": "date", ...days, ...rangeOf(chart) }; // new x would make plotly guess the axis anew
-      plotly.update(chart, { x: y.map(() => x), y, visible, ...period }, axis);
-      plotly.restyle(chart, { "marker.opacity": [opacity] }, [...props.series.keys()]);
+      const axis = { "xaxis.type": "date", ...days, ...rangeOf(pen.chart) }; // new x would make plotly guess the axis anew
+      const opacities = y.map((_, place) => (place < props.series.length ? opacity : undefined)); // bars alone are pale
+      pen.update({ x: y.map(() => x), y, visible, "marker.opacity": opacities, ...period }, axis);
       isEmpty.value = !points.length;
     }
 
-    usePlot(() => element.value, {
+    const drawNow = usePlot(() => element.value, {
       build() {
         const layout = layoutOf(props.unit, "date");
         const range = props.span.map((at) => placeOf(at));
@@ -90,9 +90,10 @@ export default {
         const traces = props.mode === "relative" ? [...bars, totalOf(), soFarOf()] : bars;
         return { traces, layout: { ...layout, barmode: props.mode, bargap: 0.18, bargroupgap: 0.05 } };
       },
+      channels: [props.name],
+      draw,
       follow(plotly, chart) {
         drawnBy = plotly;
-        onChange(props.name, (all) => draw(plotly, chart, all));
         followZoom(plotly, chart);
       },
       repaint(plotly, chart) {
@@ -112,10 +113,12 @@ export default {
     });
 
     function keep() {
+      drawNow();
       const traces = (element.value.data ?? []).filter((trace) => trace.visible !== false);
       download(props.name, tableOf(traces, props.unit, "date", isShownBy(element.value, "date")));
     }
     function snap() {
+      drawNow();
       if (drawnBy) downloadPicture(drawnBy, element.value, props.name, props.label);
     }
     return { element, isEmpty, used, keep, snap };

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from components.shared import format as text
 from components.shared.live import figure_strip
 from components.shared.optimizer_labels import STATUS, gap_share, gap_text, maker_of
-from components.shared.theme import element
+from components.shared.theme import element, on_press
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot, Snapshot
 
@@ -34,7 +34,7 @@ def optimizer_head(optimize: Callable[[], object], why_not: str = "") -> None:
         with element("div", "end"):
             hint = "Plan anew from the present state, without waiting for the next turn"
             button = element("button", "button button-strong", "Optimize now").props(f'type=button title="{hint}"')
-            button.on("click", optimize).mark("optimize-now")
+            on_press(button, optimize).mark("optimize-now")
 
 
 def optimizer_figures(first: Channel) -> None:

@@ -1,6 +1,6 @@
 // A ring of the parts of a whole, built once: follows the channel `power` {key of a slice: MW}.
 import { ref } from "vue";
-import { onChange } from "mara";
+import { valuesOf } from "mara";
 import { usePlot } from "mara/plot/chart.js";
 import { colour, hoverLabel } from "mara/plot/paint.js";
 
@@ -39,10 +39,11 @@ export default {
     });
     usePlot(() => element.value, {
       build: () => ({ traces: [trace()], layout: layout() }),
-      follow: (plotly, ring) =>
-        onChange("power", (all) => {
-          plotly.restyle(ring, { values: [props.slices.map((slice) => all[slice.key] ?? 0)] }, [0]);
-        }),
+      channels: ["power"],
+      draw(pen) {
+        const all = valuesOf("power");
+        pen.update({ values: [props.slices.map((slice) => all[slice.key] ?? 0)] });
+      },
       repaint(plotly, ring) {
         plotly.restyle(ring, { marker: [looks()] }, [0]);
         plotly.relayout(ring, { hoverlabel: hoverLabel() });

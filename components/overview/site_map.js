@@ -54,6 +54,7 @@ export default {
   },
   unmounted() {
     this.sized?.disconnect();
+    cancelAnimationFrame(this.frame);
     window.removeEventListener("mara-theme", this.repaint);
     this.map?.remove();
   },
@@ -244,7 +245,7 @@ export default {
       if (Object.keys(all).every((id) => id in before)) this.paintGroups();
       else this.group(); // only now the new circles have their sizes
       if (this.openId && !all[this.openId]) this.closeCard(this.openId);
-      else if (changed.includes(this.openId)) this.fillCard();
+      else if (changed.includes(this.openId)) this.fillCardSoon();
     },
     draw(id, now) {
       this.marks.draw(id, this.sites[id], now, this.band(now), radiusPx(now.power_mw, this.scale()));
@@ -277,6 +278,13 @@ export default {
       card.replaceChildren(...cardOf(this.sites[this.openId], this.numbers[this.openId], this.workloads, this.at));
       card.hidden = false;
       this.placeCard();
+    },
+    // Once a frame, because its size is measured.
+    fillCardSoon() {
+      this.frame ||= requestAnimationFrame(() => {
+        this.frame = 0;
+        if (this.openId) this.fillCard();
+      });
     },
     placeCard() {
       if (!this.openId) return;

@@ -1,6 +1,6 @@
 // The course of one key figure over the last day: follows the channel `figures` {epoch seconds: {figure: value}}.
 // The change beside it says in words what the line shows, so screen readers skip it.
-import { useChannel } from "mara";
+import { useEntries } from "mara";
 import { courseOf } from "mara/plot/course.js";
 
 const WIDTH = 100;
@@ -28,12 +28,12 @@ function drawingOf(course, spanS) {
 export default {
   props: { figure: String, spanS: Number },
   setup() {
-    return { figures: useChannel("figures"), viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH };
+    return { figures: useEntries("figures"), viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH };
   },
   computed: {
     drawing() {
-      const own = Object.entries(this.figures).map(([at, values]) => [at, values[this.figure]]);
-      return drawingOf(courseOf(Object.fromEntries(own.filter(([, value]) => typeof value === "number"))), this.spanS);
+      const own = this.figures.map(([at, values]) => [at, values[this.figure]]);
+      return drawingOf(courseOf(own.filter(([, value]) => typeof value === "number")), this.spanS);
     },
   },
   template: `

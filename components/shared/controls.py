@@ -11,7 +11,7 @@ from nicegui import ui
 from components.shared import format as text
 from components.shared.clock import clock_text
 from components.shared.live import live_text
-from components.shared.theme import BROWSER_MODULES, element, icon
+from components.shared.theme import BROWSER_MODULES, element, icon, on_press
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
@@ -108,11 +108,11 @@ def run_controls(first: Channel, actions: Actions, *, is_live: bool = False) -> 
     """
     with element("div", "controls").props('role=group aria-label="Run"'):
         if actions.pause is not None:
-            _icon_button("Pause", "pause", "when-going", key="p").on("click", actions.pause)
+            on_press(_icon_button("Pause", "pause", "when-going", key="p"), actions.pause)
         if actions.resume is not None:
-            _icon_button("Resume", "resume", "when-standing", key="p").on("click", actions.resume)
+            on_press(_icon_button("Resume", "resume", "when-standing", key="p"), actions.resume)
         if actions.step is not None:
-            _icon_button("Step one tick", "step", key="n").on("click", actions.step)
+            on_press(_icon_button("Step one tick", "step", key="n"), actions.step)
         if not is_live:
             _speed(first, actions.set_speed)
         if actions.order_outage is not None:
@@ -145,7 +145,7 @@ def notices(first: Channel, actions: Actions) -> None:
     with element("div", "notice-row"):
         live_text("notice", {"notice": "", **first}, "notice", "p", marks="notice").props("role=alert")
         if actions.resume is not None:
-            element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
+            on_press(element("button", "button when-halted", "Resume").props("type=button"), actions.resume)
 
 
 def engine_cells(
@@ -216,7 +216,7 @@ def _anew(begin_anew: Callable[[], object]) -> None:
             keep = element("button", "button", "Keep this run").props("type=button autofocus")
             keep.on("click", js_handler="() => document.getElementById('anew').close()")
             anew = element("button", "button button-strong", "Start anew").props("type=button").mark("begin-anew")
-            anew.on("click", begin_anew)
+            on_press(anew, begin_anew)
             anew.on("click", js_handler="() => document.getElementById('anew').close()")
 
 

@@ -1,7 +1,7 @@
 // Lines over time, built once: a channel {epoch seconds: {key of a line: value}}, or a line's own {epoch seconds: value}.
 // All of a channel is drawn at every change, so that the line is never more nor less than what the view model holds.
 import { ref } from "vue";
-import { number, onChange } from "mara";
+import { number, valuesOf } from "mara";
 import { measureOf } from "mara/preferences.js";
 import { areaOf, courseOf, placeOf } from "mara/plot/course.js";
 import { usePlot } from "mara/plot/chart.js";
@@ -65,12 +65,22 @@ export default {
     const fillPlace = (place) => props.lines.length + filled.indexOf(place);
     const bandPlace = (place) => props.lines.length + filled.length + banded.indexOf(place);
     const extremes = {}; // lowest and highest values of a line's points by its place
+    const linesOf = linesBy();
     let drawnBy = null;
 
-    function draw(plotly, chart, given, drawn) {
-      const all = converted(given);
+    // Lines by the channel that they follow.
+    function linesBy() {
+      const lines = {};
+      for (const place of places) (lines[props.lines[place].channel || props.name] ??= []).push(place);
+      return lines;
+    }
+
+    // What plotly is to be told of the lines that a channel holds: a list for each, and the places of their traces.
+    function partOf(name) {
+      const drawn = linesOf[name];
+      const all = converted(valuesOf(name));
       const holds = drawn.every((place) => props.lines[place].shape === "hv");
-      const course = courseOf(all, holds);
+      const course = courseOf(Object.entries(all), holds);
       const x = course.map(([at]) => placeOf(at, props.axis));
       const valueOf = (value, { key, channel }) => (channel ? value : (value?.[key] ?? null));
       const y = drawn.map((place) => course.map(([, value]) => valueOf(value, props.lines[place])));
@@ -81,10 +91,17 @@ export default {
       const traces = [...drawn, ...grounds.map(fillPlace), ...bands.map(bandPlace)];
       const xs = [...drawn.map(() => x), ...grounds.map(() => x), ...areas.map((area) => area.x)];
       const ys = [...y, ...grounds.map((place) => y[drawn.indexOf(place)]), ...areas.map((area) => area.y)];
-      const axis = { "xaxis.type": typeOf(props.axis), ...rangeOf(chart) }; // new x would make plotly guess the axis anew
-      const said = bands.length ? { customdata: drawn.map((place) => wordsOf(place, x)) } : {};
-      plotly.update(chart, { x: xs, y: ys, ...said }, axis, traces);
-      empty.value = chart.data.every((trace) => !trace.x.length);
+      const words = traces.map((place) => (bands.includes(place) ? wordsOf(place, x) : undefined));
+      return { xs, ys, words, traces };
+    }
+
+    function draw(pen, names) {
+      const parts = names.map(partOf);
+      const whole = (key) => parts.flatMap((part) => part[key]);
+      const axis = { "xaxis.type": typeOf(props.axis), ...rangeOf(pen.chart) }; // new x would make plotly guess the axis anew
+      const said = banded.length ? { customdata: whole("words") } : {};
+      pen.update({ x: whole("xs"), y: whole("ys"), ...said }, axis, whole("traces"));
+      empty.value = pen.chart.data.every((trace) => !trace.x.length);
     }
 
     // The points in the unit that this browser wants.
@@ -110,7 +127,7 @@ export default {
       return x.map((_, i) => (low && low[i] !== null && high[i] !== null ? ` (${between(i)})` : ""));
     }
 
-    usePlot(() => element.value, {
+    const drawNow = usePlot(() => element.value, {
       build() {
         const layout = layoutOf(props.unit, props.axis);
         const range = props.span.map((at) => placeOf(at, props.axis));
@@ -124,12 +141,10 @@ export default {
           layout,
         };
       },
+      channels: Object.keys(linesOf),
+      draw,
       follow(plotly, chart) {
         drawnBy = plotly;
-        const shared = places.filter((place) => !props.lines[place].channel);
-        if (shared.length) onChange(props.name, (all) => draw(plotly, chart, all, shared));
-        for (const place of places.filter((place) => props.lines[place].channel))
-          onChange(props.lines[place].channel, (all) => draw(plotly, chart, all, [place]));
         if (props.axis === "date") followZoom(plotly, chart);
       },
       repaint(plotly, chart) {
@@ -146,6 +161,7 @@ export default {
     });
 
     function keep() {
+      drawNow();
       const columns = places.flatMap((place) => {
         const trace = element.value.data?.[place] ?? { name: props.lines[place].name, x: [], y: [] };
         if (!extremes[place]) return [trace];
@@ -155,6 +171,7 @@ export default {
       download(props.name, tableOf(columns, props.unit, props.axis, isShownBy(element.value, props.axis)));
     }
     function snap() {
+      drawNow();
       if (drawnBy) downloadPicture(drawnBy, element.value, props.name, props.label);
     }
     return { element, empty, keep, snap };

@@ -1,6 +1,6 @@
 """Theme: stylesheets, fonts and icons, and the basic elements of panels."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import blake2b
@@ -137,6 +137,14 @@ def page_tabs(tabs: Iterable[tuple[str, str]], here: str) -> None:
             link = element("a", "", name).props(f'href="{address(path)}"')
             if path == here:
                 link.props("aria-current=page")
+
+
+def on_press(button: ui.element, press: Callable[[], object]) -> ui.element:
+    """Call `press` at each click on a button.
+
+    Nothing of the click is sent along: to read where it was, a browser computes the layout of the whole page.
+    """
+    return button.on("click", press, args=[])
 
 
 def icon(name: str) -> ui.element:

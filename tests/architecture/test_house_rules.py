@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.architecture.house import CODE_FOLDERS, PACKAGES, Nodes, classes_in, python_files, read_once, said_of
+from tests.architecture.house import CODE_FOLDERS, PACKAGES, ROOT, Nodes, classes_in, python_files, read_once, said_of
 
 MOST_LINES_PER_FILE = 400
 MOST_LINES_PER_FUNCTION = 60
@@ -93,4 +93,17 @@ def test_no_import_is_made_for_the_type_checker_alone() -> None:
         said_of(path, line, "needing TYPE_CHECKING means the type sits on the wrong floor")
         for path in python_files(*PACKAGES)
         for line in type_checkers_in(path)
+    ] == []
+
+
+def test_no_style_on_screen_asks_what_an_element_holds() -> None:
+    sheets = [path for path in (ROOT / "components").rglob("*.css") if path.name != "print.css"]
+    assert sheets
+    assert [
+        said_of(
+            path, line, "`:has()` is judged anew at every change of a page: mark the page's root (`live_text(marks=…)`)"
+        )
+        for path in sheets
+        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if ":has(" in text
     ] == []

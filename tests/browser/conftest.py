@@ -38,6 +38,8 @@ END_TIMEOUT_S = 60
 PATIENCE_MS = 180_000
 """Longest wait for what a test expects: a busy machine is no fault of a page."""
 expect.set_options(timeout=PATIENCE_MS)
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Script that waits until what has changed is drawn: charts draw once a frame."""
 DEAFEN = """() => {
     const {apply, show} = window.mara;
     window.told = {apply, show};
@@ -53,7 +55,7 @@ LABEL_OF_FOCUS = """() => {
     return (element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || "").trim();
 }"""
 IS_SETTLED = """(width) => {
-    const stands = (chart) => chart.querySelector(".main-svg");
+    const stands = (chart) => !chart.clientWidth || chart.querySelector(".main-svg");
     const moves = (one) => one.playState === "running" && one.effect.getTiming().iterations !== Infinity;
     return window.innerWidth === width && document.fonts.status === "loaded"
         && [...document.querySelectorAll(".line-chart, .doughnut")].every(stands)
@@ -246,7 +248,7 @@ def settle(page: Page) -> None:
 
     Each of them begins within two frames.
     """
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(TWO_FRAMES)
     assert page.viewport_size is not None
     page.wait_for_function(IS_SETTLED, arg=page.viewport_size["width"])
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Visit, arrive, deafen, leave
+from tests.browser.conftest import TWO_FRAMES, Visit, arrive, deafen, leave
 
 pytestmark = pytest.mark.browser
 
@@ -18,9 +18,10 @@ REPLACE = """const replace = (channel, points) => {
     const gone = Object.keys(window.mara.read(channel)).map((key) => [key, null]);
     window.told.apply({[channel]: {...Object.fromEntries(gone), ...points}});
 };"""
-DRAW = f"""(points) => {{
+DRAW = f"""async (points) => {{
     {REPLACE}
     replace("money", points);
+    await {TWO_FRAMES};
     const chart = document.querySelector(".line-chart"), axis = chart._fullLayout.xaxis;
     return {{
         x: chart.data[0].x, y: chart.data.map((trace) => trace.y), at: chart.data[0].x.map((x) => axis.d2c(x)),

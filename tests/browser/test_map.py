@@ -45,6 +45,7 @@ OUTSIDE = """() => {
         return !(box.width && isWithin && box.top >= frame.top && box.bottom <= frame.bottom);
     }).map((path) => path.dataset.site ?? path.ariaLabel);
 }"""
+MOVED_BELOW = "(y) => document.querySelector('path.site[data-site=oslo]').getBoundingClientRect().y > y"
 SPREAD_PX = """() => {
     const at = [...document.querySelectorAll("path.site")].map((path) => path.getBoundingClientRect().x);
     return Math.max(...at) - Math.min(...at);
@@ -135,3 +136,19 @@ def test_circles_that_would_overlap_on_a_desk_lie_side_by_side_and_where_they_be
         page.locator(f"path.site[data-site={site}]").hover()
         assert page.locator(".site-card-name").inner_text() == site
     assert desk.complaints == []
+
+
+def test_a_click_opens_the_site_on_which_it_began_even_if_a_notice_moves_the_map_meanwhile(
+    tab: Visit, address: str
+) -> None:
+    page = visit(tab, address).page
+    deafen(page)
+    circle = page.locator("path.site[data-site=oslo]")
+    circle.hover()
+    page.mouse.down()
+    box = circle.bounding_box()
+    assert box is not None
+    page.evaluate("window.told.apply({cells: {notice: {text: 'Degraded.', state: 'warn'}}})")
+    page.wait_for_function(MOVED_BELOW, arg=box["y"] + box["height"])
+    page.mouse.up()
+    page.wait_for_url("**/sites/oslo")

@@ -3,21 +3,22 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Visit, arrive, deafen, picture, settle
+from tests.browser.conftest import TWO_FRAMES, Visit, arrive, deafen, picture, settle
 
 pytestmark = pytest.mark.browser
 
 RANGES = """[...document.querySelectorAll(".line-chart")].map(({layout: {xaxis, yaxis}}) => [
     xaxis.autorange ? "all" : xaxis.range.join(), yaxis.autorange,
 ])"""
-HOURS_WITH_A_GAP = """() => {
-    const gone = Object.keys(window.mara.read("price")).map((key) => [key, null]), hours = {};
+HOURS_WITH_A_GAP = f"""async () => {{
+    const gone = Object.keys(window.mara.read("price")).map((key) => [key, null]), hours = {{}};
     for (const hour of [0, 1, 2, 3, 20, 21, 22])
-        hours[1751328000 + 3600 * hour] = {price: 40, price_low: 30 - hour, price_high: 60 + hour};
-    window.told.apply({price: {...Object.fromEntries(gone), ...hours}});
+        hours[1751328000 + 3600 * hour] = {{price: 40, price_low: 30 - hour, price_high: 60 + hour}};
+    window.told.apply({{price: {{...Object.fromEntries(gone), ...hours}}}});
+    await {TWO_FRAMES};
     const band = document.querySelector(".line-chart").data.at(-1);
-    return {fill: band.fill, x: band.x, y: band.y};
-}"""
+    return {{fill: band.fill, x: band.x, y: band.y}};
+}}"""
 
 
 def zoom(page: Page) -> None:

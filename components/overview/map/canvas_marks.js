@@ -1,6 +1,7 @@
 // The sites of a large fleet, painted: a thousand elements that change every second would stop the page.
 // A field beside the map finds sites for those who use no mouse.
 import { leaflet as L } from "nicegui-leaflet";
+import { followPresses } from "mara-map/press.js";
 
 const RING_PX = 3;
 const COLOURS = { good: "--cool", fair: "--tepid", poor: "--hot", down: "--hot" };
@@ -34,6 +35,7 @@ const Dot = L.CircleMarker.extend({
 // `told` is called back: point(id), leave(id), open(id, isTouch), takeDown(id).
 export function canvasMarks(map, told) {
   const marks = {};
+  const presses = followPresses(map, told.open);
   const renderer = L.canvas({ padding: 0.2 });
   let looks = {};
 
@@ -51,7 +53,7 @@ export function canvasMarks(map, told) {
       const dot = new Dot([lat, lon], { renderer, weight: 1, fillOpacity: 0.5, radius: 3, bubblingMouseEvents: false, status: "running" });
       dot.on("mouseover", () => told.point(id));
       dot.on("mouseout", () => told.leave(id));
-      dot.on("click", ({ originalEvent }) => told.open(id, originalEvent.pointerType === "touch"));
+      dot.on("mousedown", ({ originalEvent }) => presses.begin(id, originalEvent));
       dot.on("contextmenu", () => told.takeDown(id));
       marks[id] = dot.addTo(map);
     },

@@ -2,12 +2,14 @@
 import { leaflet as L } from "nicegui-leaflet";
 import { number } from "mara";
 import { summaryOf } from "mara-map/card.js";
+import { followPresses } from "mara-map/press.js";
 
 const RING_PX = 4;
 
 // `told` is called back: point(id), leave(id), open(id, isTouch), takeDown(id).
 export function svgMarks(map, told) {
   const marks = {};
+  const presses = followPresses(map, told.open);
 
   function listen(id, path) {
     path.dataset.site = id;
@@ -15,7 +17,8 @@ export function svgMarks(map, told) {
     path.setAttribute("role", "link");
     for (const event of ["pointerenter", "focus"]) path.addEventListener(event, () => told.point(id));
     for (const event of ["pointerleave", "blur"]) path.addEventListener(event, () => told.leave(id));
-    path.addEventListener("click", (event) => told.open(id, event.pointerType === "touch"));
+    path.addEventListener("pointerdown", (event) => presses.begin(id, event));
+    path.addEventListener("click", () => presses.isBegun() || told.open(id, false)); // a screen reader presses nothing
     path.addEventListener("contextmenu", (event) => {
       event.preventDefault();
       told.takeDown(id);
@@ -44,14 +47,17 @@ export function svgMarks(map, told) {
     },
     draw(id, site, now, band, radius) {
       const { ring, circle, sign } = marks[id];
-      circle.setRadius(radius);
-      ring.setRadius(radius + RING_PX);
+      if (circle.getRadius() !== radius) {
+        circle.setRadius(radius);
+        ring.setRadius(radius + RING_PX);
+      }
       const path = circle.getElement();
       path.dataset.band = band;
       path.setAttribute("aria-label", summaryOf(site, now));
       ring.getElement().dataset.status = now.status;
       sign.getElement().dataset.status = now.status;
-      sign.getElement().textContent = now.status === "down" ? "\u2715" : number(now.efficiency_share * 100);
+      const text = now.status === "down" ? "\u2715" : number(now.efficiency_share * 100);
+      if (sign.getElement().textContent !== text) sign.getElement().textContent = text;
     },
     // Draws a site elsewhere than it lies: beside another one that it would cover.
     shift(id, at) {

@@ -11,7 +11,7 @@ export { DateField } from "./date_field.js";
 export { clockOf, momentText, number } from "./format.js";
 export { askOutage, keys, markPage, pointAt, withRange } from "./page.js";
 export { StateFilter } from "./state_filter.js";
-export { channel, onChange, ranked, useCell, useChannel } from "./state.js";
+export { channel, onChange, ranked, useCell, useChannel, useEntries, valuesOf } from "./state.js";
 
 // Code that arrives as text, from the server or as a handler in the page, cannot import: it finds these here.
 window.mara = { apply, askOutage, read, redraw, renew, show, store, toggleTheme };

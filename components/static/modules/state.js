@@ -1,10 +1,15 @@
 // The view model as this browser knows it: channels of values by key, which templates use as reactive state.
-import { computed, shallowReactive, shallowRef, watch } from "vue";
+import { computed, shallowReactive, shallowRef, toRaw, watch } from "vue";
 
 const MISSING = { text: "\u2013", state: "missing" };
 const channels = {};
 const revisions = shallowReactive({}); // how often each channel has changed
+const entries = {};
 let isComplete = false; // whether the whole state came since the connection was made
+let tellShown;
+
+// Is resolved once the whole state has come for the first time.
+export const whenShown = new Promise((done) => (tellShown = done));
 
 const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -53,6 +58,7 @@ export function show(whole) {
     Object.assign(kept, values);
     revisions[name] = (revisions[name] ?? 0) + 1;
   }
+  tellShown();
 }
 
 // Ignores patches until the whole state comes: those sent while the connection was down are lost.
@@ -74,10 +80,20 @@ export function useCell(name, first = "") {
   return shown;
 }
 
+// The values of a channel as they are now, for code that reads all of them: templates would not notice their changes.
+export function valuesOf(name) {
+  return toRaw(channel(name));
+}
+
+// The entries of a channel as a ref that all components share, for those that read all of them after every change.
+export function useEntries(name) {
+  return (entries[name] ??= computed(() => (revisions[name] ? Object.entries(valuesOf(name)) : [])));
+}
+
 // Calls `draw` with the channel now, if it has come, and once after every change; for what Vue does not draw.
 export function onChange(name, draw) {
   const options = { flush: "sync", immediate: Boolean(revisions[name]) };
-  return watch(() => revisions[name], () => draw(channel(name)), options);
+  return watch(() => revisions[name], () => draw(valuesOf(name)), options);
 }
 
 // The entries of a channel of rows, the highest rank first, then by key.

@@ -129,7 +129,10 @@ class Series:
 
     @cached_property
     def kernel(self) -> Floats:
-        """Weight of each past innovation, newest first; their squares add up to 1."""
+        """Weight of each past innovation (`history_rows` + 1,), newest first.
+
+        Their squares add up to 1.
+        """
         impulse = np.zeros(2 * self.history_rows + 1)
         impulse[self.history_rows] = 1.0
         weights = self._filtered(impulse)

@@ -341,6 +341,9 @@ def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals
     """Return the basis that HiGHS would list, in a third of the time.
 
     What is not basic stands at a bound; where both are one, HiGHS names it by the sign of the dual.
+
+    Args:
+        primal_mw (N,), row_duals_usd_per_unit (M,): the solution found.
     """
     given, basic = solver.getBasicVariables()  # type: ignore[attr-defined]  # highspy's stub leaves it out
     if given != highspy.HighsStatus.kOk:

@@ -16,12 +16,10 @@ export function secondsOf(place) {
   return typeof place === "number" ? place / MS_PER_S : secondsOfWall(place);
 }
 
-// {at: value} in order of time, with empty points where a gap begins and ends; `holds` for lines whose points hold for
+// Entries [at, value] in order of time, with empty points where a gap begins and ends; `holds` for lines whose points hold for
 // a step. A value may be a list, one for each line.
-export function courseOf(all, holds = false) {
-  const points = Object.entries(all)
-    .map(([at, value]) => [Number(at), value])
-    .sort(([one], [other]) => one - other);
+export function courseOf(entries, holds = false) {
+  const points = entries.map(([at, value]) => [Number(at), value]).sort(([one], [other]) => one - other);
   const step = stepOf(points);
   const course = [];
   for (const [i, point] of points.entries()) {
