@@ -1,6 +1,6 @@
 # One command for people, hooks and CI. `make` alone lists the targets.
 
-PYTHON ?= python3
+PYTHON ?= $(shell bash .ci/python)
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
@@ -9,8 +9,7 @@ UPGRADE ?=
 # Two at once fill two cores; three, or browser tests beside the others, were no faster.
 TESTS_AT_ONCE ?= 2
 PICTURES ?=
-ALONE := tests/runtime/test_pace.py tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/runtime/test_watchdog.py \
-	tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
+ALONE := tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
 
 # Compiled modules are kept, whatever the shell says: both workers and the hundred programs that tests start read them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,7 +23,7 @@ DEV_STAMP := $(VENV)/.mara-dev-$(DEV_ID)
 PEERS_STAMP := $(VENV)/.mara-peers
 PEERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"]))')
 
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --use-pep517
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev run test check format lint types contracts audit unit alone browser timed fmt bench bench-full peers lock
@@ -126,4 +125,5 @@ $(BIN)/python:
 	  echo "Mara needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing). Install one, or name it: make PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "Mara needs Python's venv module; $(PYTHON) comes without it. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@echo "making $(VENV) with $(PYTHON), Python $$($(PYTHON) -c 'import platform; print(platform.python_version())')"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }

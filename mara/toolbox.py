@@ -198,7 +198,11 @@ class Toolbox:
         return {"tick": self._last_tick(), "contracts": [json_value(asdict(row)) for row in rows]}
 
     def history(self, asked: GetHistory) -> dict[str, Any]:
-        """Read a metric over time."""
+        """Read a metric over time.
+
+        Raises:
+            PlanRejected: a time cannot be read, or the span ends before it begins.
+        """
         first, end = _moment(asked.from_, "from"), _moment(asked.to, "to")
         if first is not None and end is not None and first > end:
             raise PlanRejected(f"a span ends after it begins, {asked.from_} up to {asked.to} came: swap them")
@@ -206,7 +210,11 @@ class Toolbox:
         return dict(json_value(asdict(found)))
 
     def why(self, asked: AskWhy) -> dict[str, Any]:
-        """Answer a why-question from stored decisions."""
+        """Answer a why-question from stored decisions.
+
+        Raises:
+            StoreRefused: the decisions asked about cannot be read.
+        """
         return dict(json_value(asdict(explained(self._reading, asked.question, self._forecast))))
 
     def _forecast(self) -> ForecastSnapshot:
@@ -215,7 +223,11 @@ class Toolbox:
         return forecast_snapshot(engine.read_feed().forecast, engine.config)
 
     def quote(self, asked: GetQuote) -> dict[str, Any]:
-        """Price a contract by a quote that cannot be booked."""
+        """Price a contract by a quote that cannot be booked.
+
+        Raises:
+            CommandError, FeedError, PlanError: nothing can be quoted; see `quote_now`.
+        """
         now = self._standing_now()
         ask = QuoteRequest(tier=asked.tier, power_mw=asked.power_mw, duration_h=asked.hours, region=asked.region)
         return plain_of(quote_now(now.engine, now.record, ask))

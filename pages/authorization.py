@@ -38,7 +38,10 @@ from pages.serving.undo import Undo
 
 
 class Histories(Protocol):
-    """The part of the import desk that everybody may read."""
+    """The part of the import desk that everybody may read.
+
+    The methods are described at `mara.assembly.imports.desk.ImportDesk`.
+    """
 
     @property
     def version(self) -> int: ...

@@ -7,27 +7,27 @@ import gc
 
 gc.disable()  # of what imports and collection make, nothing is garbage: looking for it takes a fifth of their time
 
+import importlib
 import os
 import shutil
 import ssl
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy
 from hypothesis import settings
-from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy import URL, Engine
 
-from mara.feeds.files.history import History
-from mara.feeds.files.history_file import read_history
-from mara.optimizers.lp import solve
-from mara.store.backends import postgres, sqlite_connection, upgrade
-from tests import solved_before, sqlite_template
 from tests.draws import draw_the_same_always
-from tests.quick_passwords import hash_quickly
+
+# Fixtures import Mara: pytest waits for this file before it starts its workers, and itself needs nothing of Mara.
+if TYPE_CHECKING:
+    from pydantic import ConfigDict, TypeAdapter
+    from sqlalchemy import URL, Engine
+
+    from mara.feeds.files.history import History
 
 HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -36,7 +36,6 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 settings.register_profile("mara", derandomize=True, deadline=None)
 settings.load_profile("mara")
 draw_the_same_always()
-hash_quickly()
 
 COLLECT_EVERY_OBJECTS = 20_000
 
@@ -58,9 +57,31 @@ def _no_settings_of_the_shell() -> None:
         del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Hash passwords quickly, and let each worker begin with another share of the test modules.
+
+    pytest rewrites the assertions of a module once for all, which takes half of the first collection. Workers that
+    all begin with the same module would all rewrite every one. What fails here fails again when it is collected.
+    """
+    config = session.config
+    if config.pluginmanager.hasplugin("dsession"):  # its workers collect
+        return
+    from tests.quick_passwords import hash_quickly
+
+    hash_quickly()
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    if not worker or config.option.file_or_dir:
+        return
+    modules = sorted(Path(__file__).parent.rglob("test_*.py"))
+    begin = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for module in modules[begin:] if begin else ():
+        with suppress(Exception):
+            importlib.import_module(".".join(module.relative_to(config.rootpath).with_suffix("").parts))
+
+
 def pytest_collection_finish() -> None:
     """Exclude modules and collected tests from garbage collection; collect less often."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY_OBJECTS)
     gc.enable()
@@ -68,6 +89,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _new_databases_are_copies() -> Generator[None]:
+    from mara.store.backends import upgrade
+    from tests import sqlite_template
+
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(upgrade, "_migrate", sqlite_template.migrate_or_copy)
         yield
@@ -79,9 +103,13 @@ def _statements_are_compiled_once() -> Generator[None]:
 
     Mara opens one database and compiles each statement once, tests open thousands.
     """
+    import sqlalchemy
+
+    from mara.store.backends import postgres, sqlite_connection
+
     firsts: dict[tuple[str, object], Engine] = {}
 
-    def create_engine(url: str | URL, **options: Any) -> Engine:
+    def create_engine(url: "str | URL", **options: Any) -> "Engine":
         engine = sqlalchemy.create_engine(url, **options)
         kind = engine.dialect.name, options.get("isolation_level")
         first = firsts.setdefault(kind, engine)
@@ -119,8 +147,22 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _programs_are_solved_once() -> Generator[None]:
+    from tests import solved_before
+
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(solve, "_solver", solved_before.remembering_solver)
+        solved_before.remember(patched)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _work_is_forked() -> Generator[None]:
+    """Fork the processes of backtests, studies and builds, each of which would import Mara anew."""
+    from mara.runtime import spawned_work, worker_pool
+    from tests.forks import forks
+
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (spawned_work, worker_pool):
+            patched.setattr(module, "get_context", forks)
         yield
 
 
@@ -130,9 +172,11 @@ def _types_of_routes_are_read_once() -> Generator[None]:
     if (v2 := sys.modules.get("fastapi._compat.v2")) is None:  # none of the tests builds one
         yield
         return
+    from pydantic import TypeAdapter
+
     made: dict[tuple[object, str, str], TypeAdapter[Any]] = {}
 
-    def adapter(type_: Any, *, config: ConfigDict | None = None) -> TypeAdapter[Any]:
+    def adapter(type_: Any, *, config: "ConfigDict | None" = None) -> "TypeAdapter[Any]":
         named = (type_.__origin__, repr(type_.__metadata__), repr(config))
         if named not in made:
             made[named] = TypeAdapter(type_, config=config)
@@ -146,12 +190,17 @@ def _types_of_routes_are_read_once() -> Generator[None]:
 @pytest.fixture
 def solved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Solve each linear program anew, as Mara does, instead of recalling its solution."""
-    monkeypatch.setattr(solve, "_solver", solved_before.make_solver)
+    from tests import solved_before
+
+    solved_before.solve_anew(monkeypatch)
 
 
 @pytest.fixture
 def made_by_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Create new databases by the migrations, as Mara does, instead of copying one."""
+    from mara.store.backends import upgrade
+    from tests import sqlite_template
+
     monkeypatch.setattr(upgrade, "_migrate", sqlite_template.migrate)
 
 
@@ -180,5 +229,7 @@ def history_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_history(history_dir: Path) -> History:
+def real_history(history_dir: Path) -> "History":
+    from mara.feeds.files.history_file import read_history
+
     return read_history(history_dir)

@@ -4,9 +4,27 @@ An import takes two seconds, a copy none. Tests of Mara's start begin a Python o
 """
 
 import multiprocessing
+from multiprocessing.context import ForkServerContext
 from typing import Final
 
 FORKS: Final = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["tests.scenarios.order_server", "tests.scenarios.killed", "tests.scenarios.killed_executors"]
+    [
+        "tests.scenarios.order_server",
+        "tests.scenarios.killed",
+        "tests.scenarios.killed_executors",
+        "pages.serving.job_runner",
+        "mara.assembly.imports.builder",
+        # Imported by Mara where it first needs them, which is in nearly every such process.
+        "alembic.command",
+        "scipy.sparse",
+        "scipy.special",
+        "psycopg",
+        "sqlalchemy.dialects.postgresql.psycopg",
+    ]
 )
+
+
+def forks(_: str) -> ForkServerContext:
+    """Stand in for `multiprocessing.get_context`, whatever is asked for."""
+    return FORKS

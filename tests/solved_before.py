@@ -13,26 +13,60 @@ from typing import Any, Final, cast
 
 import highspy
 import numpy as np
+import pytest
 
 from mara.optimizers.lp import solve
 
 make_solver = solve._solver
 """The function by which Mara itself makes a solver."""
+make_basis = solve._highs_basis
+"""The function by which Mara itself makes a basis for HiGHS."""
 MOST_KEPT: Final = 300
 """Number of solutions that are kept, which take about 50 MB."""
 PATIENT_S: Final = 1.0
 
-_KEPT: OrderedDict[bytes, tuple[highspy.HighsSolution, highspy.HighsBasis]] = OrderedDict()
+_KEPT: OrderedDict[bytes, tuple[highspy.HighsSolution, highspy.HighsBasis, Any]] = OrderedDict()
+"""Solutions with their bases, and what HiGHS said of its basic variables."""
+
+
+def remember(patched: pytest.MonkeyPatch) -> None:
+    """Look up programs that were solved before."""
+    patched.setattr(solve, "_solver", remembering_solver)
+    patched.setattr(solve, "_highs_basis", Start)
+
+
+def solve_anew(patched: pytest.MonkeyPatch) -> None:
+    """Solve each program, as Mara does."""
+    patched.setattr(solve, "_solver", make_solver)
+    patched.setattr(solve, "_highs_basis", make_basis)
+
+
+class Start:
+    """A basis that HiGHS gets only where it has to solve.
+
+    To make one takes as long as to look up a solution.
+    """
+
+    def __init__(self, basis: solve.Basis) -> None:
+        self.basis = basis
 
 
 def remembering_solver(deadline_s: float) -> highspy.Highs:
-    if deadline_s < PATIENT_S:
-        return make_solver(deadline_s)
-    solver = RememberingSolver()
+    solver = RememberingSolver() if deadline_s >= PATIENT_S else ForgetfulSolver()  # type: ignore[no-untyped-call]
     for option, value in (("output_flag", False), ("threads", 1)):
         solver.setOptionValue(option, value)
     solver.limit(deadline_s)
     return solver
+
+
+class ForgetfulSolver(highspy.Highs):
+    """HiGHS itself, which is told of its start as the other is."""
+
+    def limit(self, deadline_s: float) -> None:
+        self.setOptionValue("time_limit", deadline_s)
+
+    def setBasis(self, start: Start) -> highspy.HighsStatus:  # type: ignore[override]  # noqa: N802
+        return super().setBasis(make_basis(start.basis))
 
 
 class RememberingSolver(highspy.Highs):
@@ -42,8 +76,8 @@ class RememberingSolver(highspy.Highs):
         super().__init__()  # type: ignore[no-untyped-call]
         self._given = hashlib.blake2b()
         self._model: tuple[Any, ...] = ()
-        self._start: highspy.HighsBasis | None = None
-        self._kept: tuple[highspy.HighsSolution, highspy.HighsBasis] | None = None
+        self._start: solve.Basis | None = None
+        self._kept: tuple[highspy.HighsSolution, highspy.HighsBasis, Any] | None = None
         self._is_given_up = False
 
     def limit(self, deadline_s: float) -> None:
@@ -59,10 +93,10 @@ class RememberingSolver(highspy.Highs):
         self._model = model
         return highspy.HighsStatus.kOk
 
-    def setBasis(self, basis: highspy.HighsBasis) -> highspy.HighsStatus:  # type: ignore[override]  # noqa: N802
-        for statuses in (basis.col_status, basis.row_status):
-            self._given.update(bytes(map(int, statuses)) + b";")
-        self._start = basis
+    def setBasis(self, start: Start) -> highspy.HighsStatus:  # type: ignore[override]  # noqa: N802
+        for statuses in (start.basis.columns, start.basis.rows):
+            self._given.update(statuses.astype(np.int8).tobytes() + b";")
+        self._start = start.basis
         return highspy.HighsStatus.kOk
 
     def run(self) -> highspy.HighsStatus:
@@ -73,11 +107,12 @@ class RememberingSolver(highspy.Highs):
             return highspy.HighsStatus.kOk
         super().passModel(*self._model)
         if self._start is not None:
-            super().setBasis(self._start)
+            super().setBasis(make_basis(self._start))
         ended = super().run()
         has_whole_numbers = self._model[-1].any()
         if super().getModelStatus() == highspy.HighsModelStatus.kOptimal and not has_whole_numbers:
-            _KEPT[key] = super().getSolution(), super().getBasis()
+            basic: Any = super().getBasicVariables()  # type: ignore[misc]
+            _KEPT[key] = super().getSolution(), super().getBasis(), basic
             if len(_KEPT) > MOST_KEPT:
                 _KEPT.popitem(last=False)
         return ended
@@ -100,7 +135,6 @@ class RememberingSolver(highspy.Highs):
         return self._kept[1] if self._kept is not None else super().getBasis()
 
     def getBasicVariables(self) -> tuple[highspy.HighsStatus, Any]:  # noqa: N802
-        if self._kept is not None:  # whoever asks takes the basis as a list then
-            return highspy.HighsStatus.kError, np.zeros(0)
-        given: tuple[highspy.HighsStatus, Any] = super().getBasicVariables()  # type: ignore[misc]
+        given: tuple[highspy.HighsStatus, Any]
+        given = self._kept[2] if self._kept is not None else super().getBasicVariables()  # type: ignore[misc]
         return given

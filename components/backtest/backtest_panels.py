@@ -86,7 +86,12 @@ class PolicyResult:
 
 
 def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
-    """Return the fields of the order; `history` is proposed as the folder."""
+    """Return the fields of the form that orders a backtest.
+
+    Args:
+        history: folder that is proposed.
+        horizon_hours: horizon that is proposed.
+    """
     return (
         Field(
             key="history",

@@ -58,7 +58,7 @@ export default {
       return { ...totalOf(), name: "Profit so far", mode: "markers", marker };
     }
 
-    function draw(plotly, chart) {
+    function draw(pen) {
       const points = Object.entries(valuesOf(props.name)).sort(([one], [other]) => one - other);
       const places = points.map(([at]) => Number(at));
       const x = places.map((at) => placeOf(at));
@@ -75,9 +75,9 @@ export default {
       const stepS = stepOf(places, props.lone);
       const period = { xperiod: stepS * MS_PER_S, xperiod0: x[0] };
       const days = stepS >= DAY_S ? daysOn(places) : {};
-      const axis = { "xaxis.type": "date", ...days, ...rangeOf(chart) }; // new x would make plotly guess the axis anew
-      plotly.update(chart, { x: y.map(() => x), y, visible, ...period }, axis);
-      plotly.restyle(chart, { "marker.opacity": [opacity] }, [...props.series.keys()]);
+      const axis = { "xaxis.type": "date", ...days, ...rangeOf(pen.chart) }; // new x would make plotly guess the axis anew
+      const opacities = y.map((_, place) => (place < props.series.length ? opacity : undefined)); // bars alone are pale
+      pen.update({ x: y.map(() => x), y, visible, "marker.opacity": opacities, ...period }, axis);
       isEmpty.value = !points.length;
     }
 

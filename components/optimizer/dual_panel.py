@@ -43,7 +43,7 @@ def shadow_panel(first: Channel) -> None:
 
 
 def worth_panel(first: Channel) -> None:
-    """Draw demand and budgets in words; `worth_channel` states them."""
+    """Draw the worth of more demand and budget in words; `worth_channel` states it."""
     how = "From the multipliers of the plan's constraints. A quote takes the difference of two plans instead."
     with panel("What more would be worth", "", how):
         LiveTable("worth", columns=WORD_COLUMNS, caption="What more would be worth", empty=NO_PRICES, first=first)

@@ -43,7 +43,7 @@ def history_panel(first: Channel, inside: Inside) -> None:
 
 
 def run_channel(runs: Iterable[OptimizationSnapshot]) -> Channel:
-    """Return a row for each run, keyed by the tick in which it came into force."""
+    """Return a row for each optimizer run, keyed by the tick in which it took force."""
     return {str(run.adopted_tick): _row(run) for run in runs}
 
 

@@ -40,9 +40,9 @@ export default {
     usePlot(() => element.value, {
       build: () => ({ traces: [trace()], layout: layout() }),
       channels: ["power"],
-      draw(plotly, ring) {
+      draw(pen) {
         const all = valuesOf("power");
-        plotly.restyle(ring, { values: [props.slices.map((slice) => all[slice.key] ?? 0)] }, [0]);
+        pen.update({ values: [props.slices.map((slice) => all[slice.key] ?? 0)] });
       },
       repaint(plotly, ring) {
         plotly.restyle(ring, { marker: [looks()] }, [0]);

@@ -95,13 +95,13 @@ export default {
       return { xs, ys, words, traces };
     }
 
-    function draw(plotly, chart, names) {
+    function draw(pen, names) {
       const parts = names.map(partOf);
       const whole = (key) => parts.flatMap((part) => part[key]);
-      const axis = { "xaxis.type": typeOf(props.axis), ...rangeOf(chart) }; // new x would make plotly guess the axis anew
+      const axis = { "xaxis.type": typeOf(props.axis), ...rangeOf(pen.chart) }; // new x would make plotly guess the axis anew
       const said = banded.length ? { customdata: whole("words") } : {};
-      plotly.update(chart, { x: whole("xs"), y: whole("ys"), ...said }, axis, whole("traces"));
-      empty.value = chart.data.every((trace) => !trace.x.length);
+      pen.update({ x: whole("xs"), y: whole("ys"), ...said }, axis, whole("traces"));
+      empty.value = pen.chart.data.every((trace) => !trace.x.length);
     }
 
     // The points in the unit that this browser wants.

@@ -146,7 +146,7 @@ class Listening:
         return self._announced()
 
     def take(self, snapshot: Snapshot) -> None:
-        """Take in a stored tick, for reports to a VTN."""
+        """Take in a stored tick, for reports to the utility's OpenADR server (VTN)."""
         if self._take is not None:
             self._take(snapshot)
 
@@ -161,5 +161,5 @@ class Listening:
 
 
 def keys_for(settings: Settings) -> str:
-    """Return the keys of the providers as they were given."""
+    """Return the keys of providers as set by `MARA_FEED_KEYS`; empty if unset."""
     return settings.feed_keys.get_secret_value() if settings.feed_keys is not None else ""

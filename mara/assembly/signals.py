@@ -40,7 +40,11 @@ def outlets_of(settings: Settings, now: Callable[[], datetime]) -> Mailboxes:
 
 
 def executor_setup_of(settings: Settings) -> ExecutorSetup | None:
-    """Gather what executors need; None where no executors file is set."""
+    """Gather what executors need; None where no executors file is set.
+
+    Raises:
+        ConfigError: the database URL cannot be used.
+    """
     if settings.executors is None:
         return None
     database = database_of(settings.database_url)

@@ -75,6 +75,7 @@ class Commands(TyperGroup):
         super().__init__(**attributes)
         listed = {name: TyperGroup(name=name, help=command.about) for name, command in COMMANDS.items()}
         self.commands = {**listed, **self.commands}
+        self._unread = set(COMMANDS)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """Run one command line and exit."""
@@ -103,8 +104,9 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the arguments name, after importing its module."""
-        if args[0] in COMMANDS:
+        if args[0] in self._unread:
             import_module(COMMANDS[args[0]].module)
+            self._unread.discard(args[0])
             self.commands = {**self.commands, **get_group(app).commands}
         return super().resolve_command(ctx, args)
 

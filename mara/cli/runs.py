@@ -1,5 +1,9 @@
-"""Commands that run ticks: simulate, backtest, replay."""
+"""Commands that run ticks: simulate, backtest, replay.
 
+A backtest needs no database, which takes as long to import as all else: the other commands import it.
+"""
+
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +11,7 @@ from typing import Annotated
 import typer
 
 from mara.assembly.backtest import BacktestOrder
-from mara.assembly.runs import open_run, rehearsal_of
-from mara.backtest_page import html_of
-from mara.backtests import compared, shared_figures
+from mara.backtests import BacktestResult, compared, shared_figures
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, told_sources, write_page
@@ -18,12 +20,8 @@ from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
 from mara.optimizer_names import POLICIES
 from mara.runtime.clock import SystemClock
-from mara.runtime.observe.log import open_log
-from mara.runtime.replay_check import replayed
 from mara.runtime.run_totals import RunTotals, SimulationExtras
-from mara.runtime.tick.engine import simulate as run_simulation
 from mara.settings import read_settings
-from mara.store.read.read_model import ReadModel
 
 MAX_TICK = 100_000_000
 """Largest tick that a command takes: nine centuries of five-minute ticks."""
@@ -59,6 +57,10 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Continue the stored run by some ticks, or begin it."""
+    from mara.assembly.runs import open_run, rehearsal_of
+    from mara.runtime.observe.log import open_log
+    from mara.runtime.tick.engine import simulate as run_simulation
+
     options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
     settings = read_settings(options={**options, "day_ahead_position": day_ahead, "products": products})
     clock = SystemClock()
@@ -161,17 +163,25 @@ def backtest(
     refuse_homeless(report, "--report")
     with bars() as on_progress:
         results = compared(settings, order, with_bound=bound, without=without or (), on_progress=on_progress)
-    unwritten = None
-    if report is not None:
-        try:
-            write_page(html_of(results), report)
-        except ConfigError as error:
-            unwritten = error  # the result is printed all the same
+    unwritten = _unwritten(results, report)  # the result is printed all the same
     tell_notes(results[0].figures["notes"])
     figures = results[0].figures
     show(figures if as_json else {**figures, "provenance": told_sources(figures["provenance"])}, as_json=as_json)
     if unwritten is not None:
         raise unwritten
+
+
+def _unwritten(results: Sequence[BacktestResult], report: Path | None) -> ConfigError | None:
+    """Write the HTML page that was asked for; return why it could not be written."""
+    if report is None:
+        return None
+    from mara.backtest_page import html_of
+
+    try:
+        write_page(html_of(results), report)
+    except ConfigError as error:
+        return error
+    return None
 
 
 @app.command()
@@ -182,6 +192,9 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Compute a stored tick again and compare it bit for bit."""
+    from mara.runtime.replay_check import replayed
+    from mara.store.read.read_model import ReadModel
+
     reading = ReadModel.open(read_settings().database_url)
     try:
         stored = reading.run()

@@ -56,7 +56,7 @@ def ints(values: ArrayLike, shape: Sequence[int], name: str) -> Ints:
 
 
 def row_sums(array: Floats) -> Floats:
-    """Sum over the last axis, which must be short (at most 8).
+    """Sum over the last axis (..., n) -> (...), which must be short (n at most 8).
 
     A product with ones is many times faster there than a reduction.
     """
@@ -89,7 +89,10 @@ def sealed(array: A) -> A:
 
 
 def has_any(mask: Bools) -> bool:
-    """Say whether something is True; a look at its bytes takes a fraction of `any`."""
+    """Say whether an array of any shape holds a True.
+
+    A look at its bytes takes a fraction of the time of `any`.
+    """
     return 1 in mask.tobytes()
 
 

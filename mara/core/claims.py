@@ -41,7 +41,10 @@ def claims_of(step: Step, plan: Plan, config: RunConfig) -> tuple[Claim, ...]:
 
 
 def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
-    """Facts for the templates: gains per hour, prices, PUE, and the plan's duals."""
+    """Gather the facts that sentences may cite, by key, whose end is the unit.
+
+    They are gains, load, price and PUE of each site, and rates and costs of tiers by the plan's duals.
+    """
     gains, per_h = step.gains, 1.0 / config.grid.dt_h
     usd_per_h = per_h / MICRO_USD_PER_USD
     facts = {

@@ -68,12 +68,15 @@ def air_pue(dry_bulb_c: Floats) -> Floats:
 
     Knees at 18 and 27 C: the ends of the recommended inlet range. Source: ASHRAE TC 9.9, Thermal Guidelines for Data
     Processing Environments, 5th ed., 2021, ISBN 978-1-947192-64-5. Slopes are chosen: 1.10 at 27 C, 1.29 at 35 C.
+    The shape is that of the argument.
     """
     return np.asarray(np.interp(dry_bulb_c, _AIR_KNOTS_C, _AIR_KNOTS_PUE))
 
 
 def liquid_pue(wet_bulb_c: Floats) -> Floats:
     """PUE of liquid, evaporative and hydro cooling: the tower follows the wet bulb.
+
+    The shape is that of the argument.
 
     Chosen: 1.08 with a tower that follows the wet bulb above 15 C; 1.14 at a wet bulb of 25 C.
     """
@@ -82,6 +85,8 @@ def liquid_pue(wet_bulb_c: Floats) -> Floats:
 
 def immersion_pue(dry_bulb_c: Floats) -> Floats:
     """PUE of immersion with dry coolers, which follow the dry bulb.
+
+    The shape is that of the argument.
 
     Chosen: 1.03 up to 25 C, 1.06 at 40 C; 1.12 at 45 C lies above the published range of 1.03 to 1.10.
     """

@@ -151,7 +151,7 @@ class ContractBook:
 
     @cached_property
     def columns(self) -> tuple[Ints, ...]:
-        """Indices of each tier's contracts, by tier."""
+        """Indices of each tier's contracts: an array for each tier, of its own length."""
         return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
 
     @cached_property

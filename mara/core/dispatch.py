@@ -287,7 +287,7 @@ def _obeying_calls(
 
 
 def reserve_within(reserve_mw: Floats, contracts_mw: Floats, room_mw: Floats) -> Floats:
-    """Planned reserve within the racks and power that firm tiers leave (..., S)."""
+    """Planned reserve within the racks and power that firm tiers leave (..., S) [MW]."""
     binding_mw = contracts_mw[..., Tier.PREMIUM] + contracts_mw[..., Tier.STANDARD]
     room = np.maximum(room_mw - binding_mw, 0.0)
     return np.asarray(np.minimum(reserve_mw, room, out=room))

@@ -231,7 +231,7 @@ def lines_by_site(
 
 
 def emissions_g_of(carbon_kg_per_h: Floats, config: RunConfig) -> Ints:
-    """Round the emissions of a tick to whole grams."""
+    """Round the emissions of a tick by site to whole grams (S,)."""
     return np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)
 
 

@@ -105,7 +105,8 @@ def merchant_value_usd_per_mwh(
 def break_even_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, carbon_cost_usd_per_mwh: Floats) -> Floats:
     """Grid price above which a load loses money: value / PUE - carbon cost [USD/MWh].
 
-    Arguments broadcast. A load of 130.95 USD per IT MWh at a PUE of 1.1 and 20 USD/MWh of carbon breaks even at 99.05.
+    Arguments of all shapes broadcast. A load of 130.95 USD per IT MWh at a PUE of 1.1 and 20 USD/MWh of carbon breaks
+    even at 99.05.
     """
     return np.asarray(value_usd_per_mwh / pue - carbon_cost_usd_per_mwh)
 
@@ -113,7 +114,8 @@ def break_even_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, carbon_cost_u
 def margin_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, grid_cost_usd_per_mwh: Floats) -> Floats:
     """Profit of an IT megawatt-hour: value - PUE x cost of a site MWh [USD/MWh].
 
-    Arguments broadcast; the cost is price plus carbon. Negative exactly where the price lies above the break-even.
+    Arguments of all shapes broadcast; the cost is price plus carbon. Negative exactly where the price lies above the
+    break-even.
     """
     return np.asarray(value_usd_per_mwh - pue * grid_cost_usd_per_mwh)
 
@@ -121,7 +123,7 @@ def margin_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, grid_cost_usd_per
 def sellback_usd_per_mwh(price_usd_per_mwh: Floats, spread_share: float) -> Floats:
     """Earnings of a hedged megawatt-hour sold back: price - spread x |price|.
 
-    It lies below the price, also where the price is negative [USD/MWh].
+    It lies below the price, also where the price is negative [USD/MWh]. The shape is that of the price.
     """
     return np.asarray(price_usd_per_mwh - spread_share * np.abs(price_usd_per_mwh))
 

@@ -50,6 +50,7 @@ def mean_over(
 
     Args:
         readings: by instant; those that came after the tick, or are of after it, do not count.
+        value: number of a reading, by default its power [MW]; the average has its unit.
     """
     known = [r for r in readings if r.at < span.ends and r.known_at is not None and r.known_at <= span.ends]
     total, at = 0.0, span.begins
@@ -66,7 +67,11 @@ def mean_over(
 
 
 def metering_of(readings: MeterReadings, is_metered: Bools, world: World, config: RunConfig) -> Metering:
-    """Sum up what meters tell when the world's next tick begins."""
+    """Sum up what meters tell when the world's next tick begins.
+
+    Args:
+        is_metered: True at sites whose meters are believed (S,).
+    """
     span, fleet = span_of(world.tick - 1, config), config.fleet
     power_mw = np.full(fleet.site_count, np.nan)
     is_down = np.zeros((fleet.site_count, WORKLOAD_COUNT), dtype=np.bool_)

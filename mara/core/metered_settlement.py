@@ -86,7 +86,10 @@ def after_meters(world: World, metered: MeteredTick | None) -> World:
 
 
 def with_corrections(settlement: Settlement, metered: MeteredTick | None) -> Settlement:
-    """Post what the meters of the last tick correct, beside what this tick settles."""
+    """Add the corrections of the last tick by its meters to this tick's settlement.
+
+    Money goes to the lines of meters and of carbon; energy and emissions are corrected too.
+    """
     if metered is None:
         return settlement
     lines, energy = settlement.lines_micro_usd.copy(), settlement.energy_wh.copy()

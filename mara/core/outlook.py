@@ -6,6 +6,7 @@ many small ones. The numbers are those of `conditions_of`, bit for bit, because 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from operator import attrgetter, is_
 from typing import Any, Final, TypeVar
@@ -253,8 +254,21 @@ def rack_cost_ahead_usd_per_mwh(forecasts: Sequence[Forecast], config: RunConfig
     carbon = carbon * (config.terms.carbon_price_usd_per_t / G_PER_KG)
     dry_bulb_c = stacked([ahead.dry_bulb_c[:rows] for ahead in forecasts])
     wet_bulb_c = stacked([ahead.wet_bulb_c[:rows] for ahead in forecasts])
-    pue = pue_of(dry_bulb_c, wet_bulb_c, config.fleet)[..., Workload.GPU]
+    if len(forecasts) == 1:  # the ticks of an hour are told the same weather
+        pue = _rack_pue_ahead(dry_bulb_c.tobytes(), wet_bulb_c.tobytes(), config.fleet)
+    else:
+        pue = pue_of(dry_bulb_c, wet_bulb_c, config.fleet)[..., Workload.GPU]
     return sealed(pue * (stacked([ahead.energy_price_usd_per_mwh[:rows] for ahead in forecasts]) + carbon))
+
+
+@lru_cache(maxsize=4)
+def _rack_pue_ahead(dry_bulb_c: bytes, wet_bulb_c: bytes, fleet: Fleet) -> Floats:
+    """Compute the PUE of racks in the rows of one forecast (1, H, S).
+
+    Its weather comes as bytes, keys of the cache.
+    """
+    dry, wet = (np.frombuffer(each).reshape(1, -1, fleet.site_count) for each in (dry_bulb_c, wet_bulb_c))
+    return sealed(np.ascontiguousarray(pue_of(dry, wet, fleet)[..., Workload.GPU]))
 
 
 def _merchant_value(observations: Sequence[Observation], config: RunConfig) -> Floats:

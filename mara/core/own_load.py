@@ -100,7 +100,7 @@ def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -
 
 
 def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
-    """Fit miners to availability and to their minimum time off (S, 3)."""
+    """Fit miners to availability and to their minimum time off (S, 3) [MW]."""
     available = conditions.available_mw[:, MINERS]
     fitted = np.minimum(wanted_mw, available) if has_any(wanted_mw > available) else wanted_mw
     waits = held_back(world.miner_off_ticks, config)
@@ -112,7 +112,7 @@ def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: 
 
 
 def held_back(off_ticks: Ints, config: RunConfig) -> Bools | None:
-    """Say which miners have to stay off, by the ticks that they have been off.
+    """Say which miners have to stay off, by the ticks that they have been off (S, 3).
 
     None where none ever has to for longer than a tick.
     """
@@ -128,7 +128,12 @@ def shed_to_grid(
     over_mw: Floats,
     conditions: Conditions,
 ) -> None:
-    """Cut the loads of least value in place, where power exceeds the grid limit."""
+    """Cut the loads of least value in place, where power exceeds the grid limit.
+
+    Args:
+        miners_mw (S, 3), merchant_mw (R, S, 2): IT power, which is changed.
+        over_mw: power above the limit at the meter (S,).
+    """
     mining: list[float] = conditions.mining_value_usd_per_mwh.tolist()
     value = conditions.merchant_value_usd_per_mwh
     for s in np.nonzero(over_mw > TOLERANCE_MW)[0].tolist():

@@ -99,7 +99,12 @@ def power_allocation(
     conditions: Conditions,
     config: RunConfig,
 ) -> PowerAllocation:
-    """Fit batteries to the connection, and awards to what could go."""
+    """Fit batteries to the connection, and awards to the load that could go.
+
+    Args:
+        flow: charging and discharging of batteries (S,) [MW].
+        contracts_mw (S, G), reserve_mw (S,): IT power of contracts, and racks held free for Premium.
+    """
     terms = power_of(config.fleet)
     charge, discharge = flow
     site_mw = load.flexible_mw + load.firm_mw
@@ -214,6 +219,6 @@ class _RoomLeft:
 
 
 def in_blocks(award_mw: Floats, block_mw: float, least_mw: float) -> Floats:
-    """Round awards down to whole blocks; none below the least bid (S,)."""
+    """Round awards down to whole blocks; none below the least bid (S,) [MW]."""
     whole = np.floor(award_mw / block_mw + _ROUNDED) * block_mw if block_mw > 0.0 else award_mw
     return np.where(whole + _ROUNDED >= least_mw, whole, 0.0)

@@ -24,7 +24,10 @@ Readings = Mapping[tuple[str, str], Reading]
 
 
 def newest_of(readings: Readings, more: Iterable[Reading]) -> dict[tuple[str, str], Reading]:
-    """Take in readings, of which only the newest of each meter stays."""
+    """Merge readings, and keep the newest of each meter by site and group.
+
+    Of two readings of the same instant the later argument stays.
+    """
     kept = dict(readings)
     for reading in more:
         key = (reading.site_id, reading.group)

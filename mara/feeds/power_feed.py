@@ -42,7 +42,7 @@ class PowerSource(Protocol):
         ...
 
     def expected_reserve_prices(self, now_s: int, begins_s: Ints) -> Floats:
-        """Prices that are expected at the begin of each row (H, P, S)."""
+        """Prices expected at the begin of each row (H, P, S) [USD/MW and hour]."""
         ...
 
 

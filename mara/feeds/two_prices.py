@@ -201,10 +201,11 @@ class _Hours:
 
 
 def limit_of(day_ahead_usd_per_mwh: Floats, price_usd_per_mwh: Floats) -> Floats:
-    """Return the day-ahead price up to which real time is expected to cost more (S,).
+    """Return the day-ahead price up to which real time is expected to cost more.
 
-    Arguments are pairs of the past (N, S). With the least-squares line RT = a + b DA, 0 <= b < 1, it is a / (1 - b);
-    NaN where no price is low enough or a pair is missing. Own algebra: a + b DA >= DA where DA <= a / (1 - b).
+    It is in USD/MWh (S,); arguments are pairs of the past (N, S). With the least-squares line RT = a + b DA,
+    0 <= b < 1, it is a / (1 - b); NaN where no price is low enough or a pair is missing. Own algebra: a + b DA >= DA
+    where DA <= a / (1 - b).
     """
     mean_ahead, mean_paid = day_ahead_usd_per_mwh.mean(axis=0), price_usd_per_mwh.mean(axis=0)
     off = day_ahead_usd_per_mwh - mean_ahead

@@ -82,6 +82,9 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
     """Answer by rules.
 
     The schedule's profit is computed; its distance from the optimum is unknown.
+
+    Raises:
+        PlanRejected: a battery is to end at another energy than it starts with.
     """
     schedule = greedy(case)
     return ProblemAnswer(

@@ -62,6 +62,9 @@ def companions_of(
     """Build the optimizers of the worlds beside a live run, by name.
 
     None stands for one that would make the same plans as the live run.
+
+    Raises:
+        ConfigError: there is no optimizer of that name.
     """
     has_budgets = budgets.spends and name not in BASELINES
     frugal = optimizer_of(name, budgets=KEEPS, deadline_s=deadline_s) if has_budgets else None

@@ -7,7 +7,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Real time: monotonic for pacing, CPU time for reports, UTC for time stamps."""
+    """Real time: monotonic for pacing, CPU time for reports, UTC for time stamps.
+
+    The methods are described at `SystemClock`.
+    """
 
     def monotonic_s(self) -> float: ...
 

@@ -271,6 +271,9 @@ def stored_gain(parts: Mapping[str, bytes], live: World, grid: TimeGrid) -> Stor
 
     Args:
         live: the world before the next tick.
+
+    Raises:
+        StoreRefused: a part cannot be read, or is of a newer Mara.
     """
     if MARKS not in parts or live.tick == 0:
         return None

@@ -24,7 +24,13 @@ Result = TypeVar("Result")
 class WorkerPool(Protocol):
     """Does pieces of work, and yields results as they come, in any order."""
 
-    def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]: ...
+    def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]:
+        """Yield each piece with its result, as soon as that comes.
+
+        Raises:
+            CommandError: a piece took several workers with it.
+        """
+        ...
 
 
 class Processes:

@@ -43,6 +43,7 @@ def upgrade(url: str) -> str | None:
     Raises:
         StoreRefused: the database is locked, damaged, or of a newer Mara.
         StoreError: a migration failed; the database is as it was.
+        ConfigError: the URL names no database.
     """
     return database_of(url).upgrade()
 
@@ -74,6 +75,8 @@ def check(url: str, *, raw_days: int = RAW_DAYS) -> CheckReport:
 
     Raises:
         StoreRefused: there is no database, or it is of another version.
+        ConfigError: the URL names no database.
+        StoreError: the file could not be read.
     """
     database = database_of(url)
     if isinstance(database, SqliteFile) and database.path.is_file():
@@ -138,5 +141,6 @@ def init(url: str, *, force: bool = False) -> str | None:
 
     Raises:
         StoreRefused: something is there and `force` was not given, or another process writes it.
+        ConfigError: the URL names no database.
     """
     return database_of(url).set_aside(force=force)

@@ -21,7 +21,7 @@ log = logging.getLogger("mara.pages")
 
 
 class BrowserLog:
-    """Filter of the lines that browsers send."""
+    """Limits, shortens and marks the log lines that browsers send."""
 
     def __init__(self, clock: Clock) -> None:
         self._of_one = Limits(LINES_PER_MINUTE, clock)

@@ -39,7 +39,10 @@ See `components.shared.key_figure_history.FIGURES`.
 
 
 class PlatformView(LiveRun, Protocol):
-    """Live run as the pages use it, with the advisor, and its start and end."""
+    """Live run as the pages use it, with the advisor, and its start and end.
+
+    The methods are described at `mara.runtime.live.platform.Platform`.
+    """
 
     @property
     def archive(self) -> ArchiveReader: ...

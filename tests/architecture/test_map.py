@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import tomllib
 from types import ModuleType
 
 from tests.architecture.house import PACKAGES, ROOT, python_files
@@ -9,6 +10,7 @@ from tests.architecture.house import PACKAGES, ROOT, python_files
 PAPER = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 TREE = PAPER.split("## The tree")[1].split("## Floors")[0]
 CHANGES = PAPER.split("## Where does a change belong?")[1].split("## Words and units")[0]
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 
 
 def module_map() -> ModuleType:
@@ -30,6 +32,25 @@ def test_the_tree_names_every_package() -> None:
     folders = {path.parent.relative_to(ROOT) for path in python_files(*PACKAGES)}
     deep = {folder for folder in folders if {"layouts", "reading", "building"} & set(folder.parts)}
     assert [str(folder) for folder in sorted(folders - deep) if f"{folder.name}/" not in TREE] == []
+
+
+def floors_of(container: str) -> list[list[str]]:
+    """List the modules of a container by floor, the highest first, as the import contracts state them."""
+    (contract,) = (one for one in CONTRACTS if one.get("containers") == [container] and one["type"] == "layers")
+    return [re.findall(r"\w+", layer) for layer in contract["layers"]]
+
+
+def test_the_tree_lists_the_core_from_the_ground_up() -> None:
+    rank = {name: floor for floor, names in enumerate(reversed(floors_of("mara.core"))) for name in names}
+    lines = TREE.split("\n  core/ ")[1].split("\n  optimizers/ ")[0].splitlines()[1:]
+    listed = [name for line in lines for name in re.split(" {3,}", line.strip())[0].split()]
+    assert sorted(listed) == sorted(rank)
+    assert [rank[name] for name in listed] == sorted(rank[name] for name in listed)
+
+
+def test_the_floors_of_mara_are_those_of_the_import_contracts() -> None:
+    said = PAPER.split("2. In mara: ")[1].split(".\n3. ")[0]
+    assert [re.findall(r"\w+", floor) for floor in said.split(">")] == floors_of("mara")
 
 
 def test_the_table_of_changes_names_files_that_are_there() -> None:

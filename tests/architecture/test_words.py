@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from mara import errors
 from tests.architecture.house import PACKAGES, ROOT, Nodes, classes_in, python_files, read_once, said_of
 from tests.architecture.test_core_records import UNITS
 
@@ -212,3 +213,85 @@ def test_no_text_points_to_a_document_that_the_repository_does_not_hold() -> Non
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if gone.search(line) and path.name != "test_words.py"
     ] == []
+
+
+ARRAY = re.compile(r"\b(Floats|Ints|Bools|ndarray|NDArray)\b")
+SHAPE = re.compile(r"\([^()]*,[^()]*\)|\bshapes?\b|\blength\b", re.IGNORECASE)
+OURS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+
+
+def public_functions(nodes: Nodes) -> Iterator[tuple[Function, str]]:
+    """Each documented public function of a module or class, with the class's docstring."""
+    for node in nodes:
+        if isinstance(node, ast.Module) or (isinstance(node, ast.ClassDef) and not node.name.startswith("_")):
+            about = (ast.get_docstring(node) or "") if isinstance(node, ast.ClassDef) else ""
+            for inner in node.body:
+                if isinstance(inner, Function) and not inner.name.startswith("_") and ast.get_docstring(inner):
+                    yield inner, about
+
+
+@read_once
+def without_shape(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Line and name of each function of arrays whose docstring says no shape."""
+    for function, _ in public_functions(nodes):
+        given = function.args
+        hints = [one.annotation for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)] + [function.returns]
+        has_arrays = any(hint is not None and ARRAY.search(ast.unparse(hint)) for hint in hints)
+        if has_arrays and not SHAPE.search(ast.get_docstring(function) or ""):
+            yield function.lineno, function.name
+
+
+def test_a_function_of_arrays_says_their_shape() -> None:
+    assert [said_of(path, line, name) for path in python_files(*PACKAGES) for line, name in without_shape(path)] == []
+
+
+def raised_in(node: ast.AST, caught: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names of Mara's errors that statements raise and do not catch."""
+    if isinstance(node, ast.Raise) and node.exc is not None:
+        name = ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
+        if name in OURS and not caught & {parent.__name__ for parent in OURS[name].__mro__}:
+            yield name
+    if isinstance(node, ast.Try):
+        names = {ast.unparse(name) for one in node.handlers if one.type for name in ast.walk(one.type)}
+        for tried in node.body:
+            yield from raised_in(tried, caught | names)
+    for inner in ast.iter_child_nodes(node):
+        if not isinstance(inner, Named | ast.Lambda) and not (isinstance(node, ast.Try) and inner in node.body):
+            yield from raised_in(inner, caught)
+
+
+@read_once
+def unsaid_errors_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Line and name of each function that raises an error of Mara's and does not say so."""
+    for function, about in public_functions(nodes):
+        said = f"{about}\n{ast.get_docstring(function)}"
+        if re.search(r"\bsee `|those of `", said):  # the interface names them
+            continue
+        for name in sorted(set(raised_in(function))):
+            if not any(re.search(rf"\b{parent.__name__}\b", said) for parent in OURS[name].__mro__):
+                yield function.lineno, f"{function.name} raises {name}"
+
+
+def test_a_function_says_which_errors_it_raises() -> None:
+    """The docstring of a command is its help, so commands stand aside."""
+    named = [path for path in python_files(*PACKAGES) if path.parts[-2] != "cli"]
+    assert [said_of(path, line, text) for path in named for line, text in unsaid_errors_in(path)] == []
+
+
+@read_once
+def undescribed_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Line and name of each method of an interface that nothing describes."""
+    for node in nodes:
+        if not isinstance(node, ast.ClassDef) or "Protocol" not in map(ast.unparse, node.bases):
+            continue
+        if re.search(r"described at `|see `", ast.get_docstring(node) or ""):
+            continue
+        for inner in node.body:
+            if not isinstance(inner, Function) or inner.decorator_list or inner.name.startswith("_"):
+                continue
+            if not ast.get_docstring(inner):
+                yield inner.lineno, f"{node.name}.{inner.name}"
+
+
+def test_an_interface_describes_its_methods_or_says_who_does() -> None:
+    assert [said_of(path, line, name) for path in python_files(*PACKAGES) for line, name in undescribed_in(path)] == []

@@ -3,23 +3,25 @@
 import os
 import re
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, WebSocket, expect, sync_playwright
 
 from components.shared.theme import STATIC_URL
+from tests.browser.nursery import Copy, Nursery
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
 FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
 """Pattern of addresses that are not on this machine."""
 SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen');"
+NURSERY = Nursery()
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 HOLD_BREATH = """{
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(".chip::before { animation-play-state: paused !important }");
@@ -53,7 +55,7 @@ LABEL_OF_FOCUS = """() => {
     return (element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || "").trim();
 }"""
 IS_SETTLED = """(width) => {
-    const stands = (chart) => chart.querySelector(".main-svg");
+    const stands = (chart) => !chart.clientWidth || chart.querySelector(".main-svg");
     const moves = (one) => one.playState === "running" && one.effect.getTiming().iterations !== Infinity;
     return window.innerWidth === width && document.fonts.status === "loaded"
         && [...document.querySelectorAll(".line-chart, .doughnut")].every(stands)
@@ -101,19 +103,31 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nursery_ends() -> Iterator[None]:
+    yield
+    NURSERY.close()
+
+
 @contextmanager
 def running_app(
-    words: Sequence[str] = ("tests.browser.fake_app",), folder: Path = ROOT, port: int = 0
-) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    words: Sequence[str] = ("tests.browser.fake_app",),
+    folder: Path = ROOT,
+    port: int = 0,
+    settings: Mapping[str, str] = NO_SETTINGS,
+) -> Iterator[tuple[str, Copy]]:
     """Run a module as a server process on a port; yield once it serves, end it after."""
     port = port or free_port()
-    command = [sys.executable, "-m", *words, str(port)]
-    with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as app:
-        assert app.stdout is not None
+    readable, writable = os.pipe()
+    with open(readable) as said:
         try:
-            said = app.stdout.readline()
-            assert f"http://127.0.0.1:{port}" in said
-            yield f"http://127.0.0.1:{port}", app
+            app = NURSERY.begin([*words, str(port)], folder, environment() | dict(settings), writable)
+        finally:
+            os.close(writable)
+        try:
+            found = re.search(rf"https?://127\.0\.0\.1:{port}", said.readline())
+            assert found is not None
+            yield found[0], app
         finally:
             app.terminate()
             app.wait(END_TIMEOUT_S)

@@ -25,7 +25,7 @@ from tests.ui.platform import FakePlatform
 TICK_S = 1.0
 PING_TIMEOUT_S = 60.0
 """Longest time in which a page answers nothing: axe may judge one that long on a busy machine."""
-FORGETS_S = 1.0  # a fast one forgets who left soon
+FORGETS_S = 0.2  # a fast one forgets who left soon
 MOST_UPLOAD_BYTES = 1_000_000
 
 

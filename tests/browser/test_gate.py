@@ -1,8 +1,6 @@
 """The gate with a real browser: TLS, login, a dashboard over wss, rights, and log."""
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,16 +19,7 @@ from mara.api.security.credentials import hash_of
 from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, User
-from tests.browser.conftest import (
-    END_TIMEOUT_S,
-    HOLD_BREATH,
-    PATIENCE_MS,
-    ROOT,
-    SEEN_THE_TOUR,
-    environment,
-    free_port,
-    picture,
-)
+from tests.browser.conftest import HOLD_BREATH, PATIENCE_MS, SEEN_THE_TOUR, picture, running_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -44,7 +33,6 @@ class Guarded:
 
     address: str
     database: Path
-    app: "subprocess.Popen[str]"
 
     def asked(self, query: str) -> list[tuple[str, ...]]:
         with closing(sqlite3.connect(self.database)) as connection:
@@ -84,23 +72,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         people.add(User(name=name, role=role), hash_of(PASSWORD), by=BY)
     people.close()
     chain, secret = certified(folder)
-    port = free_port()
-    env = environment() | {
-        "MARA_AUTH": "on",
-        "MARA_TLS_CERT": str(chain),
-        "MARA_TLS_KEY": str(secret),
-        "PYTHONPATH": str(ROOT),
-    }
-    words = ["pages", "run", "--no-browser", "--optimizer", "rules", "--port", str(port)]
-    command = [sys.executable, "-m", *words]
-    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as app:
-        assert app.stdout is not None
-        try:
-            assert f"https://127.0.0.1:{port}" in app.stdout.readline()
-            yield Guarded(f"https://127.0.0.1:{port}", folder / "mara.db", app)
-        finally:
-            app.terminate()
-            app.wait(END_TIMEOUT_S)
+    settings = {"MARA_AUTH": "on", "MARA_TLS_CERT": str(chain), "MARA_TLS_KEY": str(secret)}
+    words = ["pages", "run", "--no-browser", "--optimizer", "rules", "--port"]
+    with running_app(words, folder, settings=settings) as (address, _):
+        yield Guarded(address, folder / "mara.db")
 
 
 @contextmanager

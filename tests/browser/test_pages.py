@@ -116,6 +116,7 @@ def test_a_backtest_is_refused_run_and_cancelled(tab: Visit, workbench: str, tmp
     state = page.locator(".bt-state")
     expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
     expect(page.locator(".bt-results tbody tr").first).to_be_visible()
+    page.wait_for_selector(".bt-results .line-chart[data-empty=false] .main-svg", state="attached")
     assert page.locator(".bt-results .line-chart").evaluate("e => e.data.map(t => t.x.length)") == [0, 3, 3, 0]
     with page.expect_download() as download:
         page.get_by_role("link", name="HTML report").click()
@@ -138,6 +139,7 @@ def test_a_study_draws_a_fan_and_is_cancelled_with_its_workers(tab: Visit, workb
     state = page.locator(".bt-state")
     expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
     fan = page.locator(".st-results .line-chart")
+    expect(fan.locator(".main-svg").first).to_be_attached()
     lengths = fan.evaluate("e => e.data.map(trace => trace.x.length)")
     assert lengths == [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0]
     assert fan.evaluate("e => e.layout.xaxis.type") == "linear"

@@ -14,7 +14,7 @@ from tests.browser.conftest import Visit, picture, running_app, visit
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MOST_SECONDS_TO_END = 5.0
-SIX_O_CLOCK_EPOCH_S = int(datetime(2025, 7, 1, 6, tzinfo=UTC).timestamp())
+ONE_O_CLOCK_EPOCH_S = int(datetime(2025, 7, 1, 1, tzinfo=UTC).timestamp())
 IS_RENEWING = """() => document.documentElement.dataset.link === "renewing"
     && document.querySelector(".chip:not(.mode-chip)").textContent === "Starting"
     && document.getElementById("link-notice").textContent.startsWith("A new run is being started")"""
@@ -79,7 +79,7 @@ def test_a_site_is_taken_down_and_back_by_hand_and_a_click_opens_its_page(tab: V
 def test_a_new_run_begins_at_the_first_tick_and_the_old_one_is_kept(tab: Visit, tmp_path: Path) -> None:
     with running_app(["pages", "run", "--no-browser", "--speed", "3600", "--port"], folder=tmp_path) as (address, app):
         page = visit(tab, address).page
-        page.wait_for_function(f"window.mara.read('moment').at >= {SIX_O_CLOCK_EPOCH_S}")
+        page.wait_for_function(f"window.mara.read('moment').at >= {ONE_O_CLOCK_EPOCH_S}")
         process_id = app.pid
         page.get_by_role("button", name="Start the run anew").click()
         page.get_by_role("button", name="Start anew").last.click()
@@ -89,7 +89,7 @@ def test_a_new_run_begins_at_the_first_tick_and_the_old_one_is_kept(tab: Visit, 
         assert app.poll() is None
         assert app.pid == process_id
     (old_first, old_last), (first, _) = (reach_of(tmp_path / name) for name in ("mara.db.set-aside-1", "mara.db"))
-    assert old_last >= SIX_O_CLOCK_EPOCH_S
+    assert old_last >= ONE_O_CLOCK_EPOCH_S
     assert first == old_first
 
 

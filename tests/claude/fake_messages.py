@@ -7,6 +7,7 @@ It refuses what the real API refuses on the 5.5 models, says only what the SDK's
 and fails the test on leaving the block where its script ran out or was impossible.
 """
 
+import asyncio
 import json
 import logging
 import socket
@@ -40,6 +41,32 @@ def refused_url() -> str:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+class PromptServer(uvicorn.Server):
+    """A server that ends when it is told to, where uvicorn looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_up = threading.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._is_up.set()
+        await self._end.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the server and its connections, and let those that hang be cancelled."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # what is closed leaves the loop in its next turn
+
+    def end(self) -> None:
+        assert self._is_up.wait(STOP_WITHIN_S)
+        self._loop.call_soon_threadsafe(self._end.set)
 
 
 class FakeMessages:
@@ -83,14 +110,14 @@ class FakeMessages:
         self._log_level = logging.getLogger("uvicorn.error").level
         logging.getLogger("uvicorn.error").setLevel(QUIET)
         config = uvicorn.Config(Starlette(routes=routes), log_config=None, lifespan="off", http="h11", ws="none")
-        self._server = uvicorn.Server(config)
+        self._server = PromptServer(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._closing.set()
-        self._server.should_exit = self._server.force_exit = True
+        self._server.end()
         self._thread.join(STOP_WITHIN_S)
         self._socket.close()
         logging.getLogger("uvicorn.error").setLevel(self._log_level)

@@ -78,8 +78,8 @@ async def test_a_hang_ends_by_the_clients_patience(fault: Fault) -> None:
 
 async def test_a_drip_outlives_the_read_timeout_and_ends_by_the_callers_deadline() -> None:
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(2.0):
-            await streamed([Fault.drip(0.02)], patience_s=1.0)
+        async with asyncio.timeout(1.0):
+            await streamed([Fault.drip(0.02)], patience_s=0.6)
 
 
 async def test_a_drop_in_the_middle_is_a_raw_transport_error() -> None:

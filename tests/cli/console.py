@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import alembic.config  # noqa: F401  keeps the stdout of its first import, which must not be a command's: that is closed
-from typer.testing import CliRunner
+from typer import testing
+from typer.main import get_command
 
 from mara.cli.app import app
 from tests.feeds.history_text import bitcoin_rows, history_rows, write_history
@@ -15,6 +17,7 @@ SITES = """site_id,name,country,lat,lon,timezone,price_zone
 north,North,NO,60,10,Europe/Oslo,NO1 day-ahead
 south,South,US,30,-97,America/Chicago,ERCOT
 """
+vars(testing)["_get_command"] = cache(get_command)  # the tree of commands is built once, and not for each line
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Outcome:
 def ran(*words: object, **env: str) -> Outcome:
     """Run one command line; `env` are MARA_ variables without their prefix."""
     variables = {f"MARA_{name.upper()}": value for name, value in env.items()}
-    result = CliRunner().invoke(app, [str(word) for word in words], env=variables, prog_name="mara")
+    result = testing.CliRunner().invoke(app, [str(word) for word in words], env=variables, prog_name="mara")
     return Outcome(result.exit_code, result.stdout, result.stderr)
 
 

@@ -119,7 +119,7 @@ def test_a_setting_that_cannot_be_used_is_named_in_one_line(env: dict[str, str],
 
 
 def test_a_fault_of_ours_is_one_line_and_asks_for_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mara.cli.runs.rehearsal_of", lambda _: 1 / 0)
+    monkeypatch.setattr("mara.assembly.runs.rehearsal_of", lambda _: 1 / 0)
     outcome = ran("simulate", "--ticks", 1, "--no-store")
     assert outcome.exit_code == 1
     assert "ZeroDivisionError" in outcome.complaint
@@ -190,7 +190,7 @@ def test_an_error_under_the_bar_is_still_one_line(monkeypatch: pytest.MonkeyPatc
     def over(*_: object) -> object:
         raise FeedEnded("the history\nis over")
 
-    monkeypatch.setattr("mara.cli.runs.run_simulation", over)
+    monkeypatch.setattr("mara.runtime.tick.engine.simulate", over)
     outcome = ran("simulate", "--ticks", 1, "--no-store", "--json")
     assert outcome.exit_code == 3
     assert outcome.complaint == "mara: the history is over\n"

@@ -9,14 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mara.core.finance import EnergyLine, Line
 from mara.core.fleet import MINERS, RACKS, Fleet
-from mara.core.plan import Problem
 from mara.core.sla import opened
-from mara.core.step import advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, first_world
 from mara.feeds.files.history import History
@@ -76,15 +73,8 @@ def test_break_even_mining_over_a_year_is_what_a_spreadsheet_makes_of_the_file(
     units[:, RACKS] = 0
     config = charter_of(replace(own, units_count=units))
     feed = ReplayFeed(config, real_history)
-    optimizer, world = Static(breakeven=True), first_world(config)
-    lines, mining_wh = np.zeros(len(Line), dtype=np.int64), 0
-    for tick in range(YEAR_HOURS):
-        seen = feed.observe(tick)
-        given = Problem(config=config, world=world, observation=seen, forecast=feed.forecast(tick, 1))
-        done = advance(world, seen, optimizer.plan(given).steps[0], config)
-        lines += done.settlement.lines_micro_usd.sum(axis=0)
-        mining_wh -= int(done.settlement.energy_wh[:, EnergyLine.MINING].sum())
-        world = done.world
+    totals, _ = backtest(config, feed, Static(breakeven=True), first_world(config), YEAR_HOURS, horizon_hours=1)
+    lines, mining_wh = totals.lines_micro_usd, -int(totals.site_energy_wh[:, EnergyLine.MINING].sum())
     expected = spreadsheet(history_dir, config.fleet)
     assert lines[Line.MINING] / 1e6 == pytest.approx(expected["mining"], rel=1e-6)
     assert mining_wh / 1e6 == pytest.approx(expected["mwh"], rel=1e-6)

@@ -20,13 +20,13 @@ ROUNDS = 3
 COUNT = 6
 STAY_S = 0.5
 TICK_S = 0.02
-FORGOTTEN_S = 3.0
+FORGOTTEN_S = 1.0
 MOST_GROWTH_MB = 6.0  # of which four are what an allocator keeps
 
 
 @pytest.fixture
 def app() -> Iterator[tuple[str, int]]:
-    """A server with fifty ticks a second, which forgets a closed page after a second.
+    """A server with fifty ticks a second, which forgets a closed page after a fifth of a second.
 
     Snapshots are made up.
     """

@@ -6,12 +6,14 @@ It costs a worse plan, and the reason is kept.
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bench.simulated_time import SimulatedLoop, taking
-from mara.core.plan import Problem
+from mara.core.plan import Plan, Problem
 from mara.core.world import first_world
 from mara.errors import PlanInfeasible
 from mara.optimizers.base import Optimizer
@@ -20,16 +22,19 @@ from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.registry import in_background, optimizer_of
 from mara.optimizers.rolling_horizon import RollingHorizon
 from mara.optimizers.rules.rules import Rules
-from mara.runtime.clock import SystemClock
+from mara.runtime.clock import Clock, SystemClock
 from mara.runtime.live.planner import STEPPING, Planner, WaitLimits
 from mara.runtime.published_state import EngineState
 from tests import builders
-from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
+from tests.runtime.made_up import PATIENCE_S, TICK_S, Stubborn, running, stage, until
+from tests.scenarios.punctuality import Watch
 
 pytestmark = pytest.mark.usefixtures("solved_anew")
 
 CHARTER = builders.config()
 BRIEF = WaitLimits(wait_s=0.03)
+AT_HAND = WaitLimits(wait_s=PATIENCE_S)
+"""For an answer that comes at once, on a busy machine too."""
 SECOND_S = 1.0
 PATIENT = WaitLimits(wait_s=0.75 * SECOND_S)
 
@@ -39,16 +44,21 @@ def problem_at(tick: int) -> Problem:
     return builders.problem(CHARTER, replace(first_world(CHARTER), tick=tick), seen, hours=2)
 
 
+def open_gate(stubborn: Stubborn) -> Stubborn:
+    """An optimizer that answers at once."""
+    stubborn.gate.set()
+    return stubborn
+
+
 def planner_of(optimizer: Optimizer, deadline_s: float = 60.0) -> Planner:
     """A planner that does not wait for its first plan."""
     return Planner(optimizer, RollingHorizon(Rules()), deadline_s, first_patience_s=0.0)
 
 
 async def test_a_quick_optimizer_s_plan_is_followed_in_the_tick_that_asked() -> None:
-    quick = Stubborn()
-    quick.gate.set()
+    quick = open_gate(Stubborn())
     planner = planner_of(quick)
-    plan = await planner.plan_for(problem_at(0), BRIEF)
+    plan = await planner.plan_for(problem_at(0), AT_HAND)
     planner.close()
     assert (plan.optimizer, plan.status, plan.note) == ("stubborn", "feasible", "")
 
@@ -89,11 +99,10 @@ async def test_a_late_answer_is_followed_from_the_next_tick_on_and_its_maker_is_
 
 
 async def test_the_forecast_behind_a_plan_is_the_one_it_was_made_from_and_not_a_later_one() -> None:
-    quick = Stubborn()
-    quick.gate.set()
+    quick = open_gate(Stubborn())
     planner = planner_of(quick)
     asked = problem_at(0)
-    plan = await planner.plan_for(asked, BRIEF)
+    plan = await planner.plan_for(asked, AT_HAND)
     quick.gate.clear()
     later = problem_at(1)
     rules = await planner.plan_for(later, BRIEF)
@@ -104,56 +113,65 @@ async def test_the_forecast_behind_a_plan_is_the_one_it_was_made_from_and_not_a_
     planner.close()
 
 
-async def test_an_answer_after_the_deadline_is_not_followed_and_the_reason_names_the_deadline() -> None:
-    slow = Stubborn()
-    planner = planner_of(slow, 0.05)
-    await planner.plan_for(problem_at(0), BRIEF)
-    await asyncio.sleep(0.05)
-    plan = await planner.plan_for(problem_at(0), BRIEF)
-    assert (plan.optimizer, plan.status) == ("rules", "fallback")
-    assert "0.05 s" in plan.note
-    slow.gate.set()
-    await until(lambda: planner.is_idle)
-    plan = await planner.plan_for(problem_at(0), BRIEF)
-    planner.close()
-    assert slow.asked == [0, 0]
-    assert plan.optimizer == "stubborn"
+def test_an_answer_after_the_deadline_is_not_followed_and_the_reason_names_the_deadline() -> None:
+    quick, durations_s = open_gate(Stubborn()), iter((100.0, 0.01))
+
+    def begin(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[Plan]:
+        return taking(next(durations_s))(optimizer, problem, clock)
+
+    async def ticks() -> tuple[Plan, Plan]:
+        planner = Planner(quick, RollingHorizon(Rules()), 60.0, first_patience_s=0.0, begin=begin)
+        await planner.plan_for(problem_at(0), BRIEF)
+        await asyncio.sleep(61.0)
+        late = await planner.plan_for(problem_at(0), BRIEF)
+        assert not planner.is_idle
+        await asyncio.sleep(40.0)
+        anew = await planner.plan_for(problem_at(0), BRIEF)
+        planner.close()
+        return late, anew
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        late, anew = runner.run(ticks())
+    assert (late.optimizer, late.status) == ("rules", "fallback")
+    assert "60 s" in late.note
+    assert quick.asked == [0, 0]
+    assert anew.optimizer == "stubborn"
 
 
-async def test_a_plan_that_came_in_time_is_followed_however_late_the_next_tick_is() -> None:
-    slow = Stubborn()
-    planner = planner_of(slow, 0.05)
-    await planner.plan_for(problem_at(0), BRIEF)
-    slow.gate.set()
-    await until(lambda: planner.is_idle)
-    await asyncio.sleep(0.05)
-    slow.gate.clear()
-    plan = await planner.plan_for(problem_at(0), BRIEF)
-    assert plan.optimizer == "stubborn"
-    slow.gate.set()
-    planner.close()
+def test_a_plan_that_came_in_time_is_followed_however_late_the_next_tick_is() -> None:
+    async def ticks() -> Plan:
+        planner = Planner(
+            open_gate(Stubborn()), RollingHorizon(Rules()), 60.0, first_patience_s=0.0, begin=taking(50.0)
+        )
+        first = await planner.plan_for(problem_at(0), BRIEF)
+        assert first.optimizer == "rules"
+        await asyncio.sleep(1_000.0)
+        plan = await planner.plan_for(problem_at(0), BRIEF)
+        planner.close()
+        return plan
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        assert runner.run(ticks()).optimizer == "stubborn"
 
 
 @pytest.mark.parametrize("failure", [PlanInfeasible("no plan exists"), ZeroDivisionError("by zero")])
 async def test_a_failing_optimizer_leaves_the_plan_to_the_fallback_and_its_reason_to_the_reader(
     failure: Exception,
 ) -> None:
-    failing = Stubborn(failure=failure)
-    failing.gate.set()
+    failing = open_gate(Stubborn(failure=failure))
     planner = planner_of(failing)
-    plan = await planner.plan_for(problem_at(0), BRIEF)
+    plan = await planner.plan_for(problem_at(0), AT_HAND)
     assert (plan.optimizer, plan.status) == ("rules", "fallback")
     assert "stubborn failed" in plan.note
     assert str(failure) in plan.note
     failing.failure = None
-    plan = await planner.plan_for(problem_at(0), BRIEF)
+    plan = await planner.plan_for(problem_at(0), AT_HAND)
     planner.close()
     assert (plan.optimizer, plan.note) == ("stubborn", "")
 
 
 async def test_a_bug_in_an_optimizer_does_not_stop_the_run() -> None:
-    failing = Stubborn(failure=ZeroDivisionError("by zero"))
-    failing.gate.set()
+    failing = open_gate(Stubborn(failure=ZeroDivisionError("by zero")))
     async with running(stage(optimizer=failing)) as here:
         here.platform.step(3)
         await here.stored(3)
@@ -163,12 +181,12 @@ async def test_a_bug_in_an_optimizer_does_not_stop_the_run() -> None:
 
 
 async def test_a_blocked_optimizer_makes_no_tick_late_and_the_plan_says_what_it_is() -> None:
-    slow, period_s, ticks = Stubborn(), 0.05, 16
+    slow, watch, period_s, ticks = Stubborn(), Watch(), 0.05, 16
     here = stage(optimizer=slow, clock=SystemClock(), speed_factor=TICK_S / period_s)
+    watch.look_at(here.platform)
     async with running(here):
         await here.stored(ticks)
-        begun_s = [here.feed.seen_at_s[tick] for tick in range(ticks)]
-        lateness_s = sorted(at - begun_s[0] - n * period_s for n, at in enumerate(begun_s))
+        lateness_s = np.sort(watch.lateness_s(period_s))
         assert lateness_s[-3] < 0.05, lateness_s
         assert here.shown.plan.status == "fallback"
         assert here.shown.plan.optimizer == "rules"
@@ -177,8 +195,7 @@ async def test_a_blocked_optimizer_makes_no_tick_late_and_the_plan_says_what_it_
 
 
 async def test_an_old_plan_in_force_says_how_old_it_is() -> None:
-    slow = Stubborn()
-    slow.gate.set()
+    slow = open_gate(Stubborn())
     async with running(stage(optimizer=slow)) as here:
         await here.stored(1)
         slow.gate.clear()
@@ -191,10 +208,9 @@ async def test_an_old_plan_in_force_says_how_old_it_is() -> None:
 
 
 async def test_a_plan_is_followed_to_its_horizon_and_not_beyond() -> None:
-    slow = Stubborn(step_ticks=(1, 2))
-    slow.gate.set()
+    slow = open_gate(Stubborn(step_ticks=(1, 2)))
     planner = planner_of(slow)
-    await planner.plan_for(problem_at(10), BRIEF)
+    await planner.plan_for(problem_at(10), AT_HAND)
     slow.gate.clear()
     last = await planner.plan_for(problem_at(12), BRIEF)
     beyond = await planner.plan_for(problem_at(13), BRIEF)

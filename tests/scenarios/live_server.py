@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.browser.conftest import ROOT, environment, free_port
-from tests.cli.console import ran
 
 END_TIMEOUT_S = 30
 CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
@@ -60,14 +59,9 @@ def bound_of(before: dict[float, float], after: dict[float, float], share: float
 
 
 @contextmanager
-def live_server(folder: Path, *, past_ticks: int, options: Sequence[str], **settings: str) -> Iterator[LiveServer]:
-    """Start a dashboard on a run of so many ticks; yield it once it is reachable."""
+def live_server(folder: Path, *, options: Sequence[str], **settings: str) -> Iterator[LiveServer]:
+    """Start a dashboard on the run of a folder, or a new one; yield it once it is reachable."""
     env = environment() | {"PYTHONPATH": str(ROOT)} | settings
-    if past_ticks:
-        own = {"database_url": f"sqlite:///{folder / 'mara.db'}", "log_file": str(folder / "app.log")}
-        given = {name.removeprefix("MARA_").lower(): value for name, value in settings.items()}
-        done = ran("simulate", "--optimizer", "rules", "--ticks", past_ticks, "--json", **own, **given)
-        assert done.exit_code == 0, done.err
     port = free_port()
     command = [sys.executable, "-m", "pages", "run", "--no-browser", *options, "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as app:

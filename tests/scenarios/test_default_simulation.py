@@ -16,12 +16,11 @@ from mara.core.events import is_story
 from mara.core.finance import CREDIT_LINES
 from mara.core.reasons import curtailed_mw
 from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
-from mara.optimizers.lp import solve
+from mara.runtime.backtest import backtest
 from mara.runtime.run_totals import RunTotals
-from mara.runtime.tick.engine import simulate
 from mara.settings import read_settings
 from tests.premium_packing import avoidable_misses
-from tests.solved_before import make_solver
+from tests.solved_before import solve_anew
 
 DAYS = 30
 TICKS_A_DAY = 288
@@ -53,7 +52,7 @@ pytestmark = pytest.mark.slow
 def each_program_is_solved() -> Iterator[None]:
     """Look up no solutions: no program of the month comes twice, and looking takes a twentieth."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(solve, "_solver", make_solver)
+        solve_anew(patched)
         yield
 
 
@@ -91,8 +90,8 @@ def month(each_program_is_solved: None) -> Month:
 @pytest.fixture(scope="module")
 def by_rules() -> RunTotals:
     engine = rehearsal_of(read_settings({}, {"seed": 7, "optimizer": "rules"}))
-    engine.counterfactuals = None
-    return simulate(engine, None, DAYS * TICKS_A_DAY)
+    ticks, hours = DAYS * TICKS_A_DAY, engine.horizon_hours
+    return backtest(engine.config, engine.feed, engine.optimizer, engine.world, ticks, horizon_hours=hours)[0]
 
 
 def test_every_day_some_sites_curtail_miners_and_never_all_of_them_do(month: Month) -> None:

@@ -15,22 +15,32 @@ from mara.signals.executors import asic, http_call, luxos, modbus
 from mara.signals.executors.driver import Driver, WritePace
 from mara.signals.executors.hold import HoldFile
 from mara.signals.executors.watchdog import release_all
+from mara.signals.imitations import serving
 from mara.signals.imitations.kube_api import TOKEN
 from tests.signals.devices import CLOCK, SECRET
 from tests.signals.rigs import KINDS, SITE, Rig, rig_of
 
 PATIENCE_S = 0.5
+SHORT_PATIENCE_S = 0.1
+"""Patience where it is known to run out."""
+DROP_S = 0.02
+"""Pause between the bytes of an answer in drops, each of which comes within the patience."""
 LOW_MW, LOWER_MW = 1.0, 0.5
 """Limits within what each kind of device takes: two of three miners sleep, or all but one half."""
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(luxos, "TIMEOUT_S", PATIENCE_S)
-    monkeypatch.setattr(modbus, "TIMEOUT_S", PATIENCE_S)
-    monkeypatch.setattr(asic, "TIMEOUT_S", PATIENCE_S)
-    monkeypatch.setattr(http_call, "DEADLINE_S", PATIENCE_S)
-    monkeypatch.setattr(nvidia, "TIMEOUT_S", PATIENCE_S)
+    wait_for(PATIENCE_S, monkeypatch)
+
+
+def wait_for(patience_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every executor wait so long for an answer."""
+    monkeypatch.setattr(luxos, "TIMEOUT_S", patience_s)
+    monkeypatch.setattr(modbus, "TIMEOUT_S", patience_s)
+    monkeypatch.setattr(asic, "TIMEOUT_S", patience_s)
+    monkeypatch.setattr(http_call, "DEADLINE_S", patience_s)
+    monkeypatch.setattr(nvidia, "TIMEOUT_S", patience_s)
 
 
 class Driven:
@@ -100,12 +110,17 @@ def test_a_lost_link_leaves_a_site_held_until_it_answers_and_is_given_back(site:
 
 
 @pytest.mark.parametrize("fault", ["silent", "slow"])
-def test_a_half_open_socket_or_an_answer_in_drops_is_given_up_in_time(site: Driven, fault: str) -> None:
+def test_a_half_open_socket_or_an_answer_in_drops_is_given_up_in_time(
+    site: Driven, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "DROP_S", DROP_S)
     limited = site.written()
     site.rig.break_down(fault)
+    wait_for(SHORT_PATIENCE_S, monkeypatch)
     failed = site.follow(LOWER_MW)
+    wait_for(PATIENCE_S, monkeypatch)
     assert (failed.state, site.rig.values) == ("failed", limited)
-    assert re.search(r"does not answer .*within 0\.5 s", failed.message)
+    assert re.search(r"does not answer .*within 0\.1 s", failed.message)
     site.rig.break_down("")
     site.assert_given_back()
 

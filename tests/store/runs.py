@@ -3,10 +3,13 @@
 A plan follows the world roughly; contracts come, fail and end.
 """
 
+import resource
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ from mara.core.position import DayAheadOrders
 from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Observation, RunConfig, World, first_world
+from mara.errors import StoreBlocked
 from mara.store.encoding.records import RunRecord, run_record
 from mara.store.store import Store
 from mara.store.write.orders import NewOrder, Outcome
@@ -232,6 +236,44 @@ def go_on(store: Store, ticks: int) -> None:
     assert loaded
     run, world, _ = loaded
     _store(store, steps(run.config, world, ticks, run.seed), run.config.grid)
+
+
+def append_until_killed(url: str, told: Connection) -> None:
+    """Go on with a stored run, and tell each tick once it is stored."""
+    store = Store.open(url)
+    loaded = store.load()
+    assert loaded
+    run, world, _ = loaded
+    for step, plan, events in steps(run.config, world, 100_000, run.seed):
+        store.append(step, plan, events, parts_at(step.tick), closed_day=closed_day_before(step.tick, run.config.grid))
+        told.send(step.tick)
+
+
+def write_when_told(url: str, told: Connection) -> None:
+    """Go on with a stored run by two ticks, and again whenever it is asked for."""
+    store = Store.open(url)
+    go_on(store, 2)
+    told.send("held")
+    with suppress(EOFError):  # whoever asks has gone
+        while told.recv():
+            go_on(store, 2)
+            told.send("went on")
+    store.close()
+
+
+def go_on_against_a_limit(url: str, most_bytes: int, told: Connection) -> None:
+    """Go on with a stored run three times until its files may not grow, and then without a limit."""
+    store = Store.open(url)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    for _ in range(3):
+        try:
+            go_on(store, 2_000)
+        except StoreBlocked as error:
+            told.send(str(error))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    go_on(store, 5)
+    store.close()
 
 
 def _store(store: Store, taken: Iterable[Taken], grid: TimeGrid) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -16,25 +18,11 @@ from mara.store import maintenance
 from mara.store.files import fence
 from mara.store.store import Store
 from tests.cli.console import ran
+from tests.forks import FORKS
 from tests.store.databases import url_of
-from tests.store.runs import go_on, stored_run
+from tests.store.runs import go_on, stored_run, write_when_told
 
 LOOK = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM ticks'); c.close()"
-_HOLDING = """
-import sys
-from pathlib import Path
-from mara.store.store import Store
-from tests.store.databases import url_of
-from tests.store.runs import go_on
-
-store = Store.open(url_of(Path(sys.argv[1])))
-go_on(store, 2)
-print("held", flush=True)
-for _ in sys.stdin:
-    go_on(store, 2)
-    print("went on", flush=True)
-store.close()
-"""
 
 
 @pytest.fixture
@@ -45,18 +33,32 @@ def path(tmp_path: Path) -> Path:
     return folder / "mara.db"
 
 
+@dataclass(frozen=True)
+class AnotherMara:
+    """A process that writes the database."""
+
+    pid: int
+    pipe: Connection
+
+    def goes_on(self) -> bool:
+        """Let it add two ticks."""
+        self.pipe.send("on")
+        return bool(self.pipe.recv() == "went on")
+
+
 @contextmanager
-def another_mara(path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Run a process that writes the database; a line sent to it adds two ticks."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLDING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdin
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
-        yield holder
-        holder.stdin.close()
-    assert holder.returncode == 0
+def another_mara(path: Path) -> Iterator[AnotherMara]:
+    """Run a process that writes the database until it is left."""
+    here, there = FORKS.Pipe()
+    holder = FORKS.Process(target=write_when_told, args=(url_of(path), there))
+    holder.start()
+    there.close()
+    assert here.recv() == "held"
+    assert holder.pid
+    yield AnotherMara(holder.pid, here)
+    here.close()
+    holder.join()
+    assert holder.exitcode == 0
 
 
 def by_symlink(path: Path) -> Path:
@@ -94,11 +96,7 @@ def test_a_second_writer_is_refused_by_any_name_and_the_first_goes_on(path: Path
                 assert f"process {holder.pid}" in str(refusal.value)
                 assert ran("db", "init", "--force", database_url=url_of(name)).exit_code == 4
                 assert ran("db", "restore", database_url=url_of(name)).exit_code == 4
-        assert holder.stdin
-        assert holder.stdout
-        holder.stdin.write("on\n")
-        holder.stdin.flush()
-        assert holder.stdout.readline() == "went on\n"
+        assert holder.goes_on()
     store = Store.open(url_of(path))
     assert store.read_model.next_tick() == 7
     store.close()

@@ -3,9 +3,7 @@
 import errno
 import os
 import sqlite3
-import subprocess
-import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -17,15 +15,16 @@ from mara.store.backends import sqlite_connection, writer_lease
 from mara.store.backends.sqlite_connection import pragma, refusal_of
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
+from tests.forks import FORKS
 from tests.store.databases import url_of
-from tests.store.runs import go_on, stored_run
+from tests.store.runs import go_on, go_on_against_a_limit, stored_run
 
 pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
 NORMAL, FULL = 1, 2
 """Values of SQLite's setting `synchronous`; a booking raises it for its tick."""
 ENOUGH_FOR_ONE_WITHOUT_A_BOOKING = 12
-SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT sum(i) FROM n"
+SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT sum(i) FROM n"
 
 
 @pytest.fixture
@@ -60,40 +59,25 @@ def test_a_query_of_a_reader_that_takes_too_long_is_given_up(tmp_path: Path, mon
         reading.ask(SLOW)
     assert reading.next_tick() == 2
     with reading.one_state() as unlimited:
-        assert unlimited.exec_driver_sql(SLOW).scalar() == 3_000_000 * 3_000_001 // 2
+        assert unlimited.exec_driver_sql(SLOW).scalar() == 300_000 * 300_001 // 2
     with pytest.raises(StoreError, match="took too long"):
         reading.ask(SLOW)
     reading.close()
 
 
-_AGAINST_A_LIMIT = """
-import resource, sys
-from pathlib import Path
-from mara.errors import StoreBlocked
-from mara.store.store import Store
-from tests.store.databases import url_of
-from tests.store.runs import go_on
-
-store = Store.open(url_of(Path(sys.argv[1])))
-before = resource.getrlimit(resource.RLIMIT_FSIZE)
-resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, before[1]))
-for _ in range(3):
-    try:
-        go_on(store, 2_000)
-    except StoreBlocked as error:
-        print(error)
-resource.setrlimit(resource.RLIMIT_FSIZE, before)
-go_on(store, 5)
-store.close()
-"""
-
-
 def test_a_limit_on_the_size_of_files_is_named_and_waited_for_like_a_full_disk(tmp_path: Path) -> None:
     stored_run(tmp_path / "mara.db", 1).close()
-    command = [sys.executable, "-c", _AGAINST_A_LIMIT, str(tmp_path / "mara.db")]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout.splitlines()
+    here, there = FORKS.Pipe(duplex=False)
+    child = FORKS.Process(target=go_on_against_a_limit, args=(url_of(tmp_path / "mara.db"), 800_000, there))
+    child.start()
+    there.close()
+    said: list[str] = []
+    with suppress(EOFError):
+        while True:
+            said.append(here.recv())
+    here.close()
+    child.join()
+    assert child.exitcode == 0
     assert len(said) == 3
     assert all("the limit on the size of files is reached (800,000 bytes" in line for line in said)
 

@@ -4,7 +4,6 @@ It is as hard to lose, to tear or to take over.
 """
 
 import os
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +19,10 @@ from mara.store.backends.database import database_of
 from mara.store.backends.postgres import PostgresServer
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
+from tests.forks import FORKS
 from tests.postgres_server import Server, server_or_skip
 from tests.store.databases import asked, connected, contents, tables_of, url_of
-from tests.store.runs import go_on, parts_at, small_charter, steps, stored_run
+from tests.store.runs import append_until_killed, go_on, parts_at, small_charter, steps, stored_run
 from tests.store.test_append_only import KEPT
 
 SAME_ON_BOTH = ("ledger", "ticks", "plans", "sla_windows", "sla_intervals", "engine_parts", "checkpoints")
@@ -267,14 +267,18 @@ def test_both_spellings_of_the_url_name_the_same_server() -> None:
 
 def _killed_after(ticks: int, url: str) -> int:
     """Kill a writer after some ticks; return the last tick that it knew as stored."""
-    arguments = [sys.executable, "-c", _ENDLESS, url]
-    child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-    assert child.stdout
-    with child:
-        acknowledged = [int(child.stdout.readline()) for _ in range(ticks)]
-        child.kill()
-        acknowledged += [int(line) for line in child.stdout if line.endswith("\n")]
-    return acknowledged[-1]
+    here, there = FORKS.Pipe(duplex=False)
+    child = FORKS.Process(target=append_until_killed, args=(url, there))
+    child.start()
+    there.close()
+    acknowledged = [here.recv() for _ in range(ticks)]
+    child.kill()
+    with suppress(EOFError, OSError):  # it died between two messages, or within one
+        while True:
+            acknowledged.append(here.recv())
+    child.join()
+    here.close()
+    return int(acknowledged[-1])
 
 
 def _opened_when_the_lock_is_free(url: str) -> Store:
@@ -283,16 +287,3 @@ def _opened_when_the_lock_is_free(url: str) -> Store:
         with suppress(StoreRefused):
             return Store.open(url)
     return Store.open(url)
-
-
-_ENDLESS = """
-import sys
-from mara.store.store import Store
-from tests.store.runs import closed_day_before, parts_at, steps
-
-store = Store.open(sys.argv[1])
-run, world, _ = store.load()
-for step, plan, events in steps(run.config, world, 100_000, run.seed):
-    store.append(step, plan, events, parts_at(step.tick), closed_day=closed_day_before(step.tick, run.config.grid))
-    print(step.tick, flush=True)
-"""

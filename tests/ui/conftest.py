@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,15 @@ from nicegui.testing import User, user_simulation
 from components.shared.view_model import ViewModel
 from pages.authorization import Authorized
 from pages.serving.publisher import Publisher
+from tests.skipped_time import SkippingLoop
 from tests.ui.platform import FakePlatform
 
 UNDO_S = 0.2
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Let no test of a screen wait for a timer."""
+    return {"skipping": SkippingLoop}
 
 
 @dataclass
@@ -51,7 +57,7 @@ class Screen:
         self.desk.undo.span_s = 30.0
 
     async def delivery(self) -> None:
-        """Wait until the outbox has sent all its messages."""
+        """Wait until the outbox has sent all its messages; it looks every 0.1 s for a connection."""
         await asyncio.sleep(0.15)
 
     async def after_a_look(self) -> ViewModel:

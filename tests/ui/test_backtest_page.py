@@ -1,5 +1,7 @@
+import asyncio
 import json
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -34,7 +36,7 @@ ENTERED = {
     "policies": ["static-breakeven", "rules"],
     "extras": [],
 }
-PATIENCE_LOOKS = 100
+PATIENCE_LOOKS = 400
 
 
 def entered(history: Path, **changes: object) -> dict[str, Any]:
@@ -67,6 +69,7 @@ async def state_after(screen: Screen) -> str:
             told = re.search(r'"bt\.state":{"text":".*?","state":"(done|failed|cancelled)"}', code)
             if told:
                 return told.group(1)
+        await asyncio.to_thread(time.sleep, 0.05)  # work in another process takes real time
     return "running"
 
 

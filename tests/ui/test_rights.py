@@ -21,6 +21,7 @@ from mara.core.quote import QuoteRequest
 from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.store.access.users import ROLES
+from pages.frame import PAGES as IN_NAVIGATION
 from pages.serving import publisher
 from tests.assembly.imports.desks import draft
 from tests.ui.conftest import UNDO_S, Screen, element_of
@@ -29,20 +30,7 @@ from tests.ui.quotes import quote_for
 from tests.ui.test_backtest_page import ENTERED, pairs_of, refusal_on
 from tests.ui.test_reasoning import READY
 
-PAGES = (
-    "/",
-    "/sla",
-    "/optimizer",
-    "/forecast",
-    "/calendar",
-    "/what-if",
-    "/backtest",
-    "/operations",
-    "/alerts",
-    "/power",
-    "/help",
-    "/sites/oslo",
-)
+PAGES = (*(path for path, _ in IN_NAVIGATION), "/calendar", "/what-if", "/sites/oslo")
 DESK_CALLS = {"files", "inspect", "spec_of", "build", "cancel", "remove_file", "delete_history", "restore"}
 """Calls of the import desk that need a right.
 

@@ -6,6 +6,10 @@ const channels = {};
 const revisions = shallowReactive({}); // how often each channel has changed
 const entries = {};
 let isComplete = false; // whether the whole state came since the connection was made
+let tellShown;
+
+// Is resolved once the whole state has come for the first time.
+export const whenShown = new Promise((done) => (tellShown = done));
 
 const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -54,6 +58,7 @@ export function show(whole) {
     Object.assign(kept, values);
     revisions[name] = (revisions[name] ?? 0) + 1;
   }
+  tellShown();
 }
 
 // Ignores patches until the whole state comes: those sent while the connection was down are lost.

@@ -33,7 +33,10 @@ log = logging.getLogger("mara.api")
 
 
 class AnswerMemory(Protocol):
-    """Memory of first answers that outlives this process."""
+    """Memory of first answers that outlives this process.
+
+    The methods are described at `mara.runtime.tick.order_book.OrderBook`.
+    """
 
     async def first_answer(self, place: str) -> FirstAnswer | None: ...
     async def keep_answer(self, place: str, answer: FirstAnswer) -> None: ...

@@ -24,7 +24,8 @@ from mara.runtime.tick.order_book import OrderBook
 class LiveRun(Protocol):
     """Live run with its newest state, its controls and the orders that it takes.
 
-    The API's `PlatformApi` and the pages' `PlatformView` add to it what they alone need.
+    The methods are described at `mara.runtime.live.platform.Platform`. The API's `PlatformApi` and the pages'
+    `PlatformView` add to it what they alone need.
     """
 
     @property
@@ -48,7 +49,10 @@ class LiveRun(Protocol):
 
 
 class PlatformApi(LiveRun, Protocol):
-    """Live run as the API uses it, with receipts of orders, the archive and metrics."""
+    """Live run as the API uses it, with receipts of orders, the archive and metrics.
+
+    The methods are described at `mara.runtime.live.platform.Platform`.
+    """
 
     @property
     def archive(self) -> RunArchive: ...

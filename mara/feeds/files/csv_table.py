@@ -44,7 +44,10 @@ Row = tuple[str, ...]
 
 
 class Table(Protocol):
-    """A table whose refused rows can be named: by the lines of a text, or by rows."""
+    """A table whose refused rows can be named: by the lines of a text, or by rows.
+
+    The methods are described at `CsvTable`.
+    """
 
     place: ClassVar[str]
 
@@ -110,6 +113,9 @@ class CsvTable:
         """Read line number and wanted cells of some rows, for messages.
 
         This reads the file again, because line numbers are not kept.
+
+        Raises:
+            FeedInvalid: the file cannot be read.
         """
         wanted, found = set(rows), []
         with _rows_of(self.path) as reader:

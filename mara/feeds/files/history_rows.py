@@ -74,7 +74,11 @@ class ParquetTable:
         return refusal_of(self, rows, column, expected, remedy)
 
     def cases(self, rows: Sequence[int]) -> list[tuple[int, Row]]:
-        """Read the wanted cells of some rows as text, for messages."""
+        """Read the wanted cells of some rows as text, for messages.
+
+        Raises:
+            FeedInvalid: the file cannot be read.
+        """
         found, before = [], 0
         with _opened(self.path) as file:
             for batch in file.iter_batches(batch_size=BLOCK_ROWS, columns=list(self.columns)):
@@ -107,7 +111,11 @@ def rows_of(file: Path, required: Sequence[str], is_optional: Callable[[str], bo
 
 
 def place_of_site(file: Path, site_id: str) -> str:
-    """Name the first row of a site for a message: its line, or row of a Parquet file."""
+    """Name the first row of a site for a message: its line, or row of a Parquet file.
+
+    Raises:
+        FeedInvalid: the file cannot be read.
+    """
     rows = rows_of(file, (), lambda _: False)
     first = np.flatnonzero(rows.site == rows.site_ids.index(site_id))[:1]
     return f"{rows.table.place} {rows.table.cases(first.tolist())[0][0]}"

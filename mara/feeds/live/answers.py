@@ -195,14 +195,18 @@ _READERS: Final[Mapping[Part, Columns]] = {
 
 
 def rates_told(told: ToldValues | None, constant: Mapping[str, float]) -> Rates:
-    """Make exchange rates of what their source told, beside constants."""
+    """Make exchange rates to the US dollar of what their source told.
+
+    Args:
+        constant: US dollars per unit of each currency that has a fixed rate.
+    """
     if told is None:
         return Rates(constant=dict(constant), days=np.zeros(0, np.int64), per_eur={})
     days = told.begin_s // 86_400
     return Rates(constant=dict(constant), days=days, per_eur=dict(told.columns), file="the exchange rates")
 
 
-def with_rows(told: ToldValues, rows: Floats | Ints) -> ToldValues:
-    """Return a copy with only the chosen rows."""
+def with_rows(told: ToldValues, rows: Ints) -> ToldValues:
+    """Return a copy with only the rows of some indices (N,)."""
     columns = {name: column[rows] for name, column in told.columns.items()}
     return replace(told, begin_s=told.begin_s[rows], end_s=told.end_s[rows], columns=columns)

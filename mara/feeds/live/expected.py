@@ -158,7 +158,10 @@ def least_on_rows(ahead: Floats, rows: ForecastRows) -> Floats:
 
 
 def published_rows(is_published: Bools, rows: ForecastRows) -> int:
-    """Count the first rows of which all is published; the present counts always."""
+    """Count the first rows of a forecast whose steps (N,) are all published.
+
+    The present counts always.
+    """
     gaps = np.flatnonzero(~is_published)
     first = int(gaps[0]) if gaps.size else len(is_published)
     return max(int((rows.begin_step + rows.width_steps <= first).sum()), 1)

@@ -50,6 +50,7 @@ def export_journal(spec: Spec, folder: Path, order: ExportOrder) -> dict[str, An
     Raises:
         ConfigError: the SPEC or the target cannot be used, or there is no journal.
         FeedInvalid: the journal is damaged, or holds nothing of the period.
+        FeedUnavailable: a day has no hashprice that could be carried on.
     """
     if not is_journal(folder):
         raise ConfigError(f"{folder} should be the journal of a live feed, holds none: name it with --journal")

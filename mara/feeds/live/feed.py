@@ -7,7 +7,6 @@ Model: docs/model.md#13-forecasts ; decisions 0191 and 0192
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -84,7 +83,6 @@ class LiveFeed:
         self._arrivals = arrivals
         self._all = sealed(np.ones(config.fleet.site_count))
         self._late_s = {source.name: source.late_s for source in self._sources}
-        self._hours = lru_cache(maxsize=64)(multipliers_of_hours)
         self._tick_s = config.grid.tick_minutes * SECONDS_PER_MINUTE
 
     def observe(self, tick: int) -> Observation:
@@ -97,7 +95,7 @@ class LiveFeed:
         known = self._memory.at(at_s, int(self._now_s()))
         sites = [self._site_now(site, known, at_s) for site in self._sites]
         hashprice, stale_hashes = hashprice_of(self._spec.bitcoin, known, at_s, self._late_s)
-        multiplier = self._hours(at_s // SECONDS_PER_HOUR, 1)[0]
+        multiplier = multipliers_of_hours(at_s // SECONDS_PER_HOUR, 1)[0]
         day_ahead = sealed(np.array([site.value.get(DAY_AHEAD, np.nan) for site in sites]))
         limits = self._limits(known, at_s, 1)
         return Observation(
@@ -236,7 +234,7 @@ class LiveFeed:
     def _multiplier(self, clock: StepClock) -> Floats:
         first_h = clock.at_s // SECONDS_PER_HOUR
         hours = (clock.at_s + np.arange(clock.count) * clock.tick_s) // SECONDS_PER_HOUR - first_h
-        return self._hours(first_h, int(hours[-1]) + 1)[hours]
+        return multipliers_of_hours(first_h, int(hours[-1]) + 1)[hours]
 
     @staticmethod
     def _column(sites: list[_SiteNow], name: str) -> Floats:

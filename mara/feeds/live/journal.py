@@ -79,7 +79,11 @@ def faults_in(folder: Path) -> Iterator[str]:
 
 
 def extent_of(folder: Path) -> tuple[int, int]:
-    """Count a sound journal's lines, and say until when it tells [UTC seconds]."""
+    """Count a sound journal's lines, and say until when it tells [UTC seconds].
+
+    Raises:
+        FeedInvalid: the journal is damaged.
+    """
     count = last_s = 0
     for entry in entries_in(folder):
         count, last_s = count + 1, entry.known_at_s

@@ -11,7 +11,7 @@ from mara.feeds.markets.building.grid import Steps
 from mara.feeds.markets.building.spec import Spec
 
 HEARD: Final = "openadr"
-"""Source that tells that a VTN answered."""
+"""Source that tells that an OpenADR server (VTN) answered."""
 HEARD_COUNT: Final = "events_count"
 LIMIT_COLUMNS: Final[Mapping[str, str]] = {
     "IMPORT_CAPACITY_LIMIT": "import_limit_mw",
@@ -46,7 +46,7 @@ def limits_of(site_ids: Sequence[str], known: Mapping[str, KnownValues], steps: 
 
 
 def silent_vtn(spec: Spec, known: Mapping[str, KnownValues], at_s: int) -> tuple[str, ...]:
-    """Name the VTN of a SPEC among stale sources, where it has been silent too long."""
+    """Name the OpenADR server of a SPEC among stale sources if silent for too long."""
     if spec.openadr is None:
         return ()
     heard = known.get(HEARD, NOTHING).last(HEARD_COUNT, at_s)

@@ -5,7 +5,7 @@ Every tick can be drawn alone and in any order. Model: docs/model.md#14-the-synt
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -108,6 +108,7 @@ class SyntheticFeed:
         self._block = lru_cache(maxsize=6)(self._draw_block)
         self._span = lru_cache(maxsize=2)(self._join_span)
         self._day = lru_cache(maxsize=4)(self._tick_prices)
+        self._hourly = lru_cache(maxsize=2)(self._forecast_in_hour)
 
     def observe(self, tick: int) -> Observation:
         """Draw the outside world in a tick; the feed never ends."""
@@ -134,23 +135,31 @@ class SyntheticFeed:
     def forecast(self, tick: int, hours: int) -> Forecast:
         """Forecast `hours` hourly rows (at least 1) from `tick` on."""
         second = self._start_s + tick * self._tick_s
-        block, row = divmod(second // SECONDS_PER_HOUR, BLOCK_HOURS)
+        hour = second // SECONDS_PER_HOUR
+        block, row = divmod(hour, BLOCK_HOURS)
+        prices = self._expected_prices(self._span(block), second, row, hours)
+        return Forecast(tick=tick, energy_price_usd_per_mwh=prices, **self._hourly(hour, hours))
+
+    def _forecast_in_hour(self, hour: int, hours: int) -> dict[str, Any]:
+        """Forecast all but prices, which alone move within an hour.
+
+        Hours count from 1970 UTC.
+        """
+        block, row = divmod(hour, BLOCK_HOURS)
         span, lead, now = self._span(block), lead_of(hours), row + HOURS_PER_DAY
         persistent = span.persistent.take(now + lead.back_rows, axis=1)
         persistent += lead.level_share * (span.persistent[:, now] - span.persistent[:, row])[:, None, :]
         carbon, dry_bulb, wet_bulb = sealed(persistent)
-        multiplier, demand = self._calendar(span, row, block * BLOCK_HOURS + row, hours)
-        return Forecast(
-            tick=tick,
-            energy_price_usd_per_mwh=self._expected_prices(span, second, row, hours),
-            carbon_intensity_g_per_kwh=sealed(np.maximum(carbon, 0.0)),
-            dry_bulb_c=dry_bulb,
-            wet_bulb_c=sealed(np.minimum(wet_bulb, dry_bulb)),
-            hashprice_usd_per_ph_day=sealed(expected_hashprices(span.hashprice_usd_per_ph_day[row], hours)),
-            demand_multiplier_share=multiplier,
-            demand_tokens_per_h=demand,
-            published_count=sealed(np.minimum(span.known_until_row[row] - now, hours)),
-        )
+        multiplier, demand = self._calendar(span, row, hour, hours)
+        return {
+            "carbon_intensity_g_per_kwh": sealed(np.maximum(carbon, 0.0)),
+            "dry_bulb_c": dry_bulb,
+            "wet_bulb_c": sealed(np.minimum(wet_bulb, dry_bulb)),
+            "hashprice_usd_per_ph_day": sealed(expected_hashprices(span.hashprice_usd_per_ph_day[row], hours)),
+            "demand_multiplier_share": multiplier,
+            "demand_tokens_per_h": demand,
+            "published_count": sealed(np.minimum(span.known_until_row[row] - now, hours)),
+        }
 
     def hours(self, first: int, end: int) -> HourBlock:
         """Draw the hourly values of hours ``[first, end)``, counted from 1970 UTC.

@@ -4,17 +4,24 @@ Source: PsychroLib, GetTWetBulbFromRelHum, https://psychrometrics.github.io/psyc
 """
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+import mara
 from mara.core.arrays import Floats, sealed
-from mara.core.climate import wet_bulb_c
 
 COLDEST_C: Final = -50.0
-HOTTEST_C: Final = 60.0
 TABLE_STEP_C: Final = 1.0
+DRY_BULBS_C: Final = sealed(np.arange(COLDEST_C, 60.5, TABLE_STEP_C))
 HUMIDITY_STEPS: Final = 40
+HUMIDITIES_SHARE: Final = sealed(np.linspace(0.0, 1.0, HUMIDITY_STEPS + 1))
+TABLE: Final = Path(mara.__file__).parent / "data" / "wet_bulb_c.csv"
+"""Wet bulb by dry bulb (rows) and humidity (columns).
+
+Made by `scripts/tabulate_wet_bulbs.py`; computing it at each start took a fifth of a second.
+"""
 
 
 def wet_bulbs_c(dry_bulb_c: Floats, relative_humidity_share: Floats) -> Floats:
@@ -24,20 +31,19 @@ def wet_bulbs_c(dry_bulb_c: Floats, relative_humidity_share: Floats) -> Floats:
     C of `mara.core.climate.wet_bulb_c`, except around 0 C, where that function jumps by up to 0.6 C from water to ice
     and the table joins the two sides by a line.
     """
-    table = _table()
-    rows, columns = table.shape
+    values = table()
+    rows, columns = values.shape
     row = np.clip((dry_bulb_c - COLDEST_C) / TABLE_STEP_C, 0.0, rows - 1.001)
     column = np.clip(relative_humidity_share * HUMIDITY_STEPS, 0.0, columns - 1.001)
     i, j = row.astype(np.int64), column.astype(np.int64)
     down, right = row - i, column - j
-    upper = (1.0 - right) * table[i, j] + right * table[i, j + 1]
-    lower = (1.0 - right) * table[i + 1, j] + right * table[i + 1, j + 1]
+    upper = (1.0 - right) * values[i, j] + right * values[i, j + 1]
+    lower = (1.0 - right) * values[i + 1, j] + right * values[i + 1, j + 1]
     return np.minimum((1.0 - down) * upper + down * lower, dry_bulb_c)
 
 
 @lru_cache(maxsize=1)
-def _table() -> Floats:
-    """Tabulate the wet bulb by dry bulb and humidity, which takes a tenth of a second."""
-    dry_bulbs = np.arange(COLDEST_C, HOTTEST_C + TABLE_STEP_C / 2, TABLE_STEP_C)
-    humidities = np.linspace(0.0, 1.0, HUMIDITY_STEPS + 1)
-    return sealed(np.array([[wet_bulb_c(float(t), float(h)) for h in humidities] for t in dry_bulbs]))
+def table() -> Floats:
+    """Read the table, once (T, H)."""
+    rows = TABLE.read_text(encoding="utf-8").splitlines()
+    return sealed(np.array([[float(value) for value in row.split(",")] for row in rows]))

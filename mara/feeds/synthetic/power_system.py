@@ -69,7 +69,7 @@ class SyntheticPower:
         return np.asarray(rows * np.exp(errors))
 
     def reserve_prices(self, from_s: int) -> Floats:
-        """Prices of the hour (P, S)."""
+        """Prices of the hour (P, S) [USD/MW and hour]."""
         z = normals(
             self._seed,
             RandomStream.RESERVE_PRICES,
@@ -81,7 +81,7 @@ class SyntheticPower:
         return np.asarray((self._mean_prices() * factor)[:, None] * np.ones(len(self._zone_of)))
 
     def expected_reserve_prices(self, now_s: int, begins_s: Ints) -> Floats:
-        """Mean prices (H, P, S); the present ones are seen."""
+        """Mean prices (H, P, S) [USD/MW and hour]; the present ones are known."""
         prices = np.tile(self._mean_prices()[:, None], (len(begins_s), 1, len(self._zone_of)))
         prices[0] = self.reserve_prices(now_s)
         return prices

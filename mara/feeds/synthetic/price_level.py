@@ -58,7 +58,7 @@ class PriceCurve:
         )
 
     def with_prices(self, price_usd_per_mwh: Floats) -> "PriceCurve":
-        """Return a curve of other prices at the same scores."""
+        """Return a curve of other prices (N,) at the same scores."""
         return replace(self, price_usd_per_mwh=price_usd_per_mwh)
 
 

@@ -124,7 +124,7 @@ class Weather:
 
 
 def saturation_share(dew_point_c: Floats, dry_bulb_c: Floats) -> Floats:
-    """Compute the relative humidity of air from its dew point.
+    """Compute the relative humidity of air from its dew point, of equal shapes.
 
     Magnus formula, within 0.4 % from -40 to 50 C.
 

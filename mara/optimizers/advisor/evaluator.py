@@ -185,7 +185,7 @@ def loads_of(step: PlanStep) -> Floats:
 
 
 def nothing_asked(evaluator: PlanEvaluator) -> Floats:
-    """Make an allocation that names no cell: NaN everywhere (S, 9)."""
+    """Make an allocation [MW] that names no cell: NaN everywhere (S, 9)."""
     return np.full(evaluator.in_force_mw.shape, np.nan)
 
 

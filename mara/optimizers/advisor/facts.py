@@ -83,7 +83,10 @@ def _next_hour_usd_per_mwh(evaluator: PlanEvaluator, site: int) -> float:
 
 
 def projection_facts(evaluator: PlanEvaluator, projection: Projection) -> dict[str, float]:
-    """Compare a projected proposal with the plan in force and with the optimum."""
+    """Compare a projected proposal with the plan in force and with the optimum.
+
+    The facts are numbers by key, whose end is the unit.
+    """
     was = _outcome_facts(_rehearsed(evaluator, evaluator.step), evaluator)
     now = _outcome_facts(_rehearsed(evaluator, projection.step), evaluator)
     facts = {

@@ -73,7 +73,7 @@ def expected_terms(problem: Problem, lengths: tuple[int, ...], rows: Ints) -> Ex
 
 
 def peak_price_now(problem: Problem) -> Floats:
-    """Expected cost of a coincident peak of a megawatt-hour drawn in the tick (S,)."""
+    """Expected cost by coincident peaks of power drawn in the tick (S,) [USD/MWh]."""
     lengths, rows = all_rows(problem)
     _, local = _begins(problem, lengths)
     usd_per_mwh, _ = _peaks_ahead(problem, local, np.array(lengths) * problem.config.grid.dt_h, rows)
@@ -120,7 +120,7 @@ def all_rows(problem: Problem) -> tuple[tuple[int, ...], Ints]:
 
 
 def risk_of_next_day(problem: Problem) -> Floats:
-    """Expected peaks in the present clock hour and each of the 23 after it (24, S)."""
+    """Number of peaks expected in this clock hour and the 23 after it (24, S)."""
     lengths, rows = all_rows(problem)
     share = expected_terms(problem, lengths, rows).risk_share
     grid, begins = problem.config.grid, problem.tick + np.cumsum((0, *lengths[:-1]))

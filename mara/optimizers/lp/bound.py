@@ -93,6 +93,9 @@ def bound_of(case: LpCase) -> tuple[float, float]:
     """Bound the profit of a case [USD]; also how far it may exceed the optimum.
 
     The second figure is a share of the bound.
+
+    Raises:
+        PlanError: there is no solution, none in time, or its certificate fails.
     """
     check(case)
     model = without_rows(model_of(case), RESERVE_ROWS)

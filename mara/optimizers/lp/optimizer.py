@@ -127,9 +127,12 @@ class Lp:
 
 
 def rounded_usd(primal_mw: Floats, columns: Columns, case: LpCase) -> float:
-    """Price what rounding awards down to whole blocks loses [USD].
+    """Price the loss by rounding awards down to whole blocks [USD].
 
-    The bound is of the program without it.
+    The bound is of the program without rounding.
+
+    Args:
+        primal_mw: solution of the program (N,).
     """
     contract = case.power_contract
     if contract is None or not contract.products:

@@ -122,13 +122,16 @@ class PowerContract:
 
     @property
     def feeding_sites(self) -> Ints:
-        """Sites that can feed into the grid: those with a battery and a limit above zero."""
+        """Indices of the sites that can feed into the grid (F,).
+
+        They have a battery, and a limit of feeding above zero.
+        """
         sites = self.battery_sites
         return sites[self.export_limit_mw[sites] > 0.0]
 
     @property
     def billed(self) -> Ints:
-        """Demand charges whose peak costs something, by their places."""
+        """Indices of the demand charges whose peak costs something (B,)."""
         if self.demand_charge is None:
             return np.zeros(0, dtype=np.int64)
         return np.flatnonzero(self.demand_charge.usd_per_mw > 0.0)
@@ -140,6 +143,9 @@ def contract_of_run(
     """Make the contract of a run's horizon from its terms.
 
     An expected coincident peak is an adder: its cost is linear in what is drawn.
+
+    Args:
+        grid_limit_mw: most that each site may draw (S,).
     """
     charge = expected.demand
     charge = replace(charge, peak_so_far_mw=np.minimum(charge.peak_so_far_mw, grid_limit_mw[charge.site]))
@@ -189,7 +195,7 @@ def _cycles_of(terms: PowerTerms, begins_day: Bools, state: PowerState) -> Daily
 
 
 def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
-    """Restrict a contract to some sites."""
+    """Restrict a contract to some sites, by their indices (s,)."""
     charge, battery = contract.demand_charge, contract.battery
     return PowerContract(
         export_limit_mw=contract.export_limit_mw[sites],

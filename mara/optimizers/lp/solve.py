@@ -341,6 +341,9 @@ def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals
     """Return the basis that HiGHS would list, in a third of the time.
 
     What is not basic stands at a bound; where both are one, HiGHS names it by the sign of the dual.
+
+    Args:
+        primal_mw (N,), row_duals_usd_per_unit (M,): the solution found.
     """
     given, basic = solver.getBasicVariables()  # type: ignore[attr-defined]  # highspy's stub leaves it out
     if given != highspy.HighsStatus.kOk:
@@ -377,13 +380,13 @@ def listed_basis_of(solver: highspy.Highs) -> Basis:
 
 def _highs_basis(basis: Basis) -> highspy.HighsBasis:
     given = highspy.HighsBasis()
-    given.col_status = [_STATUSES[v] for v in basis.columns.tolist()]
-    given.row_status = [_STATUSES[v] for v in basis.rows.tolist()]
+    given.col_status = _STATUSES[basis.columns].tolist()
+    given.row_status = _STATUSES[basis.rows].tolist()
     given.valid = True
     return given
 
 
-_STATUSES: Final = tuple(highspy.HighsBasisStatus(v) for v in range(5))
+_STATUSES: Final = np.array([highspy.HighsBasisStatus(v) for v in range(5)], dtype=np.object_)
 AT_LOWER, BASIC, AT_UPPER, _FREE = (
     status.value
     for status in (

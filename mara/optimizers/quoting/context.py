@@ -105,6 +105,9 @@ def solution_after(context: QuoteContext, demand: ContractDemand) -> PricedSolut
     """Solve the plan with the request.
 
     For a fleet of more than `EXACT_SITES` sites, whose solve takes too long, return the plan without the request.
+
+    Raises:
+        PlanError: the program is not solved, or not in time.
     """
     return context.before if context.before.case.sites > EXACT_SITES else solution_with(context.before, demand)
 

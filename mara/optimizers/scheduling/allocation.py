@@ -36,13 +36,14 @@ def fill_miners(wanted_mw: Floats, conditions: Conditions, headroom_site_mw: Flo
         return wanted_mw
     order = (-(conditions.mining_value_usd_per_mwh[..., None, :] / pue)).argsort(axis=-1, kind="stable")
     left = np.maximum(headroom_site_mw, 0.0)
-    filled = np.zeros(draw.shape)
+    best_first = order + np.arange(0, draw.size, MINER_COUNT).reshape(*draw.shape[:-1], 1)
+    used = draw.ravel()[best_first]
     for rank in range(MINER_COUNT):
-        kind = order[..., rank : rank + 1]
-        used = np.minimum(np.take_along_axis(draw, kind, axis=-1)[..., 0], left)
-        np.put_along_axis(filled, kind, used[..., None], axis=-1)
-        left = left - used
-    return np.where(is_over, filled / pue, wanted_mw)
+        used[..., rank] = np.minimum(used[..., rank], left)
+        left = left - used[..., rank]
+    filled = np.empty(draw.size)
+    filled[best_first] = used
+    return np.where(is_over, filled.reshape(draw.shape) / pue, wanted_mw)
 
 
 def miners_that_pay(problem: Problem, headroom_site_mw: Floats) -> Floats:

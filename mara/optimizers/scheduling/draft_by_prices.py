@@ -233,7 +233,12 @@ def _spare_site_mw(load: SiteLoad) -> list[float]:
 
 
 def draft_of(load: SiteLoad, merchant_mw: Floats, broken: list[int], book_changes_count: int) -> DraftStep:
-    """Return a schedule as a step of a plan without miners."""
+    """Return a schedule as a step of a plan without miners.
+
+    Args:
+        merchant_mw: merchant inference by region, site and kind of rack (R, S, 2).
+        broken: indices of contracts that are given up.
+    """
     return DraftStep(
         miners_mw=None,
         merchant_mw=sealed(merchant_mw),

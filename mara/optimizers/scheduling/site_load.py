@@ -141,7 +141,10 @@ class SiteLoad:
         self.at = sites.tolist()
 
     def sites(self) -> Ints:
-        """Return `at` as an array; most contracts are where they began."""
+        """Return the site of each contract, `at`, as an array (C,).
+
+        It is a copy of the begun one with the changes, because most contracts are where they began.
+        """
         if self._begun_at is None:
             return np.array(self.at, dtype=np.int64)
         sites = self._begun_at.copy()
@@ -214,7 +217,10 @@ class SiteLoad:
 
 
 def array_of(rows: Sequence[Sequence[float]]) -> Floats:
-    """Make an array of equally long lists; `np.array` would look at each twice."""
+    """Make an array (N, width) of N equally long lists.
+
+    `np.array` would look at each list twice.
+    """
     return np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * len(rows[0])).reshape(len(rows), -1)
 
 

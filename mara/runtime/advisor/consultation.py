@@ -25,7 +25,10 @@ UNCHECKED: Final = "AI plan could not be checked"
 
 
 class Client(Protocol):
-    """A client of the service; it lives within one event loop."""
+    """A client of the service; it lives within one event loop.
+
+    The methods are described at `mara.optimizers.advisor.client.Claude`.
+    """
 
     @property
     def model(self) -> str: ...

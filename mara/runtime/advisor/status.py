@@ -25,7 +25,10 @@ log = logging.getLogger("mara.advisor")
 
 
 class AdvisorStatus:
-    """Holds the panel's snapshot, replaced as a whole under the caller's lock."""
+    """Holds the snapshot of the advisor that panels show.
+
+    It is replaced as a whole, under the caller's lock.
+    """
 
     def __init__(self, first: AdvisorSnapshot, clock: Clock) -> None:
         self.shown = first

@@ -59,7 +59,10 @@ class _LiveRun:
 
 
 class SourceListener(Protocol):
-    """Listens to the live sources of a run, from before its first tick on."""
+    """Listens to the live sources of a run, from before its first tick on.
+
+    The methods are described at `mara.assembly.listening.Listening`.
+    """
 
     def statuses(self) -> tuple[SourceSnapshot, ...]: ...
     def warnings(self) -> tuple[GridWarning, ...] | None: ...

@@ -39,10 +39,28 @@ Standing = tuple[tuple[Alert, ...], tuple[AlertChange, ...], int]
 class AlertRecord(Protocol):
     """Keeper of alerts and their changes; its methods raise StoreError."""
 
-    async def add(self, changes: Sequence[AlertChange], *, full: bool) -> None: ...
-    async def standing(self) -> Standing: ...
-    async def begins(self, last: Snapshot) -> Mapping[tuple[str, str], int]: ...
-    async def free_bytes(self) -> int | None: ...
+    async def add(self, changes: Sequence[AlertChange], *, full: bool) -> None:
+        """Store changes of alerts, all or none.
+
+        Args:
+            full: wait until they would survive a power cut.
+        """
+        ...
+
+    async def standing(self) -> Standing:
+        """Read the alerts that stand, the newest silences, and the last number."""
+        ...
+
+    async def begins(self, last: Snapshot) -> Mapping[tuple[str, str], int]:
+        """Find since which tick each condition of the last stored tick has stood.
+
+        Conditions are named by kind and subject.
+        """
+        ...
+
+    async def free_bytes(self) -> int | None:
+        """Measure the space beside the database; None where it cannot be seen."""
+        ...
 
 
 class StoredAlerts:

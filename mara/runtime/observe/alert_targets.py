@@ -81,7 +81,10 @@ class AlertMessage:
 
 
 class Target(Protocol):
-    """A receiver of alerts; `send` never waits and never raises."""
+    """A receiver of alerts; `send` never waits and never raises.
+
+    The methods are described at `QueuedTarget`.
+    """
 
     def send(self, message: AlertMessage) -> None: ...
     def close(self) -> None: ...

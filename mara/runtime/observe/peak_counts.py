@@ -46,7 +46,11 @@ class PeakCounts:
     mw_ticks: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def add(self, step: Step, conditions: Conditions, peak_usd_per_mwh: Floats, fleet: Fleet) -> None:
-        """Add a tick with the conditions and expected peaks by which it was planned."""
+        """Add a tick with the conditions and expected peaks by which it was planned.
+
+        Args:
+            peak_usd_per_mwh: expected cost of a coincident peak of a megawatt-hour drawn (S,).
+        """
         before, after = step.before.power, step.world.power
         assert before is not None
         assert after is not None

@@ -71,7 +71,10 @@ class Followed(Protocol):
 
 
 def limit_for(target: SiteTarget, group: str) -> float | None:
-    """Limit of a site at its meter, or of the IT power of a group; None is no limit."""
+    """Limit of a site at its meter, or of the IT power of a group [MW].
+
+    None is no limit.
+    """
     if not group or not target.site_limit_mw:
         return target.site_limit_mw
     return next((its.power_mw for its in target.groups if its.group == group), None)

@@ -294,7 +294,7 @@ class Driver:
 
 
 def bounded(limit_mw: float | None, capabilities: Capabilities) -> float | None:
-    """Bring a limit within what a device takes.
+    """Bring a limit [MW] within the range that a device takes.
 
     None stays as it is, and so does zero where the device can stop.
     """

@@ -91,7 +91,11 @@ class HoldFile:
         return self._path.exists()
 
     def read(self) -> Hold | None:
-        """Read what is held; None where nothing is."""
+        """Read what is held; None where nothing is.
+
+        Raises:
+            ConfigError: the file is not one that Mara wrote.
+        """
         return hold_in(self._path) if self._path.exists() else None
 
     def write(self, hold: Hold) -> None:
@@ -109,7 +113,11 @@ class HoldFile:
             ) from error
 
     def forget_as(self, said: str) -> None:
-        """Replace the hold by a note of how its device was brought back."""
+        """Replace the hold by a note of how its device was brought back.
+
+        Raises:
+            ConfigError: the file is not one that Mara wrote.
+        """
         note_released(self._path, hold_in(self._path), said, is_kept=False)
 
     def forget(self) -> None:

@@ -28,7 +28,9 @@ class Outlet(Protocol):
         """Deliver a document; return the reason why that failed, empty on success."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End deliveries, and what they need."""
+        ...
 
 
 class Mailbox:

@@ -55,7 +55,11 @@ def write_copy(database: Path, copy: Path) -> None:
 
 
 def back_up_beside(database: Path) -> Path:
-    """Make the next automatic backup, and delete the oldest beyond `KEPT_BACKUPS`."""
+    """Make the next automatic backup, and delete the oldest beyond `KEPT_BACKUPS`.
+
+    Raises:
+        StoreError: the copy cannot be made, or is not sound; see `back_up`.
+    """
     present = backups_of(database)
     number = 1 + (_number(present[0]) if present else 0)
     target = database.with_name(f"{database.name}.backup-{number:04d}")

@@ -121,6 +121,9 @@ class Database(Protocol):
 
         Args:
             doing: what was asked, for messages, such as "tick 7".
+
+        Raises:
+            StoreError: the database failed, or is busy, damaged or away.
         """
         ...
 

@@ -25,7 +25,11 @@ _EXPECTED_COUNT: Final = "SELECT seq - (SELECT min(tick) FROM checkpoints) FROM 
 
 
 def run_findings(inspection: Inspection) -> Iterator[str]:
-    """Compare the run's row with its configuration, and read `Inspection.config`."""
+    """Compare the run's row with its configuration, and read `Inspection.config`.
+
+    Raises:
+        StoreRefused: the configuration cannot be read, or is of a newer Mara.
+    """
     (run,) = inspection.ask(_RUN)
     inspection.config = config = record_of(RunConfig, run.charter)
     made_of = (run.fleet_hash, run.start_epoch_s, run.tick_minutes, run.terms, run.feed, run.history_hash)

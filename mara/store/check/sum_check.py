@@ -48,7 +48,11 @@ ORDER BY tick LIMIT {_MOST}
 
 
 def balance_findings(inspection: Inspection) -> Iterator[str]:
-    """Check that ledger rows balance, and that totals and cash follow from the ledger."""
+    """Check that ledger rows balance, and that totals and cash follow from the ledger.
+
+    Raises:
+        StoreRefused: a stored world cannot be read, or is of a newer Mara.
+    """
     for unit, legs in (("micro-USD", (CASH, *MONEY_LEGS)), ("Wh", ENERGY_LEGS)):
         total = " + ".join(legs)
         uneven = f"SELECT tick, site, {total} AS excess FROM ledger WHERE {total} <> 0 LIMIT {_MOST}"  # noqa: S608  # names of ours

@@ -41,6 +41,10 @@ def raw_digest(
     """Digest of the tick's raw rows: prices, market, allocations, and meters if any.
 
     The sign of zero is dropped first, because a stored -0.0 reads as 0.0.
+
+    Args:
+        prices, allocations, meters: columns of the tables of these names by site (S, columns).
+        market: the row of `markets` without its tick.
     """
     # The digest is of a plain tuple: a named one is written with its name.
     parts = [(prices + 0.0).tobytes(), repr(tuple(market)).encode(), allocations.tobytes()]

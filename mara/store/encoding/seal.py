@@ -68,7 +68,7 @@ def rows_digest(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def matrix_digest(matrix: np.ndarray) -> bytes:
-    """Digest of the rows of a tick in a table with a row a site."""
+    """Digest of the rows of a tick in a table with one row for each site (S, columns)."""
     return sha256((matrix + 0.0 if matrix.dtype.kind == "f" else matrix).tobytes()).digest()[:DIGEST_BYTES]
 
 

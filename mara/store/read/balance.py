@@ -109,12 +109,20 @@ def site_ledger(read_model: ReadModel, site_id: str, from_tick: int, to_tick: in
 
 
 def profit_between(read_model: ReadModel, from_tick: int, to_tick: int) -> float:
-    """The fleet's profit over ``[from_tick, to_tick)`` [USD]."""
+    """The fleet's profit over ``[from_tick, to_tick)`` [USD].
+
+    Raises:
+        CommandError: the ticks run backwards.
+    """
     return earned_micro_usd(read_model, from_tick, to_tick) / MICRO_USD_PER_USD
 
 
 def earned_micro_usd(read_model: ReadModel, from_tick: int, to_tick: int) -> int:
-    """The fleet's profit over ``[from_tick, to_tick)`` in whole micro-USD."""
+    """The fleet's profit over ``[from_tick, to_tick)`` in whole micro-USD.
+
+    Raises:
+        CommandError: the ticks run backwards.
+    """
     first, end = _checked(from_tick, to_tick)
     profit = func.coalesce(func.sum(_TICK.revenue_micro_usd - _TICK.cost_micro_usd), 0)
     (total,) = read_model.ask(select(profit.label("profit")).where(_TICK.tick >= first, _TICK.tick < end))

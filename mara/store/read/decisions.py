@@ -249,7 +249,7 @@ class Decisions:
         )
 
     def money_usd(self, first_tick: int, end_tick: int, site: int = ANY_SITE) -> Floats:
-        """Sum each money line over ``[first_tick, end_tick)`` (17,) [USD].
+        """Sum each money line over ``[first_tick, end_tick)`` (LINE_COUNT,) [USD].
 
         Lines are in the order of `Line`; costs are negative.
         """

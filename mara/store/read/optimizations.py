@@ -27,6 +27,9 @@ def optimizations(read_model: ReadModel, limit: int, before: int | None = None) 
 
     Args:
         before: only plans adopted before this tick.
+
+    Raises:
+        CommandError: the limit is below 1.
     """
     grid = read_model.run().config.grid
     end = read_model.next_tick() if before is None else before

@@ -51,7 +51,11 @@ def refuse_without_zone(moment: datetime) -> None:
 def tick_range_of(
     read_model: ReadModel, grid: TimeGrid, from_: datetime | None, to: datetime | None
 ) -> tuple[int, int]:
-    """The range ``[first, end)`` of stored ticks in ``[from_, to)``; None is no bound."""
+    """The range ``[first, end)`` of stored ticks in ``[from_, to)``; None is no bound.
+
+    Raises:
+        CommandError: a time has no time zone.
+    """
     end = read_model.next_tick()
     first = 0 if from_ is None else max(0, tick_from(from_, grid))
     last = end if to is None else min(end, tick_from(to, grid))

@@ -53,6 +53,7 @@ class ReadModel:
 
         Raises:
             StoreRefused: the database is missing, empty, or of another version.
+            ConfigError: the URL names no database.
         """
         database = database_of(url)
         database.refuse_unreadable()
@@ -141,7 +142,11 @@ class ReadModel:
         return found[0].tick, record_of(World, found[0].content)
 
     def world_after(self, tick: int) -> tuple[int, World]:
-        """Read the oldest stored world after `tick`, and the tick that it precedes."""
+        """Read the oldest stored world after `tick`, and the tick that it precedes.
+
+        Raises:
+            StoreRefused: the world cannot be read, or is of a newer Mara.
+        """
         found = self.ask(_WORLDS.where(_CHECKPOINT.tick > tick).order_by(_CHECKPOINT.tick).limit(1))
         return (found[0].tick, record_of(World, found[0].content)) if found else (self.next_tick(), self.world())
 

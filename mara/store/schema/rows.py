@@ -54,7 +54,7 @@ STALE: Final = tuple[str, ...]
 
 
 class MarketValues(NamedTuple):
-    """The columns of `markets` after `tick`."""
+    """A row of the table `markets` without its first column, `tick`."""
 
     hashprice_usd_per_ph_day: float
     token_price_usd_per_mtok: float
@@ -78,7 +78,7 @@ def row_of(table: type[tables.Row], **values: Any) -> RowValues:
 
 
 def by_site(tick: int, matrix: np.ndarray) -> list[RowValues]:
-    """Rows of a per-site table; NaN is stored as null."""
+    """Rows of a table by site from its columns (S, columns); NaN is stored as null."""
     rows = matrix.tolist()
     if matrix.dtype.kind == "f" and np.isnan(matrix).any():
         rows = [[None if value != value else value for value in row] for row in rows]  # noqa: PLR0124  only NaN is not itself
@@ -119,7 +119,7 @@ def market_values(observation: Observation, site_values: np.ndarray) -> MarketVa
     """Make a row of `markets` without its first column, the tick.
 
     Args:
-        site_values: `price_matrix` of the same observation, searched for negative zeros.
+        site_values: `price_matrix` of the same observation (S, 7), searched for negative zeros.
     """
     flat = site_values[:, : FIRST_COLUMNS["prices"]].ravel()
     minus = np.flatnonzero(np.signbit(flat) & (flat == 0.0))
@@ -150,7 +150,7 @@ def meter_matrix(metering: Metering | None) -> Floats | None:
 
 
 def meter_rows(tick: int, matrix: np.ndarray | None) -> list[RowValues]:
-    """Rows of `meters` in a tick."""
+    """Rows of `meters` in a tick, from the columns after tick and site (S, 3)."""
     if matrix is None:
         return []
     return [(tick, site, int(metered), power, int(down)) for _, site, metered, power, down in by_site(tick, matrix)]
@@ -172,6 +172,9 @@ def observation_of(
 
     Args:
         site_values: rows of `prices` by site (S, 7), columns in the order of `SITE_FIELDS`.
+
+    Raises:
+        StoreRefused: the state of the power contract cannot be read, or is of a newer Mara.
     """
     first = FIRST_COLUMNS["prices"]
     exact = site_values[:, :first].copy()

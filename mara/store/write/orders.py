@@ -116,6 +116,9 @@ class Orders:
         """Find the confirmation that was given when a contract was booked.
 
         None where it was never booked, or its order was withdrawn or refused.
+
+        Raises:
+            StoreRefused: the confirmation cannot be read, or is of a newer Mara.
         """
         asked = (
             select(_ORDER.answer)
@@ -136,7 +139,11 @@ class Orders:
             connection.execute(delete(OpenQuote).where(_QUOTE.number <= number - MOST_QUOTES))
 
     def quotes(self) -> tuple[tuple[QuoteRequest, Quote], ...]:
-        """List the stored quotes that were not booked, oldest first."""
+        """List the stored quotes that were not booked, oldest first.
+
+        Raises:
+            StoreRefused: a quote cannot be read, or is of a newer Mara.
+        """
         asked = select(_QUOTE.asked, _QUOTE.offered).order_by(_QUOTE.number)
         booked = select(_ORDER.about).where(_ORDER.kind == kind_of_type(Book))
         with self._aside("quotes") as connection:

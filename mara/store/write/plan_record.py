@@ -97,7 +97,11 @@ def _prices_bytes(shadow: DualPrices, step_ticks: tuple[int, ...]) -> bytes:
 
 
 def prices_of(content: bytes | None) -> PlanPrices | None:
-    """Decode the dual prices that `optimization_row` stored."""
+    """Decode the dual prices that `optimization_row` stored.
+
+    Raises:
+        StoreRefused: the bytes cannot be read, or are of a newer Mara.
+    """
     return None if content is None else record_of(PlanPrices, zlib.decompress(content))
 
 

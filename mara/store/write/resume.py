@@ -82,7 +82,11 @@ def refuse_another_run(connection: Connection, name: str, run_id: str) -> None:
 
 
 def run_in(connection: Connection) -> RunRecord | None:
-    """Read the run of a database; None before one has begun."""
+    """Read the run of a database; None before one has begun.
+
+    Raises:
+        StoreRefused: its configuration cannot be read, or is of a newer Mara.
+    """
     names = ("run_id", "seed", "fleet_hash", "optimizer", "feed", "history_hash", "version", "stored_at")
     row = connection.execute(select(_RUN.charter, *(_RUN[name] for name in names))).mappings().one_or_none()
     if row is None:
@@ -91,7 +95,11 @@ def run_in(connection: Connection) -> RunRecord | None:
 
 
 def world_in(connection: Connection) -> World:
-    """Read the world before the next tick."""
+    """Read the world before the next tick.
+
+    Raises:
+        StoreRefused: the world cannot be read, or is of a newer Mara.
+    """
     parts = _parts(connection, _PART.part.in_((WORLD, BOOK)))
     return record_of(World, parts[WORLD], book=record_of(ContractBook, parts[BOOK]))
 

@@ -80,7 +80,7 @@ Descriptors = Annotated[tuple[PayloadDescriptor, ...], Field(max_length=MOST_LIS
 
 
 class Program(_Document):
-    """A program of a VTN, to which events belong."""
+    """A program of an OpenADR server (VTN), to which events belong."""
 
     id: ObjectId
     program_name: Word
@@ -104,6 +104,6 @@ class AdrEvent(_Document):
 
 
 class MadeReport(_Document):
-    """A report as a VTN has stored it."""
+    """A report as an OpenADR server (VTN) has stored it."""
 
     id: ObjectId

@@ -1,4 +1,4 @@
-"""Reports to a VTN: energy used and operating state in an event's intervals."""
+"""Reports to an OpenADR server (VTN): energy used and state in event intervals."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -67,13 +67,16 @@ class MeasuredUsage:
 def report_of(
     event: AdrEvent, resources: Sequence[tuple[str, str]], usage: MeasuredUsage, ven_name: str, seen_s: int
 ) -> dict[str, Any] | None:
-    """Build the report that an event asks for from what is known; None for none yet.
+    """Build the usage report that an OpenADR event asks for; None for none yet.
 
     An interval is told when ticks cover all of it: nothing is estimated. An event that asks for its report at the end
     gets it then; another gets what is known after each interval.
 
     Args:
         resources: sites of the event and their names at the VTN.
+
+    Raises:
+        FeedInvalid: the intervals of the event cannot be read.
     """
     asked = [one for one in event.report_descriptors or () if one.payload_type in KNOWN]
     spans = [(begin_s, end_s) for _, begin_s, end_s in spans_of(event, seen_s) if end_s < ENDLESS_S]

@@ -67,7 +67,7 @@ class SiteNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """All that a VTN's events say, read.
+    """All that the events of an OpenADR server (VTN) say, read.
 
     Attributes:
         rows: values by site and signal, without overlaps, in the order of time; prices in USD/MWh.

@@ -1,4 +1,4 @@
-"""The VEN: asks a VTN at its pace, tells the memory of a live feed, and reports.
+"""OpenADR client (VEN): asks the server (VTN), tells a live feed, and reports.
 
 No tick waits for it. What a VTN says is read as a whole or not at all; what was said before stands meanwhile, and is
 named as stale from the limit of the SPEC on.
@@ -35,7 +35,7 @@ TOLD_BACK_S: Final = 2 * 86_400
 TOLD_AHEAD_S: Final = 20 * 86_400
 """Time before and after the present of which values are remembered."""
 HEARD_EVERY_S: Final = 300
-"""Least time between two notes that the VTN answered."""
+"""Least time between two notes that the OpenADR server answered."""
 MOST_EVENTS: Final = 10_000
 MOST_UNTOLD: Final = 100
 """Stored ticks that may wait to be counted."""
@@ -45,7 +45,7 @@ log = logging.getLogger("mara.feed")
 
 
 class Ven:
-    """Listens to a VTN for a live feed.
+    """Listens to an OpenADR server (VTN) for a live feed.
 
     Args:
         sources: those of the SPEC that events tell.
@@ -83,7 +83,7 @@ class Ven:
 
     @property
     def author(self) -> str:
-        """Name of the VTN in orders and alerts."""
+        """Name of the OpenADR server (VTN) in orders and alerts."""
         return f"OpenADR VTN {self._vtn.host}"
 
     def begin(self) -> None:
@@ -98,7 +98,7 @@ class Ven:
         self._news.set()
 
     def await_first(self, most_s: float) -> None:
-        """Wait until the VTN has been asked once, but for `most_s` seconds at most."""
+        """Wait until the server has been asked once, but for `most_s` seconds at most."""
         self._answered.wait(most_s)
 
     def take(self, snapshot: Snapshot) -> None:
@@ -151,7 +151,7 @@ class Ven:
         )
 
     def refuse_silent(self) -> None:
-        """Refuse to begin a run whose VTN has never answered, or lacks a value.
+        """Refuse to begin a run whose server has never answered, or lacks a value.
 
         Raises:
             FeedInvalid: it has not; the message gives the reason.
@@ -169,7 +169,7 @@ class Ven:
                 )
 
     def ask_due(self) -> None:
-        """Ask the VTN if that is due, and report what is new, in this thread."""
+        """Ask the OpenADR server if that is due, and report what is new, in this thread."""
         while self._untold:
             self._usage.take(self._untold.popleft())
         if self._due_s <= self._now_s():
@@ -204,7 +204,7 @@ class Ven:
             log.warning("a VTN told nothing", extra={"source": self.author, "reason": self._reason})
 
     def statuses(self) -> tuple[SourceSnapshot, ...]:
-        """Tell how asking goes, and what is known: of the VTN, then of each source."""
+        """Tell how asking goes, and what is known: of the server, then of each source."""
         asked = {"asked_at_s": self._asked_s, "told_at_s": self._told_s, "next_at_s": self._due_s}
         now_s = self._now_s()
         heard = self._memory.newest(HEARD)
@@ -261,7 +261,7 @@ class Ven:
         return self._program
 
     def _tell(self, heard: Heard) -> None:
-        """Remember what is new, what is withdrawn, and that the VTN answered.
+        """Remember what is new, what is withdrawn, and that the server answered.
 
         Raises:
             OSError: the journal cannot be written.
@@ -333,7 +333,7 @@ def ven_of(
     now_s: Callable[[], float],
     usd_per: Mapping[str, float],
 ) -> Ven:
-    """Build the VEN of a SPEC, for those of its sources that events tell."""
+    """Build the OpenADR client (VEN) for those sources of a SPEC that events tell."""
     told = [source for source in sources if source.provider.is_told_by_events]
     return Ven(Vtn(table=table, asker=asker), told, memory, now_s, usd_per)
 

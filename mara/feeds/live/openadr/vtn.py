@@ -1,4 +1,4 @@
-"""A VTN of OpenADR 3 over HTTP: its program, its events, and reports to it."""
+"""An OpenADR 3 server (VTN) over HTTP: its program, its events, reports to it."""
 
 import json
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ _REPORTS: Final = TypeAdapter(tuple[MadeReport, ...])
 
 
 class VtnError(FeedUnavailable):
-    """A VTN gave no answer that can be used; says why.
+    """An OpenADR server (VTN) gave no answer that can be used; says why.
 
     Attributes:
         wait_s: time for which the VTN said not to ask again; 0 where it said nothing.
@@ -44,7 +44,7 @@ class VtnError(FeedUnavailable):
 
 @dataclass(slots=True, kw_only=True)
 class Vtn:
-    """A VTN's interface, asked with a token that is fetched anew when it expires."""
+    """Interface of an OpenADR server (VTN), asked with a token that is kept fresh."""
 
     table: OpenAdrTable
     asker: Asker

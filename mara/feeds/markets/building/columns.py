@@ -116,7 +116,12 @@ class Bringer:
         )
 
     def carbon(self, request: Request) -> SourceColumns:
-        """Read the columns of carbon intensity and renewable share."""
+        """Read the columns of carbon intensity and renewable share.
+
+        Raises:
+            ConfigError: the layout or a key is unknown.
+            FeedInvalid: the files or the constant cannot be used, or do not have the field.
+        """
         table = request.table
         if table.files is None:
             said = _constant_of(table, CARBON)
@@ -130,7 +135,12 @@ class Bringer:
         return self._measured(request, series, (CARBON, RENEWABLE))
 
     def weather(self, request: Request) -> SourceColumns:
-        """Read the columns of dry and wet bulb, or derive the wet bulb from humidity."""
+        """Read the columns of dry and wet bulb, or derive the wet bulb from humidity.
+
+        Raises:
+            ConfigError: the layout or a key is unknown.
+            FeedInvalid: the files or the constant cannot be used, or do not have the field.
+        """
         table = request.table
         if table.files is None:
             said = _constant_of(table, DRY_BULB)

@@ -75,6 +75,9 @@ def write_folder(
 
     The provenance gets the hash of the rows' file.
 
+    Args:
+        bitcoin: UTC days since 1970, and the hashprice of each [USD/PH/day] (D,).
+
     Raises:
         ConfigError: the target exists and is no history built by this command, or cannot be written.
     """

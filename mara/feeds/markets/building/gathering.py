@@ -219,7 +219,11 @@ def _meant(key: Key, text: str) -> str:
 
 
 def picking(layout: Layout, table: SourceTable) -> dict[str, str]:
-    """The keys that the SPEC gives; one that the layout does not have is refused."""
+    """The keys that a source of the SPEC gives.
+
+    Raises:
+        ConfigError: the layout has no such key.
+    """
     known = {key.name for key in layout.keys} | {CURRENCY_KEY}
     unknown = sorted(table.key.keys() - known)
     if unknown:

@@ -33,7 +33,7 @@ class Steps:
 
     @property
     def days(self) -> Ints:
-        """The UTC days that the steps touch, counted from 1970."""
+        """The UTC days that the steps touch, counted from 1970 (D,)."""
         return np.arange(self.from_s // DAY_S, -(-self.to_s // DAY_S), dtype=np.int64)
 
 

@@ -141,7 +141,7 @@ class Rates:
     file: str = ""
 
     def usd_per(self, currency: str, days: Ints) -> Floats:
-        """US dollars for one unit, at the rate of the last working day before delivery.
+        """US dollars for one unit on each day (N,), at the rate of the last working day.
 
         Raises:
             FeedInvalid: there is no rate for the currency or for a day.

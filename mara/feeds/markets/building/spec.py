@@ -187,7 +187,7 @@ class FxTable(_SpecTable):
 
 
 class OpenAdrTable(_SpecTable):
-    """The table [openadr]: a VTN of OpenADR 3 that a live feed listens to.
+    """The table [openadr]: an OpenADR 3 server (VTN) that a live feed listens to.
 
     Attributes:
         url: address of its interface, up to the version.

@@ -56,7 +56,10 @@ def mix_of(generation_mw: Mapping[str, Floats]) -> tuple[Floats, Floats]:
 
 
 def humidity_of_dew_point(dry_bulb_c: Floats, dew_point_c: Floats) -> Floats:
-    """Relative humidity [0..1] from temperatures [C], by the Magnus formula."""
+    """Relative humidity [0..1] from temperatures (N,) [C], by the Magnus formula.
+
+    The source of its coefficients is at `MAGNUS_C`.
+    """
 
     def saturation(temperature_c: Floats) -> Floats:
         return np.asarray(np.exp(MAGNUS_B * temperature_c / (MAGNUS_C + temperature_c)))
@@ -65,7 +68,7 @@ def humidity_of_dew_point(dry_bulb_c: Floats, dew_point_c: Floats) -> Floats:
 
 
 def wet_bulb_of(dry_bulb_c: Floats, values: Mapping[str, Floats]) -> Floats | None:
-    """The wet bulb [C], as given or from humidity or dew point; None without any."""
+    """The wet bulb (N,) [C], as given or from humidity or dew point; None without any."""
     if "wet_bulb_c" in values:
         return np.minimum(values["wet_bulb_c"], dry_bulb_c)
     if "humidity_share" in values:

@@ -48,9 +48,10 @@ class WallClock:
         return utc_s + self.offsets_at(utc_s)
 
     def candidates(self, wall_s: Ints) -> tuple[Ints, Ints]:
-        """The first and the second UTC instant at which the clock shows a wall time.
+        """The two UTC instants [s] at which the clock may show each wall time (N,).
 
-        Both are equal where the time is shown once, and `NO_TIME` where the clock skips it.
+        The first is the earlier one. Both are equal where the time is shown once, and `NO_TIME` where the clock skips
+        it.
         """
         if not len(self.changes_s):
             once = wall_s - self.offset_s[0]
@@ -80,7 +81,7 @@ class WallClock:
         return self.wall_of(utc_s) // DAY_S
 
     def midnights_of(self, days: Ints) -> Ints:
-        """UTC instant [s] at which each local day begins, also where midnight is skipped."""
+        """UTC instant [s] at which each local day (N,) begins, also at a skipped midnight."""
         first, _ = self.candidates(days * DAY_S)
         skipped = first == NO_TIME
         if skipped.any():
@@ -88,7 +89,7 @@ class WallClock:
         return first
 
     def lengths_of(self, days: Ints) -> Ints:
-        """Length [s] of each local day: 23, 24 or 25 hours."""
+        """Length [s] of each local day (N,): mostly 23, 24 or 25 hours."""
         return self.midnights_of(days + 1) - self.midnights_of(days)
 
 

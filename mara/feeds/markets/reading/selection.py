@@ -47,7 +47,7 @@ class Selection:
         return tuple(self._numbers)
 
     def series_of(self, batch: Batch, block: Block | None) -> tuple[Ints, Ints]:
-        """Number the series of the wanted rows, and return the rows' places in the batch.
+        """Number the series of the wanted rows of a batch; also return their indices (N,).
 
         Args:
             block: the column of values whose name contains the point or the currency; None where rows do.

@@ -35,7 +35,7 @@ NO_MOMENT: Final[Moment] = (NO_TIME, NO_OFFSET)
 
 
 class Stamps:
-    """Parses texts of stamps to wall time [s], with a cache of texts.
+    """Parses texts of time stamps to wall time [s], with a cache of texts.
 
     Attributes:
         formats: formats to try in turn, beginning with the one that fitted last.
@@ -52,7 +52,10 @@ class Stamps:
         return self._by_halves(*halves) if halves is not None else _pairs(column, self._moment)
 
     def spans(self, column: Any, separator: str = " - ") -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-        """Parse the two stamps of each cell, with a separator between them."""
+        """Parse the two stamps of each cell (N,), with a separator between them.
+
+        Both are returned as by `moments`.
+        """
         pair = pc.extract_regex(column, rf"^(?P<begin>.*?){separator}(?P<end>.*)$")
         return tuple(self.moments(pc.fill_null(pc.struct_field(pair, name), "")) for name in ("begin", "end"))  # type: ignore[return-value]
 
@@ -94,12 +97,15 @@ class Stamps:
 
 
 def whole_numbers(column: Any, meaning: Callable[[str], int]) -> Ints:
-    """Convert each cell to a whole number by `meaning`, called once for each text."""
+    """Convert each cell (N,) to a whole number by `meaning`, called once a text."""
     return _pairs(column, lambda text: (meaning(text), 0))[0]
 
 
 def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
-    """Parse a column of numbers, NaN where missing; also return the invalid rows."""
+    """Parse a column of numbers (N,), NaN where missing.
+
+    The indices of invalid rows are returned too, an array of its own length.
+    """
     texts = pc.utf8_trim_whitespace(column)
     if value.quality is not None:
         texts = _of_quality(texts, value.quality)

@@ -160,7 +160,11 @@ def _whole_of(case: LpCase, blocks: Sequence[Ints], solved: Sequence[_Solved], b
 
 
 def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved:
-    """Solve a block with its share of everything to the optimum."""
+    """Solve a block with its share of everything to the optimum.
+
+    Raises:
+        PlanError: there is no solution, or none in time.
+    """
     model = model_of(case)
     # Shares moved and prices stayed, so the basis of before is dual feasible.
     solution = solve_one_way(model, case, basis=basis, by_dual=True, swift=True, deadline_s=deadline_s)
@@ -175,7 +179,11 @@ def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved
 
 
 def price_block(case: LpCase, prices: Multipliers, deadline_s: float) -> tuple[float, Usage]:
-    """Bound a block's profit at common prices [USD]; also what it then uses."""
+    """Bound a block's profit at common prices [USD]; also what it then uses.
+
+    Raises:
+        PlanError: there is no solution, or none in time.
+    """
     model = model_of(case)
     alone = priced(model, prices)
     # Sites are alone in it: presolve finds little, and takes as long as the rest.

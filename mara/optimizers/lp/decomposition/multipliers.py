@@ -87,7 +87,7 @@ class Usage:
 def blocks_of(case: LpCase, block_sites: int) -> tuple[Ints, ...]:
     """Deal sites to blocks by mean cost of power, so that blocks resemble each other.
 
-    Returns the site numbers of each block, ascending.
+    Returns the indices of the sites of each block, ascending, in an array of its own length.
     """
     power_cost = (case.price_usd_per_mwh * case.pue[:, :, Workload.GPU]).mean(axis=0)
     order = np.argsort(power_cost, kind="stable")
@@ -99,6 +99,9 @@ def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
     """Divide the shared resources among blocks in proportion to their capacity.
 
     Contracts and budgets follow what racks and grid can carry, merchant inference follows token capacity.
+
+    Args:
+        blocks: indices of the sites of each block, an array of its own length.
     """
     room = rack_room_mw(case)
     tokens = np.minimum(case.available_mw[:, :, RACKS], room[:, :, None]) @ case.tokens_per_mwh
@@ -143,7 +146,7 @@ def _towards(share: Floats, used: Floats, demand: Floats) -> Floats:
 
 
 def sites_of(case: LpCase, sites: Ints) -> LpCase:
-    """Restrict a case to some sites, with all that the whole fleet shares."""
+    """Restrict a case to some sites, by their indices (s,), with all that is shared."""
     return replace(
         case,
         price_usd_per_mwh=case.price_usd_per_mwh[:, sites],
@@ -317,7 +320,12 @@ def _among(places: Ints, sites: Ints) -> Ints:
 
 
 def joined_contract_prices(blocks: Sequence[Ints], prices: Sequence[ContractPrices | None]) -> ContractPrices | None:
-    """Join the blocks' prices of what a power contract limits, all of single sites."""
+    """Join the blocks' prices of the limits of a power contract, all of single sites.
+
+    Args:
+        blocks: indices of the sites of each block, an array of its own length.
+        prices: of each block; None without a power contract.
+    """
     order, own = np.argsort(np.concatenate(blocks)), [block for block in prices if block is not None]
     if not own:
         return None
@@ -333,7 +341,12 @@ def joined_contract_prices(blocks: Sequence[Ints], prices: Sequence[ContractPric
 
 
 def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> DualPrices:
-    """Join the blocks' dual prices; those of shared rows are the mean of the blocks."""
+    """Join the blocks' dual prices; those of shared rows are the mean of the blocks.
+
+    Args:
+        blocks: indices of the sites of each block, an array of its own length.
+        shadows: dual prices of each block.
+    """
     order = np.argsort(np.concatenate(blocks))
 
     def of_sites(name: str) -> Floats:
@@ -349,7 +362,11 @@ def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> Dual
 
 
 def shared_residual_mw(case: LpCase, primal_mw: Floats) -> float:
-    """Find the worst violation of a row or bound that ties sites together [MW]."""
+    """Find the worst violation of a row or bound that ties sites together [MW].
+
+    Args:
+        primal_mw: solution in the layout of `columns_of(case)` (N,).
+    """
     columns = columns_of(case)
     table = primal_mw.reshape(case.steps, columns.width)
     used = usage_of(case, columns, primal_mw)

@@ -42,7 +42,10 @@ def add_hourly_costs(cost_usd_per_mw: Floats, case: LpCase, contract: PowerContr
 
 
 def add_peak_cost(cost_usd_per_mw: Floats, contract: PowerContract, columns: Columns) -> None:
-    """Charge the peak once, in the last step, and not per hour."""
+    """Write the cost of the peak into the table of costs (H, width).
+
+    It is charged once, in the last step, and not per hour.
+    """
     if contract.demand_charge is not None:
         cost_usd_per_mw[-1, columns.peak] = contract.demand_charge.usd_per_mw[columns.billed]
 
@@ -86,9 +89,9 @@ def add_upper(upper_mw: Floats, case: LpCase, contract: PowerContract, columns: 
 
 
 def add_limits(lower_mw: Floats, upper_mw: Floats, contract: PowerContract, columns: Columns) -> None:
-    """Write the least peak, and what each battery holds at the end.
+    """Write least peaks and final charges of batteries into both bounds (H, width).
 
-    The end is fixed where the contract asks for it.
+    A peak is at least the one paid for already. The final charge is fixed where the contract asks for it.
     """
     if contract.demand_charge is not None:
         lower_mw[-1, columns.peak] = contract.demand_charge.peak_so_far_mw[columns.billed]

@@ -173,7 +173,11 @@ def _feed_in_room(case: LpCase, contract: PowerContract, columns: Columns) -> Ro
 
 
 def drawn(row: Ints, sites: Ints, columns: Columns) -> list[Entries]:
-    """State the power that metered sites draw beyond their hedge."""
+    """State the power that metered sites draw beyond their hedge, as entries of rows.
+
+    Args:
+        row, sites: index of a row, and of the site that it is about (N,).
+    """
     hedged = np.isin(sites, columns.hedged)
     bought = columns.bought[np.searchsorted(columns.metered, sites)]
     sold = columns.sold[np.searchsorted(columns.hedged, sites[hedged])]

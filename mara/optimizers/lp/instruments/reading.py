@@ -21,7 +21,11 @@ SAME_MW: Final = 1e-4
 
 
 def with_power(steps: tuple[PlanStep, ...], primal_mw: Floats, columns: Columns, case: LpCase) -> tuple[PlanStep, ...]:
-    """Add batteries, awards and limits of what is drawn to a plan's steps."""
+    """Add batteries, awards and limits of the power drawn to a plan's steps.
+
+    Args:
+        primal_mw: solution of the program (N,).
+    """
     contract = case.power_contract
     if contract is None:
         return steps

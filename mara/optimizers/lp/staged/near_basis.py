@@ -91,6 +91,9 @@ def solve_near(
 
     Args:
         stays: rows that are left out in no period (R,).
+
+    Raises:
+        PlanError: there is no solution, or none in time.
     """
     part = _part_of(model, basis, pledges, stays)
     found = solve(
