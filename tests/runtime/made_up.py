@@ -273,10 +273,11 @@ async def until(holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None
 async def quiet() -> None:
     """Wait until all work that was due is done.
 
-    What the machine had no core free for is not done, so the time of waiting for one does not count.
+    What the machine had no core free for is not done, so the time of waiting for one does not count. Waits of a
+    thread that ends are forgotten.
     """
     begun_s, waited_s = time.monotonic(), kept_waiting_s()
-    while time.monotonic() - begun_s - (kept_waiting_s() - waited_s) < QUIET_S:  # noqa: ASYNC110  nobody tells
+    while time.monotonic() - begun_s - max(0.0, kept_waiting_s() - waited_s) < QUIET_S:  # noqa: ASYNC110  nobody tells
         await asyncio.sleep(QUIET_S / 4)
 
 

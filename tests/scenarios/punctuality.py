@@ -68,13 +68,16 @@ class Watch:
     def lateness_s(self, tick_s: float) -> np.ndarray:
         """Lateness of each tick but the first, less the waits for a core that it comes from.
 
-        A wait delays the ticks after it too, until they have caught up.
+        A wait delays the ticks after it too, until they have caught up, but explains no more than by what a tick is later
+        than the one before: who is late all the time is late on a busy machine too.
         """
-        late, due, excused = [], self.started_s[0], 0.0
+        late, due, behind_s, late_s = [], self.started_s[0], 0.0, 0.0
         for n in range(1, len(self.started_s)):
             due += tick_s
-            behind = max(0.0, self.started_s[n] - due)
-            excused = min(behind, excused + max(0.0, self.waited_s[n] - self.waited_s[n - 1]))
-            late.append(behind - excused)
+            before_s, behind_s = behind_s, max(0.0, self.started_s[n] - due)
+            waited_s = max(0.0, self.waited_s[n] - self.waited_s[n - 1])
+            late_s = min(behind_s, late_s + max(0.0, behind_s - before_s - waited_s))
+            late.append(late_s)
             due = max(due, self.started_s[n] - tick_s)  # what is later than a tick is let go
+            behind_s = min(behind_s, tick_s)
         return np.array(late)
