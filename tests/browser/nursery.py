@@ -69,30 +69,33 @@ class Nursery:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._line, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line: socket.socket | None = None
 
     def begin(self, words: Sequence[str], folder: Path, environment: Mapping[str, str], stdout: int) -> Copy:
         """Run a module and its arguments in a folder, as `python -m` does."""
         if self._process is None:
-            command = [sys.executable, "-m", __name__, str(self._far_end.fileno())]
+            self._line, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            command = [sys.executable, "-m", __name__, str(far_end.fileno())]
             root = Path(__file__).parents[2]
-            self._process = subprocess.Popen(
-                command,
-                cwd=root,
-                env=environment,
-                stdout=subprocess.PIPE,  # a pipe as copies get, which cannot be sought in
-                pass_fds=[self._far_end.fileno()],
-            )
+            with far_end:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=root,
+                    env=environment,
+                    stdout=subprocess.PIPE,  # a pipe as copies get, which cannot be sought in
+                    pass_fds=[far_end.fileno()],
+                )
         asked = {"words": list(words), "folder": str(folder), "environment": dict(environment)}
         return Copy(self, self.ask(asked, stdout))
 
     def ask(self, asked: dict[str, Any], *descriptors: int) -> Any:
+        assert self._line is not None
         socket.send_fds(self._line, [json.dumps(asked).encode()], descriptors)
         return json.loads(self._line.recv(MOST_BYTES))
 
     def close(self) -> None:
-        self._line.close()
-        self._far_end.close()
+        if self._line is not None:
+            self._line.close()
         if self._process is not None:
             self._process.communicate()
 

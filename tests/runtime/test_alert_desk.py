@@ -1,5 +1,6 @@
 """Alerts of a live run are recorded, acknowledged by users, and survive restarts."""
 
+import asyncio
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from mara.runtime.published_state import EngineState, StatePublisher
 from mara.store import maintenance
 from mara.store.read import alert_list
 from mara.store.read.read_model import ReadModel
-from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
+from tests.runtime.made_up import PATIENCE_S, MemoryStore, quiet, running, stage, until
 from tests.runtime.test_durable_orders import on, paused
 from tests.store.databases import asked, url_of
 from tests.ui.platform import GRID, AlertMemory
@@ -42,6 +43,14 @@ class Heard:
 
 def standing(run: Platform) -> tuple[Alert, ...]:
     return run.publisher.read().alerts
+
+
+async def ended(run: Platform, number: int) -> Alert:
+    """Wait until the end of an alert is recorded, which may be after it is shown."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (alert := await run.archive.alert(number)).ended_at is None:  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0.01)
+    return alert
 
 
 async def down(run: Platform, ticks: int = 40) -> Alert:
@@ -160,8 +169,7 @@ async def test_a_failure_that_a_restart_ends_is_over_at_the_last_stored_tick(tmp
         run.publisher.mark(EngineState.HALTED, "no disk")
         (alert,) = standing(run)
     async with paused(path) as run:
-        await until(lambda: run.publisher.read().snapshot is not None)
-        over = await run.archive.alert(alert.number)
+        over = await ended(run, alert.number)
         assert over.ended_at is not None
         assert (over.began_tick, over.ended_tick) == (alert.began_tick, alert.began_tick)
         assert over.ended_at >= over.began_at
