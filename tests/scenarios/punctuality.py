@@ -68,8 +68,8 @@ class Watch:
     def lateness_s(self, tick_s: float) -> np.ndarray:
         """Lateness of each tick but the first, less the waits for a core that it comes from.
 
-        A wait delays the ticks after it too, until they have caught up, but explains no more than by what a tick is later
-        than the one before: who is late all the time is late on a busy machine too.
+        A wait delays the ticks after it too, until they have caught up, but explains no more than by what a tick is
+        later than the one before: who is late all the time is late on a busy machine too.
         """
         late, due, behind_s, late_s = [], self.started_s[0], 0.0, 0.0
         for n in range(1, len(self.started_s)):
