@@ -15,8 +15,11 @@ export default {
       this.comeMs = this.nowMs = performance.now();
       this.count();
     },
-    "shown.length"(count) {
-      markPage("undo", count ? "offered" : "");
+    "shown.length": {
+      handler(count) {
+        markPage("undo", count ? "offered" : "");
+      },
+      immediate: true, // a page may come with orders that can be undone
     },
   },
   mounted() {

@@ -123,7 +123,7 @@ export function usePlot(element, { build, channels, draw, follow, repaint }) {
     forget?.();
     window.removeEventListener("mara-theme", paintAnew);
     printed.removeEventListener("change", fitPaper);
-    if (drawn) plotly.purge(element());
+    if (drawn) plotly.purge(pen.chart); // `element` gives nothing any more
   });
   return drawChanged;
 }
