@@ -27,7 +27,7 @@ PAST_HOURS = 8_760 if IS_LONG else 1_500
 CHARTING_S = 120.0 if IS_LONG else 8.0
 MOST_CHART_P95_S = 0.1 if IS_LONG else 0.3
 MOST_LAG_P99_S = 0.05 if IS_LONG else 0.25
-"""The short form runs beside other tests, where a lag is mostly a wait for a core."""
+"""The short form runs where other programs may run too, whose cores a lag mostly waits for."""
 
 
 @pytest.fixture(scope="module")
