@@ -9,7 +9,7 @@ UPGRADE ?=
 # Two at once fill two cores; three, or browser tests beside the others, were no faster.
 TESTS_AT_ONCE ?= 2
 PICTURES ?=
-ALONE := tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
+ALONE := tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
 
 # Compiled modules are kept, whatever the shell says: both workers and the hundred programs that tests start read them.
 unexport PYTHONDONTWRITEBYTECODE

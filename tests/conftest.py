@@ -166,6 +166,17 @@ def _work_is_forked() -> Generator[None]:
         yield
 
 
+@pytest.fixture
+def work_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run work in processes that import Mara anew, as Mara does, instead of in forks."""
+    from multiprocessing import get_context
+
+    from mara.runtime import spawned_work, worker_pool
+
+    for module in (spawned_work, worker_pool):
+        monkeypatch.setattr(module, "get_context", get_context)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _types_of_routes_are_read_once() -> Generator[None]:
     """Let the APIs that tests build share pydantic's adapters of the types that routes take and return."""

@@ -77,6 +77,7 @@ def test_a_tier_that_nobody_asked_for_has_no_availability(tmp_path: Path) -> Non
     assert set(alone(0, miners).availability_share.values()) == {None}
 
 
+@pytest.mark.usefixtures("work_begins_anew")
 def test_two_processes_answer_as_one(answer: dict[str, Any]) -> None:
     assert study(SETTINGS, ORDER, Processes(2)) == answer
 

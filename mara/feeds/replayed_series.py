@@ -177,7 +177,7 @@ def with_hour_means(values: Floats, step_minutes: int) -> Floats:
     return sealed(np.concatenate([values, means]))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def multipliers_of_hours(first_epoch_h: int, count: int) -> Floats:
     """Tabulate `demand_multiplier` by hour since 1970 UTC and region (count, R)."""
     zones = [zone(name) for name in REGION_ZONE]

@@ -80,6 +80,7 @@ def outcome(jobs: JobRunner) -> Report:
     return jobs.read()
 
 
+@pytest.mark.usefixtures("work_begins_anew")
 def test_a_backtest_ends_with_a_result_for_each_policy_in_its_order(jobs: JobRunner, tmp_path: Path) -> None:
     jobs.start(task(small_history(tmp_path / "past"), "static", "rules"))
     assert jobs.read().state == "running"

@@ -158,8 +158,10 @@ class CalmFeed:
     price_usd_per_mwh: float = 50.0
     limit_mw: tuple[float, ...] = ()
     """Limits of the sites by the grid's operator; empty for none."""
+    seen_at_s: dict[int, float] = field(default_factory=dict)
 
     def observe(self, tick: int) -> Observation:
+        self.seen_at_s.setdefault(tick, time.monotonic())
         if tick in self.missing:
             raise FeedUnavailable(f"nothing came for tick {tick}: mend the line")
         seen = builders.observation(self.config, tick, price=self.price_usd_per_mwh)

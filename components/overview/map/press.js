@@ -12,10 +12,11 @@ export function followPresses(map, open) {
     if (!press || Math.hypot(event.clientX - press.x, event.clientY - press.y) > STILL_PX) return;
     open(press.id, event.pointerType === "touch");
   };
-  document.addEventListener("pointerdown", forget, { capture: true });
+  const forgetters = ["pointerdown", "pointercancel", "keydown"]; // a button may be let go where no page hears of it
+  forgetters.forEach((name) => document.addEventListener(name, forget, { capture: true }));
   document.addEventListener("click", end);
   map.on("unload", () => {
-    document.removeEventListener("pointerdown", forget, { capture: true });
+    forgetters.forEach((name) => document.removeEventListener(name, forget, { capture: true }));
     document.removeEventListener("click", end);
   });
   return {
