@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UPGRADE ?=
 
-# Two at once fill two cores; three, or browser tests beside the others, were no faster.
-TESTS_AT_ONCE ?= 2
+# One more than there are cores, because tests also wait: for sockets, disks, servers and browsers.
+TESTS_AT_ONCE ?= $(shell echo $$(($$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) + 1)))
 PICTURES ?=
 ALONE := tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
 

@@ -80,6 +80,18 @@ def pytest_collection(session: pytest.Session) -> None:
             importlib.import_module(".".join(module.relative_to(config.rootpath).with_suffix("").parts))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run modules with slow tests first, whole.
+
+    A worker with nothing left to do takes tests from the end of another's list. So none is left alone with a long test
+    at the end, and what the tests of a slow module share is made by one worker: the month of the default simulation, a
+    minute of a core, was at times simulated by each.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish() -> None:
     """Exclude modules and collected tests from garbage collection; collect less often."""
     gc.freeze()
