@@ -151,7 +151,9 @@ export default {
       this.fitting = true;
       this.map.setMaxBounds(null);
       this.map.fitBounds([[south, west], [north, east]], { animate: false, maxZoom: CLOSEST_FIT, ...ROOM });
-      this.map.setMaxBounds([[-90, middle - REACH_DEG], [90, middle + REACH_DEG]]);
+      const reach = [[-90, middle - REACH_DEG], [90, middle + REACH_DEG]];
+      this.map.panInsideBounds(reach, { animate: false }); // else the new limits would pull the marks from under a pointer
+      this.map.setMaxBounds(reach);
       this.fitting = false;
     },
     place(sites) {

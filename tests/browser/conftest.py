@@ -59,7 +59,7 @@ IS_SETTLED = """(width) => {
     const moves = (one) => one.playState === "running" && one.effect.getTiming().iterations !== Infinity;
     return window.innerWidth === width && document.fonts.status === "loaded"
         && [...document.querySelectorAll(".line-chart, .doughnut")].every(stands)
-        && !document.querySelector(".leaflet-zoom-anim") && !document.getAnimations().some(moves);
+        && !document.querySelector(".leaflet-zoom-anim, .leaflet-pan-anim") && !document.getAnimations().some(moves);
 }"""
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import DESK, PHONE, Visit, deafen, settle, visit
+from tests.browser.conftest import DESK, PHONE, TWO_FRAMES, Visit, deafen, settle, visit
 
 pytestmark = pytest.mark.browser
 
@@ -46,6 +46,11 @@ OUTSIDE = """() => {
     }).map((path) => path.dataset.site ?? path.ariaLabel);
 }"""
 MOVED_BELOW = "(y) => document.querySelector('path.site[data-site=oslo]').getBoundingClientRect().y > y"
+PLACES = "[...document.querySelectorAll('path.site')].map((path) => path.getBoundingClientRect().toJSON())"
+IS_PANNED = "document.querySelector('.leaflet-pan-anim') !== null"
+PRESSED = "document.querySelector('path.site:active')?.dataset.site"
+MOST_MS_TO_OPEN = 30_000
+"""Longest wait for a click that may lead nowhere; others fail at once."""
 SPREAD_PX = """() => {
     const at = [...document.querySelectorAll("path.site")].map((path) => path.getBoundingClientRect().x);
     return Math.max(...at) - Math.min(...at);
@@ -84,6 +89,18 @@ def test_every_site_of_every_fleet_is_in_view_at_every_size(desk: Visit) -> None
             settle(page)
             assert page.evaluate(OUTSIDE) == [], (fleet, width)
     assert desk.complaints == []
+
+
+def test_marks_stand_where_they_are_as_soon_as_they_are_drawn(desk: Visit) -> None:
+    page = desk.page
+    for fleet, (places, _) in FLEETS.items():
+        placed(page, places)
+        at_once = page.evaluate(PLACES)
+        settle(page)
+        assert page.evaluate(PLACES) == at_once, fleet
+    page.evaluate("window.told.apply({cells: {notice: {text: 'Degraded.', state: 'warn'}}})")
+    page.evaluate(TWO_FRAMES)
+    assert not page.evaluate(IS_PANNED)
 
 
 def test_a_fleet_around_the_date_line_is_not_torn_apart(desk: Visit) -> None:
@@ -146,9 +163,11 @@ def test_a_click_opens_the_site_on_which_it_began_even_if_a_notice_moves_the_map
     circle = page.locator("path.site[data-site=oslo]")
     circle.hover()
     page.mouse.down()
+    assert page.evaluate(PRESSED) == "oslo"
     box = circle.bounding_box()
     assert box is not None
     page.evaluate("window.told.apply({cells: {notice: {text: 'Degraded.', state: 'warn'}}})")
-    page.wait_for_function(MOVED_BELOW, arg=box["y"] + box["height"])
+    page.evaluate(TWO_FRAMES)
+    assert page.evaluate(MOVED_BELOW, box["y"] + box["height"])
     page.mouse.up()
-    page.wait_for_url("**/sites/oslo")
+    page.wait_for_url("**/sites/oslo", wait_until="commit", timeout=MOST_MS_TO_OPEN)

@@ -6,18 +6,20 @@ import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.browser.conftest import FLAGS, ROOT, Visit, arrive, running_app
 
 pytestmark = pytest.mark.browser
 
 ANSWER_TIMEOUT_S = 60
+TIME_TO_RUN_MS = 150
+"""Time for a text to run as a script, once it is shown."""
 PAYLOADS = (
     "<img src=x onerror=pwned=1>",
     "<script>window.pwned=1</script>",
@@ -95,8 +97,9 @@ def ordered(address: str, path: str, body: dict[str, object]) -> Any:
 
 def test_forty_stored_texts_run_nowhere(tab: Visit, hostile: str) -> None:
     sites = [site["id"] for site in asked(hostile, "sites")]
-    contracts = [row["id"] for row in asked(hostile, "commitments?state=live") if "pwned" in row["customer"]]
-    assert len(contracts) == len(PAYLOADS)
+    live = asked(hostile, "commitments?state=live")
+    contracts = {row["id"]: row["customer"] for row in live if "pwned" in row["customer"]}
+    assert set(contracts.values()) == set(PAYLOADS)
     visited = arrive(tab, hostile)
     page = visited.page
     dialogs: list[str] = []
@@ -111,17 +114,30 @@ def test_forty_stored_texts_run_nowhere(tab: Visit, hostile: str) -> None:
         marker.hover(force=True)
         page.wait_for_timeout(50)
     assert page.evaluate("window.pwned") is None, "what a marker shows is text"
-    places = ["/", "/sla", *(f"/sla?contract={name}" for name in contracts), "/optimizer", "/backtest", "/help"]
-    for place in [*places, *(f"/sites/{site}" for site in sites)]:
+    places = ["/", "/optimizer", "/backtest", "/help", *(f"/sites/{site}" for site in sites)]
+    for place in [*places, "/sla", f"/sla?contract={next(iter(contracts))}"]:
         page.goto(hostile + place)
         page.wait_for_selector("html[data-engine]")
-        page.wait_for_timeout(150)
+        page.wait_for_timeout(TIME_TO_RUN_MS)
         assert page.evaluate("window.pwned") is None, place
+    look_at_contracts(page, contracts)
     assert not dialogs
     # No handler was even tried: one that the policy stopped would have logged an error.
     assert not [line for line in visited.complaints if "Content Security Policy" in line]
     assert "pwned" in page.content(), "the texts are there, as text"
     page.remove_listener("dialog", dismiss)
+
+
+def look_at_contracts(page: Page, contracts: Mapping[str, str]) -> None:
+    """Look at the sheet of each contract; the first is open, the others are opened from the table."""
+    sheet = page.locator("dialog.contract-sheet[open]")
+    for place, (contract_id, customer) in enumerate(contracts.items()):
+        if place:
+            page.keyboard.press("Escape")
+            page.locator(f".row-button[title$='({contract_id})']").click()
+        expect(sheet.locator("#contract-title")).to_contain_text(customer)
+        page.wait_for_timeout(TIME_TO_RUN_MS)
+        assert page.evaluate("window.pwned") is None, contract_id
 
 
 def test_a_name_that_was_made_to_point_here_is_misdirected(browser: Browser, chromium_path: str, hostile: str) -> None:
