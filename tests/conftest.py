@@ -51,6 +51,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Let the databases that a test had on a PostgreSQL server go with it, because each takes memory."""
+    folder: Path | None = getattr(item, "funcargs", {}).get("tmp_path")
+    yield
+    if folder and (used := sys.modules.get("tests.postgres_server")):
+        used.forget_databases_in(folder)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_shell() -> None:
     for name in [name for name in os.environ if name.upper().startswith("MARA_")]:

@@ -63,25 +63,28 @@ def records(path: Path, query: str) -> list[dict[str, Any]]:
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """All stored rows, without columns that may differ between equal runs."""
     found = {}
-    for table in tables_of(path):
-        same = [name for name in columns_of(path, table) if not any(word in name for word in DIFFERS)]
-        found[table] = sorted(asked(path, f"SELECT {', '.join(same)} FROM {table}"), key=repr)
+    with connected(path) as connection:
+        for table in sorted(row[0] for row in connection.execute(_tables_query(path)).fetchall()):
+            cursor = connection.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in cursor.description]
+            same = [i for i, name in enumerate(names) if not any(word in name for word in DIFFERS)]
+            found[table] = sorted((tuple(row[i] for i in same) for row in cursor.fetchall()), key=repr)
     return found
 
 
 def tables_of(path: Path) -> list[str]:
+    return sorted(row[0] for row in asked(path, _tables_query(path)))
+
+
+def _tables_query(path: Path) -> str:
     if path.suffix == ON_A_SERVER:
-        query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-    else:
-        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-    return sorted(row[0] for row in asked(path, query))
+        return "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    return "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
 def columns_of(path: Path, table: str) -> list[str]:
-    if path.suffix == ON_A_SERVER:
-        where = f"table_schema = current_schema() AND table_name = '{table}' ORDER BY ordinal_position"
-        return [row[0] for row in asked(path, f"SELECT column_name FROM information_schema.columns WHERE {where}")]
-    return [row[1] for row in asked(path, f"PRAGMA table_info({table})")]
+    with connected(path) as connection:
+        return [column[0] for column in connection.execute(f"SELECT * FROM {table} LIMIT 0").description]
 
 
 def copied(source: Path, target: Path) -> Path:

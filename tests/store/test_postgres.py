@@ -4,9 +4,11 @@ It is as hard to lose, to tear or to take over.
 """
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from alembic import command
@@ -123,6 +125,18 @@ def test_a_second_writer_is_refused_with_the_process_of_the_first(path: Path) ->
     go_on(store, 1)
     store.close()
     Store.open(url_of(path)).close()
+
+
+def test_a_writer_that_closes_lets_the_next_one_in_at_once_however_busy_the_server_is(path: Path) -> None:
+    store = stored_run(path, 3)
+    held = "locktype = 'advisory' AND datname = current_database()"
+    ((pid,),) = asked(path, f"SELECT pid FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE {held}")
+    os.kill(pid, signal.SIGSTOP)
+    goes_on = Timer(0.2, os.kill, (pid, signal.SIGCONT))
+    goes_on.start()
+    store.close()
+    Store.open(url_of(path)).close()
+    goes_on.join()
 
 
 def test_a_writer_that_is_killed_lets_the_next_one_in_and_loses_no_acknowledged_tick(path: Path) -> None:

@@ -28,6 +28,8 @@ KEEPALIVE_S: Final = 5
 MILLISECONDS: Final = 1_000
 MOST_NAME_CHARACTERS: Final = 63
 """Longest application name that PostgreSQL keeps."""
+END_S: Final = 1.0
+"""Longest time [s] that is waited for the server to end the writer's connection."""
 LOOKS_FOR_THE_LOCK: Final = 40
 BETWEEN_LOOKS_S: Final = 0.05
 
@@ -107,8 +109,20 @@ class Writer:
         self.release()
 
     def release(self) -> None:
-        """Close the connection, which releases the lock; harmless when repeated."""
-        self.engine.dispose()
+        """Close the connection, which releases the lock; harmless when repeated.
+
+        The server releases it before it closes its end. The next writer would be refused if it came sooner.
+        """
+        driver, self._driver = self._driver, None
+        if driver is None or driver.closed:
+            self.engine.dispose()
+            return
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            self.engine.dispose()
+            line.settimeout(END_S)
+            with suppress(OSError):  # a frozen server's lock is waited for by who wants it
+                while line.recv(1):
+                    pass
 
     def _hang_up(self) -> None:
         """Shut down the socket, the only way to wake a caller while the server is frozen."""
