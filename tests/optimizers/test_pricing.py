@@ -4,6 +4,7 @@ Dual prices are a lower bound of it.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -19,8 +20,11 @@ from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, first_world
 from mara.feeds.files.fleet_file import read_fleet
 from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.horizon import case_of, step_lengths
+from mara.optimizers.lp.model import model_of, with_new_demand
 from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.quoting import alternatives
 from mara.optimizers.quoting import context as quote_context
 from mara.optimizers.quoting import pricing as quotes
 from mara.optimizers.quoting.context import QuoteContext
@@ -36,7 +40,9 @@ from mara.optimizers.quoting.pricing import (
 )
 from mara.optimizers.rules.rules import Rules
 from tests.builders import START, config, contract, observation, problem, world
+from tests.optimizers.lp_cases import random_case
 from tests.optimizers.lp_oracle import optimum_usd
+from tests.optimizers.power_cases import power_case
 from tests.optimizers.problems import random_problem
 
 SIZES_MW = (1.0, 5.0, 20.0)
@@ -130,6 +136,29 @@ def test_more_power_never_costs_less_and_shadow_prices_are_a_floor(seed: int) ->
             assert cheap is not None
             assert dear is not None
             assert cheap <= dear + 1e-6 * abs(dear)
+
+
+@pytest.mark.parametrize("drawn", [random_case, power_case])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_program_with_new_demand_is_the_one_built_anew(drawn: Callable[[int], LpCase], seed: int) -> None:
+    case = drawn(seed)
+    draw = np.random.default_rng(seed)
+    more = replace(case, demand_mw=case.demand_mw * draw.uniform(0.0, 3.0, case.demand_mw.shape))
+    anew, found = model_of(more), with_new_demand(model_of(case), more)
+    for name in ("cost_usd_per_mw", "lower_mw", "upper_mw", "row_lower", "row_upper"):
+        assert getattr(found, name).tobytes() == getattr(anew, name).tobytes()
+    for name in ("data", "indices", "indptr"):
+        assert getattr(found.matrix, name).tobytes() == getattr(anew.matrix, name).tobytes()
+    assert (found.offset_usd, found.families, found.steps) == (anew.offset_usd, anew.families, anew.steps)
+
+
+def test_sizes_that_are_kept_are_those_of_solves_without_a_near_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = context_of(random_problem(5))
+    wishes = [(tier, power_mw) for tier in ("premium", "standard", "flexible") for power_mw in (12.0, 30.0)]
+    near = [quoted(context, *wish) for wish in wishes]
+    assert any(quote.alternatives for quote in near)
+    monkeypatch.setattr(alternatives, "_nearest", lambda power_mw, sizes_mw: 0.0)
+    assert [quoted(context, *wish) for wish in wishes] == near
 
 
 def test_in_the_default_world_an_outage_changes_the_cost_and_the_landing_site() -> None:

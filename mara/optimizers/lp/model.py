@@ -27,7 +27,7 @@ from mara.optimizers.lp.instruments.costs import (
     fixed_cost_usd,
 )
 from mara.optimizers.lp.instruments.families import contract_families_of
-from mara.optimizers.lp.rows import Rows, families_of, flattened, rack_room_mw
+from mara.optimizers.lp.rows import Rows, demand_rows, families_of, flattened, rack_room_mw
 
 RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site", "sold_racks", "sold_power")
 """Families that say where the N+1 reserve may stand, and how much of it there is."""
@@ -93,6 +93,22 @@ def model_of(case: LpCase) -> LpModel:
         period_rows=first,
         steps=case.steps,
     )
+
+
+def with_new_demand(model: LpModel, case: LpCase) -> LpModel:
+    """Rebuild the program for a case that differs in its contracts' demand alone.
+
+    The matrix, which is most of the work, holds nothing of it.
+    """
+    columns, rows = model.columns, model.families["demand"]
+    demand = demand_rows(case, columns)
+    upper = model.upper_mw.reshape(model.steps, columns.width).copy()
+    _bound_contracts(upper, case, columns)
+    ends = model.steps * model.period_rows
+    row_lower, row_upper = model.row_lower.copy(), model.row_upper.copy()
+    row_lower[:ends].reshape(model.steps, -1)[:, rows] = demand.lower
+    row_upper[:ends].reshape(model.steps, -1)[:, rows] = demand.upper
+    return replace(model, upper_mw=upper.ravel(), row_lower=row_lower, row_upper=row_upper)
 
 
 def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool = True) -> LpModel:
@@ -205,19 +221,14 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     Bounds that belong to the model are exact; those that rows imply already are loose. A tight implied bound would take
     over part of its row's dual, and the dual price of demand or racks would be wrong.
     """
-    racks = case.available_mw[:, :, RACKS].sum(axis=2)
     upper = np.zeros((case.steps, columns.width))
     upper[:, columns.merchant.ravel()] = np.tile(flattened(case.available_mw[:, :, RACKS]), case.regions)
-    tiers = np.minimum(racks[:, :, None], case.demand_mw[:, None, :])
-    upper[:, columns.contracts.ravel()] = flattened(tiers)
-    upper[:, columns.moved.ravel()] = flattened(tiers[:, :, :PROMISED_TIER_COUNT])
     upper[:, columns.reserve] = rack_room_mw(case)
     upper[:, columns.reserve_sum] = rack_room_mw(case).sum(axis=1, keepdims=True)
     upper[:, columns.ramp] = case.available_mw[:, :, MINERS].sum(axis=2)
-    upper[:, columns.breached] = case.demand_mw[:, :PROMISED_TIER_COUNT]
-    upper[:, columns.rested.ravel()] = np.tile(case.demand_mw[:, columns.resting], case.sites)
     upper *= 2.0
     upper += 1.0
+    _bound_contracts(upper, case, columns)
     upper[:, columns.miners.ravel()] = flattened(case.available_mw[:, :, MINERS])
     upper[:, columns.shed] = case.shed_limit_mw
     upper[:, columns.broken] = case.breakable_mw[:, : len(columns.broken)]
@@ -226,6 +237,16 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     if case.power_contract is not None:
         add_upper(upper, case, case.power_contract, columns)
     return upper
+
+
+def _bound_contracts(upper_mw: Floats, case: LpCase, columns: Columns) -> None:
+    """Write loose bounds of what follows the contracts' demand (H, width)."""
+    racks = case.available_mw[:, :, RACKS].sum(axis=2)
+    tiers = 2.0 * np.minimum(racks[:, :, None], case.demand_mw[:, None, :]) + 1.0
+    upper_mw[:, columns.contracts.ravel()] = flattened(tiers)
+    upper_mw[:, columns.moved.ravel()] = flattened(tiers[:, :, :PROMISED_TIER_COUNT])
+    upper_mw[:, columns.breached] = 2.0 * case.demand_mw[:, :PROMISED_TIER_COUNT] + 1.0
+    upper_mw[:, columns.rested.ravel()] = np.tile(2.0 * case.demand_mw[:, columns.resting] + 1.0, case.sites)
 
 
 def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:

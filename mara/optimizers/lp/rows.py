@@ -59,7 +59,7 @@ def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
     yield _reserve(case, columns)
     yield _reserve_sum(case, columns)
     yield _any_one_site(case, columns)
-    yield _demand(case, columns)
+    yield demand_rows(case, columns)
     yield _merchant(case, columns)
     yield _moves(case, columns)
     yield _places(case, columns)
@@ -144,7 +144,7 @@ def _any_one_site(case: LpCase, columns: Columns) -> Rows:
     return at_most("any_one_site", np.repeat(case.unbacked_mw[:, None], case.sites, axis=1), entries)
 
 
-def _demand(case: LpCase, columns: Columns) -> Rows:
+def demand_rows(case: LpCase, columns: Columns) -> Rows:
     """Balance contracts: served, scheduled off, broken and breached add up to demand.
 
     Spot may go unserved.

@@ -3,6 +3,7 @@
 Model: docs/model.md#11-quotes
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -39,7 +40,8 @@ def _kept_mw(context: QuoteContext, capacity: SiteCapacity, after: PricedSolutio
     """Find how much of a request breaks no promise, in whole steps [MW].
 
     It may be spread over any number of sites. The plan with the request gives a lower bound: a request smaller by the
-    power that is missing in the worst step is kept. A bisection narrows the size down from there.
+    power that is missing in the worst step is kept. A bisection narrows the size down from there. Each trial starts
+    from the basis of the nearest size, because only whether it breaks a promise is read from it.
     """
     most_mw = demand.power_mw if demand.tier is Tier.SPOT else min(demand.power_mw, capacity.left_mw)
     if not breaks(context, after, demand):
@@ -48,15 +50,22 @@ def _kept_mw(context: QuoteContext, capacity: SiteCapacity, after: PricedSolutio
         return 0.0
     missing_mw = float((extra_breach_mwh(context.before, after) / after.case.dt_h).max())
     kept, broken = down_to_step(max(demand.power_mw - missing_mw, 0.0)), down_to_step(most_mw) + SIZE_STEP_MW
+    solved = {0.0: context.before, demand.power_mw: after}
     for _ in range(MAX_TRIALS):
         trial = replace(demand, power_mw=down_to_step((kept + broken) / 2.0))
         if trial.power_mw <= kept + TOLERANCE_MW:
             break
-        if breaks(context, solution_after(context, trial), trial):
+        near = solved[_nearest(trial.power_mw, solved)]
+        solved[trial.power_mw] = solution_after(context, trial, near=near)
+        if breaks(context, solved[trial.power_mw], trial):
             broken = trial.power_mw
         else:
             kept = trial.power_mw
     return min(kept, down_to_step(most_mw))
+
+
+def _nearest(power_mw: float, sizes_mw: Iterable[float]) -> float:
+    return min(sizes_mw, key=lambda size_mw: abs(size_mw - power_mw))
 
 
 def _smaller(

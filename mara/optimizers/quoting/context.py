@@ -101,7 +101,9 @@ def refusal_for_size(context: QuoteContext, capacity: SiteCapacity, demand: Cont
     return ""
 
 
-def solution_after(context: QuoteContext, demand: ContractDemand) -> PricedSolution:
+def solution_after(
+    context: QuoteContext, demand: ContractDemand, *, near: PricedSolution | None = None
+) -> PricedSolution:
     """Solve the plan with the request.
 
     For a fleet of more than `EXACT_SITES` sites, whose solve takes too long, return the plan without the request.
@@ -109,7 +111,9 @@ def solution_after(context: QuoteContext, demand: ContractDemand) -> PricedSolut
     Raises:
         PlanError: the program is not solved, or not in time.
     """
-    return context.before if context.before.case.sites > EXACT_SITES else solution_with(context.before, demand)
+    return (
+        context.before if context.before.case.sites > EXACT_SITES else solution_with(context.before, demand, near=near)
+    )
 
 
 def breaks(context: QuoteContext, after: PricedSolution, demand: ContractDemand) -> bool:

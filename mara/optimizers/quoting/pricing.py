@@ -23,7 +23,7 @@ from mara.optimizers.lp.columns import columns_of
 from mara.optimizers.lp.decomposition.master import solve_split
 from mara.optimizers.lp.duals import shadow_of
 from mara.optimizers.lp.horizon import case_of, step_lengths
-from mara.optimizers.lp.model import LpModel, model_of
+from mara.optimizers.lp.model import LpModel, model_of, with_new_demand
 from mara.optimizers.lp.solve import Basis
 from mara.optimizers.lp.staged.one_way import solve_one_way
 
@@ -61,6 +61,7 @@ class PricedSolution:
         served_share: part of a tier's demand over the horizon that is delivered; 1 where nothing is asked for (G,).
         reserve_mw, premium_mw: reserve and Premium load by step and site (H, S).
         basis: basis from which the next solve starts; None where the fleet was solved in blocks.
+        model: the linear program that was solved; None without a basis.
     """
 
     case: LpCase
@@ -74,6 +75,7 @@ class PricedSolution:
     reserve_mw: Floats
     premium_mw: Floats
     basis: Basis | None
+    model: LpModel | None
 
 
 def solution_of(
@@ -119,6 +121,7 @@ def solution_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | N
         reserve_mw=np.array([step.reserve_mw for step in steps]),
         premium_mw=np.array([step.contracts_mw[:, Tier.PREMIUM] for step in steps]),
         basis=None,
+        model=None,
     )
 
 
@@ -127,14 +130,24 @@ def _from_step(prices_usd_per_mwh: Floats, at: int) -> Floats:
     return prices_usd_per_mwh[at:] if prices_usd_per_mwh.ndim > 1 else prices_usd_per_mwh
 
 
-def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s: float = 600.0) -> PricedSolution:
+def solution_with(
+    before: PricedSolution,
+    demand: ContractDemand,
+    *,
+    near: PricedSolution | None = None,
+    deadline_s: float = 600.0,
+) -> PricedSolution:
     """Solve the best plan with one more request, from the basis of the one without.
+
+    Args:
+        near: a plan with nearly this request, from whose basis fewer steps lead to the optimum. Where several plans
+            are the best, it may lead to another of them.
 
     Raises:
         PlanError: the program cannot be solved, or not in time.
     """
     case = with_demand(before.case, before.lengths, before.made_tick, demand)
-    return _solved(case, before.lengths, before.made_tick, before.basis, deadline_s)
+    return _solved(case, before.lengths, before.made_tick, (near or before).basis, deadline_s, before.model)
 
 
 def with_demand(case: LpCase, lengths: tuple[int, ...], made_tick: int, demand: ContractDemand) -> LpCase:
@@ -232,19 +245,31 @@ def fitting(basis: Basis | None, model: LpModel) -> Basis | None:
 
 
 def _solved(
-    case: LpCase, lengths: tuple[int, ...], made_tick: int, basis: Basis | None, deadline_s: float
+    case: LpCase,
+    lengths: tuple[int, ...],
+    made_tick: int,
+    basis: Basis | None,
+    deadline_s: float,
+    model: LpModel | None = None,
 ) -> PricedSolution:
+    """Solve a case.
+
+    Args:
+        model: the program of a case that differs in its contracts' demand alone.
+    """
     check(case)
     given: Basis | None = None
     if case.sites > EXACT_SITES:
-        optimum = solve_split(case, deadline_s=deadline_s)
+        model, optimum = None, solve_split(case, deadline_s=deadline_s)
         primal_mw, objective, shadow = optimum.primal_mw, optimum.certificate.objective_usd, optimum.shadow
     else:
-        model = model_of(case)
-        solution = solve_one_way(model, case, basis=fitting(basis, model), by_dual=True, deadline_s=deadline_s)
+        model = model_of(case) if model is None else with_new_demand(model, case)
+        # Stages of a solve sort a matrix's entries in place, and from another order HiGHS goes another way.
+        own = replace(model, matrix=model.matrix.copy())
+        solution = solve_one_way(own, case, basis=fitting(basis, model), by_dual=True, deadline_s=deadline_s)
         primal_mw, objective, given = solution.primal_mw, solution.certificate.objective_usd, solution.basis
         shadow = shadow_of(solution.row_duals_usd_per_unit, model, case)
-    columns = columns_of(case)
+    columns = columns_of(case) if model is None else model.columns
     table = primal_mw[: case.steps * columns.width].reshape(case.steps, columns.width)
     demand_mwh = case.dt_h @ case.demand_mw
     promised_mwh, shed_mwh = demand_mwh[:PROMISED_TIER_COUNT], case.dt_h @ table[:, columns.shed]
@@ -261,4 +286,5 @@ def _solved(
         reserve_mw=table[:, columns.reserve],
         premium_mw=table[:, columns.contracts[:, Tier.PREMIUM]],
         basis=given,
+        model=model,
     )
