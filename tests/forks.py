@@ -15,6 +15,10 @@ FORKS.set_forkserver_preload(
         "tests.scenarios.killed_executors",
         "pages.serving.job_runner",
         "mara.assembly.imports.builder",
+        "mara.bootstrap",
+        "mara.cli.app",
+        "pages.server",
+        "pages.serving.middleware",
         # Imported by Mara where it first needs them, which is in nearly every such process.
         "alembic.command",
         "scipy.sparse",

@@ -23,7 +23,7 @@ LOST = 3 * MOST_CLIENTS
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     options = ["--optimizer", "rules", "--speed", "60"]
     folder = tmp_path_factory.mktemp("slots")
-    with live_server(folder, options=options, MARA_MAX_CLIENTS=str(MOST_CLIENTS)) as server:
+    with live_server(folder, options=options, is_forked=True, MARA_MAX_CLIENTS=str(MOST_CLIENTS)) as server:
         yield server
 
 

@@ -7,8 +7,6 @@ import asyncio
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, Session, Token, User
 from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port
+from tests.forked_program import forked
 
 ROLES = {"ada": "operator", "bob": "operator", "vic": "viewer", "eve": "admin"}
 BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
@@ -80,10 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = free_port()
     env = environment() | {"MARA_AUTH": "on", "PYTHONPATH": str(ROOT)}
     words = ["pages", "run", "--no-browser", "--optimizer", "rules", "--speed", "60", "--port", str(port)]
-    with subprocess.Popen(
-        [sys.executable, "-m", *words], cwd=folder, env=env, stdout=subprocess.PIPE, text=True
-    ) as app:
-        assert app.stdout is not None
+    with forked(words, folder, env) as app:
         try:
             assert f"http://127.0.0.1:{port}" in app.stdout.readline()
             yield Server(f"http://127.0.0.1:{port}", folder / "mara.db")

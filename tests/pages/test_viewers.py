@@ -1,21 +1,16 @@
 """Viewers that come and go get all updates and leave no memory in use."""
 
 import asyncio
-import os
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bench.soak import slope_mb_per_1000_s
 from bench.viewers import memory_mb, viewers
-from tests.browser.conftest import free_port
+from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port
+from tests.forked_program import forked
 
-ROOT = Path(__file__).parents[2]
 ROUNDS = 3
 COUNT = 6
 STAY_S = 0.5
@@ -31,15 +26,14 @@ def app() -> Iterator[tuple[str, int]]:
     Snapshots are made up.
     """
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
-    command = [sys.executable, "-m", "tests.browser.fake_app", "10", str(TICK_S), str(port)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    words = ["tests.browser.fake_app", "10", str(TICK_S), str(port)]
+    with forked(words, ROOT, environment()) as app:
         try:
-            assert process.stdout is not None
-            assert "Mara is on" in process.stdout.readline()
-            yield f"http://127.0.0.1:{port}", process.pid
+            assert "Mara is on" in app.stdout.readline()
+            yield f"http://127.0.0.1:{port}", app.pid
         finally:
-            process.terminate()
+            app.terminate()
+            app.wait(END_TIMEOUT_S)
 
 
 async def come_and_go(address: str, rounds: int) -> list[int]:

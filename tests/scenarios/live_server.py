@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.browser.conftest import ROOT, environment, free_port
+from tests.forked_program import ForkedProgram, forked
 
 END_TIMEOUT_S = 30
 CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
@@ -27,7 +28,7 @@ class LiveServer:
 
     folder: Path
     port: int
-    app: "subprocess.Popen[str]"
+    app: "subprocess.Popen[str] | ForkedProgram"
 
     @property
     def address(self) -> str:
@@ -59,12 +60,22 @@ def bound_of(before: dict[float, float], after: dict[float, float], share: float
 
 
 @contextmanager
-def live_server(folder: Path, *, options: Sequence[str], **settings: str) -> Iterator[LiveServer]:
-    """Start a dashboard on the run of a folder, or a new one; yield it once it is reachable."""
+def live_server(
+    folder: Path, *, options: Sequence[str], is_forked: bool = False, **settings: str
+) -> Iterator[LiveServer]:
+    """Start a dashboard on the run of a folder, or a new one; yield it once it is reachable.
+
+    A fork starts sooner; where times are measured, it is a Python of its own.
+    """
     env = environment() | {"PYTHONPATH": str(ROOT)} | settings
     port = free_port()
-    command = [sys.executable, "-m", "pages", "run", "--no-browser", *options, "--port", str(port)]
-    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as app:
+    words = ["pages", "run", "--no-browser", *options, "--port", str(port)]
+    command = [sys.executable, "-m", *words]
+    with (
+        forked(words, folder, env)
+        if is_forked
+        else subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+    ) as app:
         try:
             assert app.stdout is not None
             assert "Mara is on" in app.stdout.readline()

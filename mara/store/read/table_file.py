@@ -62,8 +62,9 @@ def _rested(values: Iterator[Values], rest: Callable[[], object]) -> Iterator[Va
 
 def harmless(text: str) -> str:
     """Remove from a text what a CSV reader may take for a separator or formula."""
-    without = THOUSANDS.sub("", text).replace(",", ";")
-    plain = "".join(letter if letter.isprintable() else " " for letter in without)
+    plain = THOUSANDS.sub("", text).replace(",", ";") if "," in text else text
+    if not plain.isprintable():
+        plain = "".join(letter if letter.isprintable() else " " for letter in plain)
     return "'" + plain if plain.lstrip().startswith(FORMULA_STARTS) else plain
 
 

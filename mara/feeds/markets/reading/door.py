@@ -21,6 +21,7 @@ from mara.feeds.markets.reading.selection import Selection
 from mara.feeds.markets.reading.sheets import Batch
 from mara.feeds.markets.reading.sources import shown
 from mara.feeds.markets.reading.texts import (
+    EMPTY,
     Stamps,
     joined,
     numbers_of,
@@ -166,9 +167,9 @@ class _Reader:
     @staticmethod
     def _filled(stamp: Any, columns: dict[int, Any], blocks: Sequence[Block]) -> Bools:
         """Mark the rows in which a stamp or a value stands."""
-        empty = pc.equal(pc.utf8_trim_whitespace(stamp), "")
+        empty = pc.equal(pc.utf8_trim_whitespace(stamp), EMPTY)
         for block in blocks:
-            empty = pc.and_(empty, pc.equal(pc.utf8_trim_whitespace(columns[block.column]), ""))
+            empty = pc.and_(empty, pc.equal(pc.utf8_trim_whitespace(columns[block.column]), EMPTY))
         return ~np.asarray(empty)
 
     def _numbers(self, block: Block, columns: dict[int, Any], lines: Ints) -> Floats:

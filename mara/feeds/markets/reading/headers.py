@@ -71,7 +71,7 @@ def spelled(name: str) -> str:
 def header_in(lines: tuple[str, ...], layout: Layout, file_name: str = "") -> Header | None:
     """Find the header of a layout among first lines; None where it is missing."""
     form = layout.form
-    stamps = _stamp_names(layout)
+    stamps = _stamp_names(layout.stamp)
     if not form.names and not any(stamps <= _names_in(lines, delimiter) for delimiter in form.delimiters):
         return None
     needs = _needs_of(layout)
@@ -232,16 +232,17 @@ def _needs_of(layout: Layout) -> Needs:
     return plain, tuple(column for column in needed if isinstance(column, re.Pattern))
 
 
-def _stamp_names(layout: Layout) -> frozenset[str]:
-    return frozenset(spelled(name) for name in _stamps(layout))
+@lru_cache(maxsize=1_024)
+def _stamp_names(stamp: Stamp) -> frozenset[str]:
+    return frozenset(spelled(name) for name in _stamps(stamp))
 
 
-def _stamps(layout: Layout) -> Iterator[str]:
-    return (name for name in stamp_columns(layout.stamp) if not name.startswith("@"))
+def _stamps(stamp: Stamp) -> Iterator[str]:
+    return (name for name in stamp_columns(stamp) if not name.startswith("@"))
 
 
 def _needed(layout: Layout) -> Iterator[Column]:
-    yield from _stamps(layout)
+    yield from _stamps(layout.stamp)
     yield from layout.point
     yield from (key.column for key in layout.keys if not key.is_optional)
     yield from (value.column for value in layout.values if not value.is_optional)

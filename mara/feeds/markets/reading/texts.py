@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,10 @@ from mara.feeds.markets.reading.clocks import DAY_S, NO_TIME
 
 MISSING: Final = frozenset({"", "-", "–", "n/e", "n/a", "na", "nan", "null", "none", "nat"})
 """Texts, in lower case, that publishers write where there is no value."""
+# A text made a scalar at each use costs twenty times the comparison with it: pyarrow looks for dateutil each time.
+EMPTY: Final = pa.scalar("")
+"""The empty text, as pyarrow takes it."""
+_NONE: Final = pa.scalar(None, pa.string())
 NO_OFFSET: Final = int(np.iinfo(np.int32).min)
 _ORIGIN: Final = datetime(1970, 1, 1)  # noqa: DTZ001  wall time has no zone
 _NAME: Final = re.compile(r"\s*\(?\b([A-Z]{2,5})\)?$")
@@ -57,7 +62,7 @@ class Stamps:
         Both are returned as by `moments`.
         """
         pair = pc.extract_regex(column, rf"^(?P<begin>.*?){separator}(?P<end>.*)$")
-        return tuple(self.moments(pc.fill_null(pc.struct_field(pair, name), "")) for name in ("begin", "end"))  # type: ignore[return-value]
+        return tuple(self.moments(pc.fill_null(pc.struct_field(pair, name), EMPTY)) for name in ("begin", "end"))  # type: ignore[return-value]
 
     def _by_halves(self, day: Any, hour: Any) -> tuple[Ints, Ints]:
         """Parse stamps of a date and a time of day from the few different texts of each."""
@@ -118,11 +123,11 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
     elif form.decimal == "?":
         texts = pc.if_else(pc.match_substring(texts, "."), texts, pc.replace_substring(texts, ",", "."))
     # a mark of no value may have points itself, such as n.v., or be a number, such as -999.9
-    marks = pa.array([*MISSING, *map(str.lower, value.missing)])
+    marks = _marks_of(value.missing)
     absent = pc.is_in(pc.utf8_lower(written), marks)
     if texts is not written:
         absent = pc.or_(absent, pc.is_in(pc.utf8_lower(texts), marks))
-    texts = pc.if_else(absent, None, texts)
+    texts = pc.if_else(absent, _NONE, texts)
     try:
         numbers = pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:
@@ -130,6 +135,12 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
     values = numbers.to_numpy(zero_copy_only=False).astype(np.float64, copy=True)
     bad = np.flatnonzero(~np.isfinite(values) & ~np.asarray(absent))
     return values * value.factor if value.factor != 1.0 else values, bad
+
+
+@lru_cache(maxsize=64)
+def _marks_of(missing: tuple[str, ...]) -> Any:
+    """The texts, in lower case, that stand where there is no value."""
+    return pa.array([*MISSING, *map(str.lower, missing)])
 
 
 def _without_thousands(texts: Any, form: Form) -> Any:
@@ -151,7 +162,12 @@ def text_at(column: Any, row: int) -> str:
 
 def joined(columns: Sequence[Any], mark: str = "-") -> Any:
     """Join the cells of several columns, with a mark between."""
-    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, mark)
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, _scalar_of(mark))
+
+
+@lru_cache(maxsize=64)
+def _scalar_of(text: str) -> Any:
+    return pa.scalar(text)
 
 
 def _numbers_one_by_one(texts: Any, factor: float) -> tuple[Floats, Ints]:
