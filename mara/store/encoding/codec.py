@@ -83,7 +83,7 @@ def commands_bytes(commands: tuple[Command, ...]) -> bytes | None:
     """Encode a tick's commands; None for no command, as in most ticks."""
     if not commands:
         return None
-    return _text([[type(c).__name__, _writer(type(c))(c, [])] for c in commands]).encode()
+    return _text([[type(c).__name__, _writer(COMMANDS[type(c).__name__])(c, [])] for c in commands]).encode()
 
 
 def commands_of(content: bytes | None) -> tuple[Command, ...]:
@@ -148,6 +148,7 @@ def _hints(kind: Any) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, hints[field.name]) for field in fields(kind))
 
 
+@cache
 def _writer(hint: Any) -> Writer:
     """The function that turns a value of this type into plain JSON."""
     origin, parts = get_origin(hint), get_args(hint)
