@@ -8,8 +8,9 @@ the same each time they are made, ask for `solved_anew`.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import highspy
 import numpy as np
@@ -79,6 +80,7 @@ class RememberingSolver(highspy.Highs):
         self._start: solve.Basis | None = None
         self._kept: tuple[highspy.HighsSolution, highspy.HighsBasis, Any] | None = None
         self._is_given_up = False
+        self._look: Callable[..., None] | None = None
 
     def limit(self, deadline_s: float) -> None:
         super().setOptionValue("time_limit", deadline_s)
@@ -86,6 +88,10 @@ class RememberingSolver(highspy.Highs):
     def setOptionValue(self, option: str, value: Any) -> highspy.HighsStatus:  # noqa: N802
         self._given.update(f"{option}={value!r};".encode())
         return super().setOptionValue(option, value)
+
+    def setCallback(self, look: Any, given: Any) -> highspy.HighsStatus:  # noqa: N802
+        self._look = look
+        return super().setCallback(look, given)
 
     def passModel(self, *model: Any) -> highspy.HighsStatus:  # noqa: N802
         for part in model:
@@ -118,10 +124,10 @@ class RememberingSolver(highspy.Highs):
         return ended
 
     def _asked_whether_to_give_up(self) -> bool:
-        asked: list[bool] = []
-        for look in self.cbSimplexInterrupt.callbacks:
-            look(cast(Any, SimpleNamespace(interrupt=lambda: asked.append(True))))
-        return bool(asked)
+        answer = SimpleNamespace(user_interrupt=False)
+        if self._look is not None:
+            self._look(None, "", None, answer, None)
+        return bool(answer.user_interrupt)
 
     def getModelStatus(self) -> highspy.HighsModelStatus:  # noqa: N802
         if self._kept is None:

@@ -1,6 +1,6 @@
 """Optimizers in order of preference, of which the first usable plan is taken."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,8 +64,10 @@ def check(plan: Plan, problem: Problem) -> None:
         raise PlanRejected(
             f"a plan needs one length for each step, got {len(plan.steps)} steps and {len(plan.step_ticks)} lengths"
         )
+    are_sound = _are_sound(plan.steps, shapes)
     for step in plan.steps:
-        _check_step(step, shapes)
+        if not are_sound:
+            _check_step(step, shapes)
         if step.power is not None:
             products = 0 if problem.config.fleet.power is None else len(problem.config.fleet.power.products)
             of_sites = dict.fromkeys(("charge_mw", "discharge_mw", "draw_limit_mw"), (sites,))
@@ -74,14 +76,27 @@ def check(plan: Plan, problem: Problem) -> None:
         _check_broken(step.broken_contract, len(problem.world.book.contracts))
 
 
+def _are_sound(steps: Sequence[PlanStep], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Say whether all steps are well formed, by one look at all their numbers."""
+    arrays = [(getattr(step, name), shape) for step in steps for name, shape in shapes.items()]
+    if any(array.shape != shape for array, shape in arrays):
+        return False
+    powers_mw = np.concatenate([array.ravel() for array, _ in arrays])
+    return bool(_is_power(powers_mw.min(initial=0.0), powers_mw.max(initial=0.0)))
+
+
+def _is_power(least_mw: float, most_mw: float) -> bool:
+    # NaN fails both comparisons, infinity the second.
+    return least_mw >= -_ROUNDING_MW and most_mw < np.inf
+
+
 def _check_step(step: PlanStep | PowerStep, shapes: Mapping[str, tuple[int, ...]]) -> None:
     for name, shape in shapes.items():
         array = getattr(step, name)
         if array.shape != shape:
             raise PlanRejected(f"{name} must have shape {shape}, got {array.shape}")
         least, most = array.min(initial=0.0), array.max(initial=0.0)
-        # NaN fails both comparisons, infinity the second.
-        if not (least >= -_ROUNDING_MW and most < np.inf):
+        if not _is_power(least, most):
             raise PlanRejected(f"{name} must be finite and not negative, got {least} to {most} MW")
 
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from mara.errors import PlanInfeasible
+from mara.errors import PlanInfeasible, PlanTimeout
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel, merged, model_of
@@ -121,6 +121,14 @@ def test_a_cold_solve_whose_merged_periods_are_given_up_begins_without_them() ->
     found = solve(model, swift=True, has_contract=True, is_cancelled=lambda: next(asked) == 0)
     assert same(found.certificate.objective_usd, solve(model).certificate.objective_usd)
     assert next(asked) > 1
+
+
+@pytest.mark.parametrize("asked", [1, 20])
+def test_a_solve_that_is_given_up_ends_without_a_plan(asked: int) -> None:
+    model, questions = model_of(power_case(5)), count(1)
+    with pytest.raises(PlanTimeout, match="given up"):
+        solve(model, is_cancelled=lambda: next(questions) >= asked)
+    assert next(questions) <= asked + 2
 
 
 def test_merged_periods_keep_what_a_plan_earns_that_does_the_same_in_each() -> None:

@@ -3,6 +3,8 @@
 No budget is overspent.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from mara.core.plan import PlanStep
 from mara.core.step import Step, advance
 from mara.core.world import Observation, RunConfig, World
 from mara.optimizers.rules.rules import Rules
+from mara.optimizers.scheduling.tick_tables import tables_of
 from tests.builders import EAST, NORTH, WEST, config, contract, observation, problem, world
 
 OF = config()
@@ -34,6 +37,21 @@ def test_a_new_contract_goes_where_a_rack_megawatt_hour_costs_least() -> None:
     # North is cheapest by price; West by price x PUE plus carbon.
     seen = observation(OF, price=[50.0, 48.0, 90.0], carbon=[0.0, 400.0, 0.0])
     assert planned(world(OF, (contract("c", Tier.STANDARD, 2.0),)), seen).contracts_mw[WEST, Tier.STANDARD] == 2.0
+
+
+def test_worlds_that_are_told_the_same_share_the_tables_of_a_tick_and_no_others_do() -> None:
+    first = problem(OF, world(OF), observation(OF, price=[50.0, 48.0, 90.0], carbon=400.0))
+    other_world = replace(first, world=world(OF, (contract("c", Tier.STANDARD, 2.0),)))
+    assert tables_of(other_world) is tables_of(first)
+    dearer = replace(first.observation, energy_price_usd_per_mwh=first.observation.energy_price_usd_per_mwh + 1.0)
+    more = np.asarray(first.forecast.demand_multiplier_share + 1.0)
+    calmer = replace(first.forecast, demand_multiplier_share=more)
+    assert tables_of(replace(first, observation=dearer)).cost_usd_per_mwh != tables_of(first).cost_usd_per_mwh
+    assert tables_of(replace(first, forecast=calmer)).is_at_peak != tables_of(first).is_at_peak
+    assert (
+        tables_of(replace(first, config=config(terms=Terms(carbon_price_usd_per_t=500.0)))).cost_usd_per_mwh
+        != tables_of(first).cost_usd_per_mwh
+    )
 
 
 @pytest.mark.parametrize(("tier", "fee_usd"), [(Tier.PREMIUM, 40.0), (Tier.STANDARD, 20.0), (Tier.FLEXIBLE, 8.0)])

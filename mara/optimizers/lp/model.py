@@ -182,6 +182,37 @@ def merged(model: LpModel, group: Ints) -> LpModel:
     )
 
 
+def with_choices(model: LpModel, pairs: Ints) -> LpModel:
+    """Add a column for each pair of columns (N, 2).
+
+    At 1 the first of the pair may be above zero, at 0 the second.
+    """
+    from scipy.sparse import (
+        coo_array,
+        csr_array,
+        hstack,
+        vstack,
+    )  # importing takes 0.1 s, and few programs have choices
+
+    count, columns = len(pairs), len(model.cost_usd_per_mw)
+    row = np.arange(2 * count)
+    most = model.upper_mw[pairs.T.ravel()]
+    of_columns = coo_array((np.ones(2 * count), (row, pairs.T.ravel())), shape=(2 * count, columns))
+    of_choices = coo_array(
+        (np.concatenate([-most[:count], most[count:]]), (row, np.tile(np.arange(count), 2))), shape=(2 * count, count)
+    )
+    wide = hstack([model.matrix, csr_array((len(model.row_lower), count))])
+    return replace(
+        model,
+        cost_usd_per_mw=np.concatenate([model.cost_usd_per_mw, np.zeros(count)]),
+        lower_mw=np.concatenate([model.lower_mw, np.zeros(count)]),
+        upper_mw=np.concatenate([model.upper_mw, np.ones(count)]),
+        row_lower=np.concatenate([model.row_lower, np.full(2 * count, -np.inf)]),
+        row_upper=np.concatenate([model.row_upper, np.zeros(count), most[count:]]),
+        matrix=csr_array(vstack([wide, hstack([of_columns, of_choices])])),
+    )
+
+
 def _cost(case: LpCase, columns: Columns) -> Floats:
     """Give each column its negative profit (H, width) [USD per MW]."""
     economics, grid = case.economics, case.grid_usd_per_mwh

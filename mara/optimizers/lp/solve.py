@@ -3,9 +3,9 @@
 No other module imports highspy. Source: HiGHS, https://highs.dev; Huangfu and Hall 2018, doi:10.1007/s12532-017-0130-5
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import highspy
 import numpy as np
@@ -14,7 +14,7 @@ from mara.core.arrays import Bools, Floats, Ints
 from mara.core.plan import PlanStatus
 from mara.errors import PlanInfeasible, PlanTimeout
 from mara.optimizers.lp.certificate import Certificate, certificate_of, cost_usd
-from mara.optimizers.lp.model import LpModel, merged
+from mara.optimizers.lp.model import LpModel, merged, with_choices
 
 SIMPLEX_COLUMNS: Final = 16_000
 """Most columns for the simplex method without a start.
@@ -231,7 +231,7 @@ def solve_choices(
     solver.setOptionValue("mip_rel_gap", CHOICE_GAP_SHARE)
     solver.setOptionValue("mip_abs_gap", CHOICE_GAP_USD)
     solver.setOptionValue("mip_max_nodes", MAX_NODES)
-    _pass(_with_choices(model, pairs), solver, integers=count)
+    _pass(with_choices(model, pairs), solver, integers=count)
     if is_cancelled is not None:
         _heed(is_cancelled, solver, in_search=True)
     solver.run()
@@ -247,33 +247,6 @@ def solve_choices(
             "allow more, or look less far ahead"
         )
     return np.asarray(np.array(found.col_value)[columns:] > 0.5)
-
-
-def _with_choices(model: LpModel, pairs: Ints) -> LpModel:
-    """Add a column for each pair of columns (N, 2).
-
-    At 1 the first of the pair may be above zero, at 0 the second.
-    """
-    # Importing takes 0.1 s, and few programs have choices.
-    from scipy.sparse import coo_array, csr_array, hstack, vstack
-
-    count, columns = len(pairs), len(model.cost_usd_per_mw)
-    row = np.arange(2 * count)
-    most = model.upper_mw[pairs.T.ravel()]
-    of_columns = coo_array((np.ones(2 * count), (row, pairs.T.ravel())), shape=(2 * count, columns))
-    of_choices = coo_array(
-        (np.concatenate([-most[:count], most[count:]]), (row, np.tile(np.arange(count), 2))), shape=(2 * count, count)
-    )
-    wide = hstack([model.matrix, csr_array((len(model.row_lower), count))])
-    return replace(
-        model,
-        cost_usd_per_mw=np.concatenate([model.cost_usd_per_mw, np.zeros(count)]),
-        lower_mw=np.concatenate([model.lower_mw, np.zeros(count)]),
-        upper_mw=np.concatenate([model.upper_mw, np.ones(count)]),
-        row_lower=np.concatenate([model.row_lower, np.full(2 * count, -np.inf)]),
-        row_upper=np.concatenate([model.row_upper, np.zeros(count), most[count:]]),
-        matrix=csr_array(vstack([wide, hstack([of_columns, of_choices])])),
-    )
 
 
 def _bounded(model: LpModel) -> LpModel:
@@ -300,14 +273,20 @@ def _solver(deadline_s: float) -> highspy.Highs:
 
 
 def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs, *, in_search: bool = False) -> None:
-    def look(event: highspy.HighsCallbackEvent) -> None:
-        if is_cancelled():
-            event.interrupt()
+    """Ask at every step whether to give up.
 
-    solver.cbSimplexInterrupt += look
-    solver.cbIpmInterrupt += look
+    Through `Highs.cbSimplexInterrupt` each question takes twice as long, and a solve has a thousand.
+    """
+
+    def look(*told: Any) -> None:
+        if is_cancelled():
+            told[_ANSWER].user_interrupt = True
+
+    solver.setCallback(look, None)
+    solver.startCallback(highspy.cb.HighsCallbackType.kCallbackSimplexInterrupt)
+    solver.startCallback(highspy.cb.HighsCallbackType.kCallbackIpmInterrupt)
     if in_search:
-        solver.cbMipInterrupt += look
+        solver.startCallback(highspy.cb.HighsCallbackType.kCallbackMipInterrupt)
 
 
 def _pass(model: LpModel, solver: highspy.Highs, integers: int = 0) -> None:
@@ -349,19 +328,38 @@ def basis_of(solver: highspy.Highs, model: LpModel, primal_mw: Floats, row_duals
     if given != highspy.HighsStatus.kOk:
         return listed_basis_of(solver)
     basic, found = np.asarray(basic), solver.getSolution()
-    columns = _at_bounds(model.lower_mw, model.upper_mw, primal_mw, np.array(found.col_dual))
-    rows = _at_bounds(model.row_lower, model.row_upper, np.array(found.row_value), -row_duals_usd_per_unit)
+    columns = _at_bounds(
+        model.lower_mw, model.upper_mw, lambda at: primal_mw[at], lambda at: _taken(found.col_dual, at)
+    )
+    rows = _at_bounds(
+        model.row_lower, model.row_upper, lambda at: _taken(found.row_value, at), lambda at: -row_duals_usd_per_unit[at]
+    )
     columns[basic[basic >= 0]] = BASIC
     rows[-1 - basic[basic < 0]] = BASIC
     return Basis(columns=columns, rows=rows)
 
 
-def _at_bounds(lower_mw: Floats, upper_mw: Floats, at_mw: Floats, dual_usd_per_mw: Floats) -> Ints:
-    """Return the status of each column or row (N,) as if none were basic."""
+def _at_bounds(
+    lower_mw: Floats, upper_mw: Floats, at_mw: Callable[[Ints], Floats], dual_usd_per_mw: Callable[[Ints], Floats]
+) -> Ints:
+    """Return the status of each column or row (N,) as if none were basic.
+
+    Values and duals are asked for where they decide alone: HiGHS makes an object of each.
+    """
     has_lower, has_upper = np.isfinite(lower_mw), np.isfinite(upper_mw)
-    at_upper = has_upper & (~has_lower | (at_mw - lower_mw > upper_mw - at_mw))
-    at_upper = np.where(lower_mw == upper_mw, dual_usd_per_mw < 0.0, at_upper)
+    at_upper = has_upper & ~has_lower
+    is_fixed = lower_mw == upper_mw
+    if len(between := np.flatnonzero(has_lower & has_upper & ~is_fixed)):
+        at = at_mw(between)
+        at_upper[between] = at - lower_mw[between] > upper_mw[between] - at
+    if len(fixed := np.flatnonzero(is_fixed)):
+        at_upper[fixed] = dual_usd_per_mw(fixed) < 0.0
     return np.where(at_upper, AT_UPPER, np.where(has_lower, AT_LOWER, _FREE))
+
+
+def _taken(values: Sequence[float], at: Ints) -> Floats:
+    """Take the values at some places (N,)."""
+    return np.array([values[i] for i in at.tolist()])
 
 
 def slack_basis(model: LpModel) -> Basis:
@@ -386,6 +384,8 @@ def _highs_basis(basis: Basis) -> highspy.HighsBasis:
     return given
 
 
+_ANSWER: Final = 3
+"""Place, among what HiGHS hands over when it asks, of the answer."""
 _STATUSES: Final = np.array([highspy.HighsBasisStatus(v) for v in range(5)], dtype=np.object_)
 AT_LOWER, BASIC, AT_UPPER, _FREE = (
     status.value

@@ -15,7 +15,7 @@ from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet, Workload
 from mara.core.market import remote_cost_usd_per_mwh
 from mara.core.outlook import Outlook, Situations
 from mara.core.plan import Problem
-from mara.core.world import RunConfig
+from mara.core.world import Forecast, Observation, RunConfig, conditions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,12 +56,24 @@ class TickTables:
 
 
 def tables_of(problem: Problem) -> TickTables:
-    """Compute the tables of a problem's tick, or look up those computed ahead."""
+    """Compute the tables of a problem's tick, or look up those computed before.
+
+    They were computed ahead, or for another world of the same tick.
+    """
     if problem.outlook is not None:
         return tables_in(problem.outlook)
-    c, seen = problem.conditions, problem.observation
+    return _tables_of_one(problem.observation, problem.forecast, problem.config)
+
+
+@lru_cache(maxsize=4)
+def _tables_of_one(seen: Observation, forecast: Forecast, config: RunConfig) -> TickTables:
+    """Compute the tables of a tick once for all worlds that plan it.
+
+    Observations and forecasts compare by identity.
+    """
+    c = conditions_of(seen, config)
     (tables,) = _tables(
-        problem.config,
+        config,
         rack_cost_usd_per_mwh=c.rack_cost_usd_per_mwh[None],
         grid_limit_mw=c.grid_limit_mw[None],
         room_mw=c.contract_room_mw[None],
@@ -70,7 +82,7 @@ def tables_of(problem: Problem) -> TickTables:
         margin_usd_per_mwh=c.miner_margin_usd_per_mwh[None],
         token_usd_per_mwh=c.merchant_value_usd_per_mwh[None],
         multiplier_share=seen.demand_multiplier_share[None],
-        peak_share=problem.forecast.demand_multiplier_share.max(axis=0)[None],
+        peak_share=forecast.demand_multiplier_share.max(axis=0)[None],
         tokens_per_h=seen.demand_tokens_per_h[None],
     )
     return tables

@@ -83,7 +83,7 @@ def commands_bytes(commands: tuple[Command, ...]) -> bytes | None:
     """Encode a tick's commands; None for no command, as in most ticks."""
     if not commands:
         return None
-    return _text([[type(c).__name__, _writer(type(c))(c, [])] for c in commands]).encode()
+    return _text([[type(c).__name__, _writer(COMMANDS[type(c).__name__])(c, [])] for c in commands]).encode()
 
 
 def commands_of(content: bytes | None) -> tuple[Command, ...]:
@@ -114,7 +114,7 @@ Reader = Callable[[Plain, _Arrays], Any]
 
 
 def _text(plain: Plain) -> str:
-    return json.dumps(plain, separators=(",", ":"), allow_nan=False)
+    return _JSON.encode(plain)
 
 
 @cache
@@ -148,6 +148,7 @@ def _hints(kind: Any) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, hints[field.name]) for field in fields(kind))
 
 
+@cache
 def _writer(hint: Any) -> Writer:
     """The function that turns a value of this type into plain JSON."""
     origin, parts = get_origin(hint), get_args(hint)
@@ -224,7 +225,14 @@ def _read_maybe(read: Reader) -> Reader:
 
 def _write_columns(kind: type) -> Writer:
     named = [(name, _writer(hint)) for name, hint in _hints(kind)]
-    return lambda records, arrays: {n: [w(getattr(r, n), arrays) for r in records] for n, w in named}
+    none: Plain = {name: [] for name, _ in named}
+
+    def write(records: Any, arrays: list[bytes]) -> Plain:
+        if not records:
+            return none
+        return {n: [w(getattr(r, n), arrays) for r in records] for n, w in named}
+
+    return write
 
 
 def _read_columns(kind: type) -> Reader:
@@ -260,4 +268,5 @@ def _write_array(value: np.ndarray, arrays: list[bytes]) -> Plain:
     return [letter, list(value.shape)]
 
 
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DTYPES: Final = {"f": np.dtype("<f8"), "i": np.dtype("<i8"), "b": np.dtype("?")}
