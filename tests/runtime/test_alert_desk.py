@@ -15,6 +15,7 @@ from mara.core.snapshot import Snapshot
 from mara.errors import CommandError, EngineStopped, StoreError
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.live.platform import Platform
+from mara.runtime.observe import alert_desk
 from mara.runtime.observe.alert_desk import AlertDesk
 from mara.runtime.observe.alert_targets import AlertMessage
 from mara.runtime.published_state import EngineState, StatePublisher
@@ -215,7 +216,8 @@ async def test_an_order_about_an_alert_needs_an_open_run_and_a_standing_alert() 
             await around.platform.alerts.reopen()
 
 
-async def test_a_tick_that_is_late_is_an_alert_by_the_next_look() -> None:
+async def test_a_tick_that_is_late_is_an_alert_by_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_desk, "LOOK_INTERVAL_S", 0.05)
     async with running(stage()) as around:
         await around.stored(1)
         desk = around.platform.alerts

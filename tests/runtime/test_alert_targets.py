@@ -130,7 +130,7 @@ def test_an_alert_that_is_sent_elsewhere_or_refused_is_told_to_the_log(
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server, caplog.at_level("WARNING"):
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         target = webhook(f"http://127.0.0.1:{server.server_address[1]}/hook")
         target.send(HALTED)

@@ -3,7 +3,9 @@
 A plan follows the world roughly; contracts come, fail and end.
 """
 
+import os
 import resource
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +29,11 @@ from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Observation, RunConfig, World, first_world
 from mara.errors import StoreBlocked
+from mara.store.backends import backup
 from mara.store.encoding.records import RunRecord, run_record
+from mara.store.read import table_file
+from mara.store.read.read_model import ReadModel
+from mara.store.read.table_file import write_export
 from mara.store.store import Store
 from mara.store.write.orders import NewOrder, Outcome
 from mara.store.write.statements import RAW_DAYS
@@ -274,6 +280,32 @@ def go_on_against_a_limit(url: str, most_bytes: int, told: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
     go_on(store, 5)
     store.close()
+
+
+def go_on_until_full(url: str, told: Connection) -> None:
+    """Go on with a stored run until its disk is full, and close it once nobody listens any more."""
+    store = Store.open(url)
+    try:
+        go_on(store, 100_000)
+    except StoreBlocked as error:
+        told.send(str(error))
+    with suppress(EOFError):
+        told.recv()
+    store.close()
+
+
+def die_amid_a_backup_and_an_export(path: Path) -> None:
+    """Back up and export a stored run in two processes, which both end before it is complete."""
+
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    backup.fault_of = die  # type: ignore[assignment]
+    if not os.fork():
+        backup.back_up_beside(path)
+    os.wait()
+    table_file._WRITERS["csv"] = die  # type: ignore[assignment]
+    write_export(ReadModel.open(url_of(path)), "prices", "csv", path.with_name("prices.csv"))
 
 
 def _store(store: Store, taken: Iterable[Taken], grid: TimeGrid) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from mara.core.finance import EnergyLine, Line
 from mara.core.step import Step
-from mara.core.world import first_world
 from mara.errors import CommandError, RangeTooLong
 from mara.store.read import balance, query_scope
 from mara.store.read.balance import daily_ledgers, ledger, profit_between, site_ledger
@@ -16,7 +15,7 @@ from mara.store.read.money.course import MOST_INTERVALS, money_breakdown, step_o
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
-from tests.store.runs import START, small_charter, steps, stored_run
+from tests.store.runs import START, first_steps, small_charter, stored_run
 
 CHARTER = small_charter()
 TICKS = 90
@@ -24,7 +23,7 @@ TICKS = 90
 
 @pytest.fixture(scope="module")
 def taken() -> list[Step]:
-    return [step for step, _, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
+    return [step for step, _, _ in first_steps(CHARTER, TICKS)]
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,9 @@ from mara.store.files.unfinished import SUFFIX, unfinished
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.cli.console import ran
+from tests.forks import FORKS
 from tests.store.databases import url_of
-from tests.store.runs import go_on, stored_run
+from tests.store.runs import die_amid_a_backup_and_an_export, go_on, stored_run
 
 NOBODY = 65_534
 
@@ -60,30 +60,11 @@ def test_what_others_could_read_is_hidden_at_the_next_start_and_a_group_keeps_it
     assert modes_in(path.parent) == {**dict.fromkeys(names, "0o660"), "notes": "0o644"}
 
 
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from mara.store.backends import backup
-from mara.store.read import table_file
-from mara.store.read.read_model import ReadModel
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-folder = Path(sys.argv[1])
-backup.fault_of = die
-child = os.fork()
-if not child:
-    backup.back_up_beside(folder / "mara.db")
-os.wait()
-table_file._WRITERS["csv"] = die
-table_file.write_export(ReadModel.open(f"sqlite:///{folder / 'mara.db'}"), "prices", "csv", folder / "prices.csv")
-"""
-
-
 def test_what_killed_backups_and_exports_left_is_swept_at_the_next_start(path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", _KILLED, str(path.parent)], check=False, timeout=60)
-    assert killed.returncode == -signal.SIGKILL
+    killed = FORKS.Process(target=die_amid_a_backup_and_an_export, args=(path,))
+    killed.start()
+    killed.join(60)
+    assert killed.exitcode == -signal.SIGKILL
     left = {file.name for file in path.parent.iterdir() if file.name.endswith(SUFFIX)}
     assert left == {f"prices.csv{SUFFIX}"}, "the export swept what the backup had left"
     for name in ("mara.db.new", "mara.db.new-wal"):

@@ -29,8 +29,9 @@ SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store whose write-ahead log only Mara itself shortens, with a low limit."""
+    """A store whose write-ahead log only Mara itself shortens, with a low limit and a short wait for readers."""
     monkeypatch.setattr(writer_lease, "JOURNAL_LIMIT_BYTES", 300_000)
+    monkeypatch.setattr(writer_lease, "READER_WAIT_MS", 20)
     store = stored_run(tmp_path / "mara.db", 1)
     pragma(store._connection, "wal_autocheckpoint = 0")
     return store

@@ -9,12 +9,11 @@ from mara.core.events import Event
 from mara.core.plan import Plan
 from mara.core.reasons import headline_of, reasons_of
 from mara.core.step import Step
-from mara.core.world import first_world
 from mara.errors import CommandError
 from mara.store.read import optimizations as stored
 from mara.store.store import Store
 from tests.store.databases import KINDS
-from tests.store.runs import small_charter, steps, stored_run
+from tests.store.runs import first_steps, small_charter, stored_run
 from tests.store.test_plan_record import ORIGIN, shadow
 
 CHARTER = small_charter()
@@ -24,7 +23,7 @@ Taken = list[tuple[Step, Plan]]
 
 @pytest.fixture(scope="module")
 def taken() -> Taken:
-    made = [(step, plan) for step, plan, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
+    made = [(step, plan) for step, plan, _ in first_steps(CHARTER, TICKS)]
     full = {"objective_usd": 99.0, "bound_usd": 100.0, "baseline_usd": 90.0, "solve_wall_s": 0.5, "note": "later"}
     whole = {"step_ticks": (1, 11), "shadow": shadow(), "provenance": ORIGIN}
     return [(s, replace(p, **full, **whole, steps=p.steps * 2) if s.tick >= 24 else p) for s, p in made]  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from mara.store.encoding.codec import bytes_of, record_of
 from mara.store.store import Store
 from mara.store.write import orders as of_orders
 from mara.store.write.orders import FirstAnswer, NewOrder
-from tests.store.databases import KINDS, tamper, url_of
+from tests.store.databases import KINDS, copied, tamper, url_of
 from tests.store.runs import go_on, small_charter, stored_run
 from tests.ui.quotes import booking_of, quote_for
 
@@ -112,6 +112,14 @@ def test_the_oldest_quotes_and_answers_are_let_go(store: Store, monkeypatch: pyt
     ]
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def obeyed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with orders that were carried out, to copy."""
+    path = tmp_path_factory.mktemp("obeyed") / f"mara.{request.param}"
+    stored_run(path, 90, small_charter()).close()
+    return path
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
@@ -127,8 +135,8 @@ def test_the_oldest_quotes_and_answers_are_let_go(store: Store, monkeypatch: pyt
         ),
     ],
 )
-def test_a_changed_order_is_found(path: Path, statement: str, said: str) -> None:
-    stored_run(path, 90, small_charter()).close()
+def test_a_changed_order_is_found(obeyed: Path, tmp_path: Path, statement: str, said: str) -> None:
+    path = copied(obeyed, tmp_path / obeyed.name)
     assert maintenance.check(url_of(path)).findings == ()
     tamper(path, [statement])
     assert any(said in finding for finding in maintenance.check(url_of(path)).findings)

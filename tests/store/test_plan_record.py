@@ -12,12 +12,11 @@ from mara.core.arrays import sealed
 from mara.core.plan import Claim, DualPrices, Plan, Provenance
 from mara.core.reasons import headline_of, reasons_of
 from mara.core.step import Step
-from mara.core.world import first_world
 from mara.store.encoding.codec import bytes_of
 from mara.store.store import Store
 from mara.store.write.plan_record import prices_of, provenance_of, reasons_in
 from tests.store.databases import KINDS, records, url_of
-from tests.store.runs import small_charter, steps, stored_run
+from tests.store.runs import first_steps, small_charter, stored_run
 
 CHARTER = small_charter()
 ORIGIN = Provenance(
@@ -62,12 +61,12 @@ def kept(path: Path) -> list[dict[str, Any]]:
 
 def repeated(count: int, *, start: int = 0, **changes: Any) -> list[tuple[Step, Plan]]:
     """Steps with a new plan every tick and no objective, as rules make them."""
-    taken = list(steps(CHARTER, first_world(CHARTER), start + count))[start:]
+    taken = first_steps(CHARTER, start + count)[start:]
     return [(s, replace(p, made_tick=s.tick, objective_usd=None, **changes)) for s, p, _ in taken]
 
 
 def test_a_solved_plan_is_kept_with_all_it_gave(store: Store, path: Path) -> None:
-    step, made, _ = next(steps(CHARTER, first_world(CHARTER), 1))
+    step, made, _ = first_steps(CHARTER, 1)[0]
     plan = replace(
         made,
         step_ticks=(1, 12),

@@ -10,14 +10,13 @@ from mara.core.commands import Cancel
 from mara.core.contract import TIER_KEYS, Tier, budget_ticks
 from mara.core.history import ContractLife
 from mara.core.step import Step
-from mara.core.world import first_world
 from mara.errors import CommandError
 from mara.store.read import promises
 from mara.store.read.promises import contract, contracts, evidence, exclusions_ahead
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
-from tests.store.runs import small_charter, steps, stored_run
+from tests.store.runs import first_steps, small_charter, stored_run
 
 CHARTER = small_charter()
 TICKS = 150
@@ -29,7 +28,7 @@ Each cancels the oldest contract and excludes three ticks of all others.
 
 @pytest.fixture(scope="module")
 def taken() -> list[Step]:
-    return [step for step, _, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
+    return [step for step, _, _ in first_steps(CHARTER, TICKS)]
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -8,7 +8,6 @@ import pytest
 from mara.core.step import advance
 from mara.core.timegrid import TimeGrid
 from mara.core.units import MICRO_USD_PER_USD
-from mara.core.world import first_world
 from mara.errors import StoreRefused
 from mara.store import maintenance
 from mara.store.encoding.codec import bytes_of
@@ -17,7 +16,7 @@ from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from mara.store.write.tick_write import digests_of
 from tests.store.databases import KINDS, url_of
-from tests.store.runs import START, go_on, small_charter, steps, stored_run
+from tests.store.runs import START, first_steps, go_on, small_charter, stored_run
 
 HALF_HOURS = 30
 
@@ -69,8 +68,7 @@ def test_a_stored_tick_is_recomputed_bit_for_bit_from_the_database_alone(path: P
 def test_a_world_is_kept_at_the_start_at_each_midnight_and_replayed_from_there(path: Path) -> None:
     config = small_charter(tick_minutes=HALF_HOURS)
     store = stored_run(path, 120, config)
-    world = first_world(config)
-    for step, _, _ in steps(config, world, 120):
+    for step, _, _ in first_steps(config, 120):
         if step.tick in (4, 52):
             at, kept = store.read_model.world_before(step.tick + 3)
             assert at == step.tick
@@ -91,7 +89,7 @@ def test_a_short_series_is_drawn_by_ticks_and_a_long_one_by_clock_hours(path: Pa
     config = small_charter(tick_minutes=HALF_HOURS)
     store = stored_run(path, 0, config)
     earned: list[tuple[int, int]] = []
-    for step, plan, events in steps(config, first_world(config), 121):
+    for step, plan, events in first_steps(config, 121):
         store.append(step, plan, events)
         earned.append((step.settlement.revenue_micro_usd, step.settlement.profit_micro_usd))
     by_tick, by_hour = store.read_model.series(10), store.read_model.series(60)

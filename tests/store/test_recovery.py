@@ -6,7 +6,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +19,11 @@ from mara.store.backends.backup import back_up_beside, fault_of
 from mara.store.backends.sqlite_connection import pragma
 from mara.store.store import Store
 from tests.cli.console import ran
+from tests.forks import FORKS
 from tests.scenarios import killed
 from tests.sqlite_template import migrate
 from tests.store.databases import contents, url_of
-from tests.store.runs import go_on, stored_run
+from tests.store.runs import go_on, go_on_until_full, stored_run
 
 pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
@@ -260,24 +260,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-_FILLING = """
-import sys
-from pathlib import Path
-from mara.errors import StoreBlocked
-from mara.store.store import Store
-from tests.store.databases import url_of
-from tests.store.runs import go_on
-
-store = Store.open(url_of(Path(sys.argv[1])))
-try:
-    go_on(store, 100_000)
-except StoreBlocked as error:
-    print(error, flush=True)
-sys.stdin.read()
-store.close()
-"""
-
-
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["an end", "a kill"])
 def test_a_disk_that_was_full_at_the_end_leaves_a_database_that_opens_when_there_is_room(
     small_disk: Path, end: signal.Signals
@@ -286,17 +268,16 @@ def test_a_disk_that_was_full_at_the_end_leaves_a_database_that_opens_when_there
     stored_run(path, 10).close()
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(2_000_000))
-    with subprocess.Popen(
-        [sys.executable, "-c", _FILLING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as writer:
-        assert writer.stdout
-        assert writer.stdin
-        said = writer.stdout.readline()
-        assert "disk full at tick" in said
-        if end is signal.SIGKILL:
-            writer.kill()
-        else:
-            writer.stdin.close()
+    here, there = FORKS.Pipe()
+    writer = FORKS.Process(target=go_on_until_full, args=(url_of(path), there))
+    writer.start()
+    there.close()
+    said = here.recv()
+    assert "disk full at tick" in said
+    if end is signal.SIGKILL:
+        writer.kill()
+    here.close()
+    writer.join()
     with suppress(StoreBlocked):  # a full disk may block it; it must not be called damaged
         Store.open(url_of(path)).close()
     ballast.unlink()

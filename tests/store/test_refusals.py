@@ -4,6 +4,7 @@ It is never written over.
 """
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,8 +17,10 @@ import pytest
 
 from mara.errors import StoreRefused
 from mara.store import maintenance
+from mara.store.backends import upgrade
 from mara.store.backends.backup import back_up_beside, backups_of, newest_good
 from mara.store.store import Store
+from tests.sqlite_template import migrate
 from tests.store.databases import url_of
 from tests.store.runs import stored_run
 
@@ -26,12 +29,20 @@ pytestmark = pytest.mark.usefixtures("made_by_migrations")
 NOBODY = 65_534
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a run with a backup, made by the migrations too."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(upgrade, "_migrate", migrate)
+        stored_run(folder / "mara.db", 30).close()
+    back_up_beside(folder / "mara.db")
+    return folder
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    path = tmp_path / "mara.db"
-    stored_run(path, 30).close()
-    back_up_beside(path)
-    return path
+def database(made_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)) / "mara.db"
 
 
 def refusal_of(path: Path) -> str:

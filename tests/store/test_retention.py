@@ -8,7 +8,7 @@ from mara.store import maintenance
 from mara.store.store import Store
 from mara.store.write.statements import RAW_TABLES
 from tests.store.databases import asked, url_of
-from tests.store.runs import go_on, record, small_charter, steps, stored_run
+from tests.store.runs import first_steps, go_on, record, small_charter, stored_run
 
 TICKS_A_DAY = 24
 CHARTER = small_charter(tick_minutes=60)
@@ -49,7 +49,7 @@ def test_stops_for_a_peak_are_kept_for_a_season_and_stay_under_seal(tmp_path: Pa
     path = tmp_path / "mara.db"
     store = Store.open(url_of(path), raw_days=2)
     store.begin(record(CHARTER), first_world(CHARTER))
-    for step, plan, _ in steps(CHARTER, first_world(CHARTER), 4 * TICKS_A_DAY):
+    for step, plan, _ in first_steps(CHARTER, 4 * TICKS_A_DAY):
         kinds = ("peak", "curtailed") if step.tick % TICKS_A_DAY == 3 else ()
         told = [Event(tick=step.tick, severity="info", site=0, kind=kind, text=kind) for kind in kinds]
         store.append(step, plan, tuple(told))

@@ -11,7 +11,6 @@ import pytest
 from mara.core.plan import Plan
 from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step
-from mara.core.world import first_world
 from mara.errors import CommandError
 from mara.store import maintenance
 from mara.store.backends.upgrade import MIGRATIONS, known_revisions
@@ -22,7 +21,7 @@ from mara.store.read.series import history, site_series
 from mara.store.schema.hourly import EXTREMES
 from mara.store.store import Store
 from tests.store.databases import KINDS, asked, connected, tamper, url_of
-from tests.store.runs import START, small_charter, steps, stored_run
+from tests.store.runs import START, first_steps, small_charter, stored_run
 
 PRICE_EXTREMES = ("energy_price_low_usd_per_mwh", "energy_price_high_usd_per_mwh")
 CHARTER = small_charter()
@@ -32,7 +31,7 @@ TICKS = 60
 
 @pytest.fixture(scope="module")
 def taken() -> list[Step]:
-    return [step for step, _, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
+    return [step for step, _, _ in first_steps(CHARTER, TICKS)]
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mara.core.world import first_world
 from mara.runtime.replay_check import replayed
 from mara.store import maintenance
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS, asked, tamper, url_of
-from tests.store.runs import TWO_PRICES, go_on, small_charter, steps, stored_run
+from tests.store.runs import TWO_PRICES, first_steps, go_on, small_charter, stored_run
 
 TICKS = 80
 HOLDS = 40
@@ -31,7 +30,7 @@ def test_a_run_that_stops_while_it_holds_orders_goes_on_as_if_it_had_not(tmp_pat
     assert stopped[1].day_ahead is not None
     go_on(store, TICKS - HOLDS)
     store.close()
-    *_, (last, _, _) = steps(config, first_world(config), TICKS)
+    *_, (last, _, _) = first_steps(config, TICKS)
     assert last.world.gains.day_ahead_micro_usd != 0
     reading = ReadModel.open(url_of(path))
     assert reading.world().cash_micro_usd == last.world.cash_micro_usd
