@@ -65,10 +65,13 @@ class Stretch:
     def follow(self, outlook: Outlook, draft: DraftStep) -> bool:
         """Follow a draft in the next tick; refuse where a contract or a miner cannot."""
         world, seen, conditions = self.world, outlook.observation, outlook.conditions
-        if draft.book_changes_count != world.book_changes_count:
+        is_named = draft.book_changes_count == world.book_changes_count
+        if not is_named and (len(draft.broken_contract) or not world.accounts.served.all()):
             return False
         placed = place(draft, world, conditions.contract_room_mw, self._fell)
         if placed.stranded_mw is not None or placed.rescued_mw is not None:
+            return False
+        if not is_named and placed.site is not world.accounts.site:  # placed one by one, as dispatch alone may
             return False
         miners, off = world.miners_mw, world.miner_off_ticks
         if draft.miners_mw is not None:

@@ -1,11 +1,12 @@
 """Rights over REST: a changing call without its right has no effect."""
 
+from functools import cache
 from typing import Any, cast
 
 import pytest
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mara.api.routes.alerts import alert_routes
 from mara.api.routes.app import api_of
@@ -78,11 +79,18 @@ class Recorder:
         return answers.get(self.reached[-1], ())
 
 
+@cache
+def recorded() -> tuple[Recorder, ASGIApp]:
+    """An engine and its API, built once; only the calls that reached it are kept between requests."""
+    engine = Recorder()
+    return engine, api_of(cast(PlatformApi, engine))
+
+
 class As:
     """ASGI wrapper that marks requests as sent by a user of a role, as the gate does."""
 
-    def __init__(self, role: str, engine: Recorder) -> None:
-        self._app = api_of(cast(PlatformApi, engine))
+    def __init__(self, role: str, app: ASGIApp) -> None:
+        self._app = app
         self._who = Identity(name="vic", role=role)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,8 +100,9 @@ class As:
 def sent(role: str, order: tuple[tuple[str, str], str, dict[str, Any] | None, str]) -> tuple[Any, list[str]]:
     """Send an order; return the answer, and the calls that it reached."""
     (method, path), address, body, _ = order
-    engine = Recorder()
-    return TestClient(As(role, engine)).request(method, address or path, json=body), engine.reached
+    engine, app = recorded()
+    engine.reached = []
+    return TestClient(As(role, app)).request(method, address or path, json=body), engine.reached
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=[f"{one[0][1]} {one[3]}" for one in ORDERS])

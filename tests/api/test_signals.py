@@ -1,11 +1,12 @@
 """Telemetry and modes over REST: validated, idempotent, and only with the right."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mara.api.routes.app import api_of
 from mara.api.security.authenticator import SCOPE_KEY, Identity
@@ -151,14 +152,22 @@ MAY = {
 }
 
 
+@cache
+def recorded() -> tuple[Recorder, ASGIApp]:
+    """A stand-in and its API, built once; only the calls that reached it are kept between requests."""
+    engine: Any = Recorder()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mara.api.routes.app.EventStream", lambda *_: None)
+        return engine, api_of(engine)
+
+
 @pytest.mark.parametrize(("path", "body", "permission"), CALLS)
 @pytest.mark.parametrize("role", ["meter", "viewer", "operator", "admin"])
 def test_nobody_without_the_right_arms_disarms_stops_or_posts_telemetry(
-    path: str, body: dict[str, Any], permission: Permission, role: str, monkeypatch: pytest.MonkeyPatch
+    path: str, body: dict[str, Any], permission: Permission, role: str
 ) -> None:
-    engine: Any = Recorder()
-    monkeypatch.setattr("mara.api.routes.app.EventStream", lambda *_: None)
-    app = api_of(engine)
+    engine, app = recorded()
+    engine.reached = []
 
     async def as_role(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, SCOPE_KEY: Identity(name="vic", role=role)}, receive, send)

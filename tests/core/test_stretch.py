@@ -18,6 +18,7 @@ from mara.core.stretch import Stretch
 from mara.core.world import RunConfig, World, conditions_of, first_world
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.optimizers.rules.rules import Rules
+from mara.optimizers.rules.static import Static
 from mara.optimizers.scheduling.tick_tables import tables_in
 from tests import builders
 
@@ -129,6 +130,48 @@ def test_miners_planned_for_many_ticks_are_those_of_plans_one_by_one(limit_mw: f
             world = advance(world, outlook.observation, plan, config).world
         count += len(drafts)
     assert count > TICKS / 4, "most ticks should need no `advance` of their own"
+
+
+@pytest.mark.parametrize("customers", [(), CUSTOMERS[:4]])
+@pytest.mark.parametrize("breakeven", [True, False])
+def test_a_plan_that_names_no_sites_is_followed_while_all_contracts_stay(
+    customers: tuple[tuple[Tier, float], ...], breakeven: bool
+) -> None:
+    config = config_of(0.0, 60.0)
+    contracts = tuple(builders.contract(f"c{n}", tier, power_mw) for n, (tier, power_mw) in enumerate(customers))
+    world, outlooks, count = opened(first_world(config), contracts, config), outlooks_from(config, seed=3), 0
+    while world.tick < TICKS:
+        stretch, drafts, ahead = Stretch(world, config), [], outlooks[world.tick :]
+        for outlook in ahead:
+            draft = Static(breakeven=breakeven).draft(problem_in(config, stretch.world, outlook))
+            if not stretch.may_go_on(outlook) or not stretch.follow(outlook, draft):
+                break
+            drafts.append(draft)
+        settled = stretch.settled()
+        together = list(settled.steps()) if settled is not None else []
+        for n, outlook in enumerate(ahead[: max(len(together), 1)]):
+            plan = Static(breakeven=breakeven).plan(problem_in(config, world, outlook)).steps[0]
+            step = advance(world, outlook.observation, plan, config)
+            if n < len(together):
+                assert bits_of(step) == bits_of(together[n])
+            world = step.world
+        count += len(together)
+    assert count > TICKS / 4, "most ticks should need no `advance` of their own"
+
+
+def test_a_plan_that_names_no_sites_is_not_followed_where_dispatch_has_to_choose() -> None:
+    config = config_of(0.0, 60.0)
+    outlooks, world = outlooks_from(config, seed=3), world_of(config)
+    draft = Static().draft(problem_in(config, world, outlooks[0]))
+    assert len(draft.contract_site) == 0
+    assert not Stretch(world, config).follow(outlooks[0], draft), "nothing is placed yet"
+    alone = replace(outlooks[0].observation, arrivals=())
+    plan = Static().plan(problem_in(config, world, outlooks[0])).steps[0]
+    after = advance(world, alone, plan, config).world
+    stays = Static().draft(problem_in(config, after, outlooks[1]))
+    assert Stretch(after, config).follow(outlooks[1], stays)
+    moves = replace(stays, contracts_mw=sealed(stays.contracts_mw[::-1].copy()))
+    assert not Stretch(after, config).follow(outlooks[1], moves)
 
 
 def test_conditions_of_many_ticks_are_those_of_each() -> None:

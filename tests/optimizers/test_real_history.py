@@ -42,9 +42,9 @@ def spreadsheet(folder: Path, fleet: Fleet) -> dict[str, float]:
     mw = dict(zip(fleet.site_ids, fleet.nameplate_mw[:, MINERS].tolist(), strict=True))
     totals = {"mining": 0.0, "mwh": 0.0, "power": 0.0, "carbon": 0.0}
     with gzip.open(folder / "history.csv.gz", "rt") as file:
-        for row in csv.DictReader(file):
-            if not row["timestamp_utc"].startswith("2023"):
-                continue
+        assert file.read(len("timestamp_utc,")) == "timestamp_utc,", "lines begin with their year"
+        file.seek(0)
+        for row in csv.DictReader(line for line in file if line.startswith(("timestamp_utc", "2023"))):
             dry, wet = float(row["dry_bulb_c"]), min(float(row["wet_bulb_c"]), float(row["dry_bulb_c"]))
             price, carbon = float(row["price_usd_per_mwh"]), float(row["carbon_g_per_kwh"]) * 50 / 1_000
             pues = (
