@@ -24,6 +24,7 @@ SWITCH_INTERVAL_S: Final = 0.001
 
 Python's own 5 ms, several times a tick, would add up to ticks that are visibly late.
 """
+DayAhead = Annotated[str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")]
 
 
 def main() -> None:
@@ -41,9 +42,7 @@ def run(
     fleet: Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")] = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="Who plans.")] = None,
-    day_ahead: Annotated[
-        str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")
-    ] = None,
+    day_ahead: DayAhead = None,
     native: Annotated[bool, typer.Option("--native", help="A window of its own; needs the extra 'native'.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Set the stored run aside and begin anew.")] = False,
     behind_proxy: Annotated[
@@ -52,6 +51,7 @@ def run(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Start the dashboard and the engine behind it."""
+    from mara.api.gateway.exposure import refuse_exposure
     from mara.settings import read_settings
 
     options = {"host": host, "port": port, "speed": speed, "seed": seed, "fleet": fleet, "history": history}
@@ -60,6 +60,7 @@ def run(
     refuse_busy_port(settings.host, settings.port)
     if native:
         refuse_missing_extra()
+    refuse_exposure(settings)
 
     from mara.api.gateway.listener import raise_descriptor_limit
     from mara.bootstrap import import_desk_of, platform_of, set_aside

@@ -19,6 +19,7 @@ FORKS.set_forkserver_preload(
         "mara.cli.app",
         "pages.server",
         "pages.serving.middleware",
+        "tests.forking_work",
         # Imported by Mara where it first needs them, which is in nearly every such process.
         "alembic.command",
         "scipy.sparse",

@@ -1,5 +1,6 @@
 """The benchmarks' own arithmetic, and one tick of the worlds that they use."""
 
+import gc
 import json
 import re
 from dataclasses import fields
@@ -13,6 +14,12 @@ from bench.lp_cases import cases_of
 from bench.report import Figure, line, write
 from bench.timing import timed, timed_in_parts
 from bench.worlds import tape_of
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_new() -> None:
+    """Look for garbage before a measurement among what is new, not among all modules and tests."""
+    gc.freeze()
 
 
 @pytest.mark.parametrize(

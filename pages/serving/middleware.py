@@ -4,13 +4,13 @@ from nicegui import Client, app
 from nicegui.server import Server
 
 from mara.api.gateway.connection_limit import ConnectionLimit, PageRate
+from mara.api.gateway.exposure import wants_login
 from mara.api.gateway.gate import Gate
 from mara.api.gateway.proxy import BehindProxy
 from mara.api.gateway.server_security import (
     ServerSecurity,
     refuse_without_users,
     server_security_of,
-    wants_login,
 )
 from mara.api.gateway.under_path import UnderPath, WholePath
 from mara.api.routes.app import PathDispatcher, api_of

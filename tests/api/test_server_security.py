@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mara.api.gateway.server_security import server_security_of, wants_login
+from mara.api.gateway.exposure import wants_login
+from mara.api.gateway.server_security import server_security_of
 from mara.assembly.people import people_of
 from mara.errors import ConfigError
 from mara.runtime.clock import SystemClock

@@ -32,6 +32,7 @@ def test_an_address_that_others_can_reach_is_refused_in_one_line_without_tls(tmp
     assert ended.returncode == EXIT_USAGE
     assert len(ended.stderr.splitlines()) == 1
     assert "passwords need TLS" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_free_port_is_not_refused() -> None:

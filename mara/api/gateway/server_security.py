@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from mara.api.gateway.exposure import is_open, required_tls
 from mara.api.gateway.listener import ListenerLoop
 from mara.api.gateway.timeouts import KEEP_ALIVE_S, TimedHttp
 from mara.api.security.authenticator import Authenticator
-from mara.api.security.origins import Origins, is_loopback
+from mara.api.security.origins import Origins
 from mara.errors import ConfigError
 from mara.runtime.clock import Clock
 from mara.settings import Settings
@@ -44,34 +45,15 @@ class ServerSecurity:
         return self.origins.scheme == "https"
 
 
-def wants_login(settings: Settings) -> bool:
-    """Tell whether users have to log in.
-
-    Raises:
-        ConfigError: other machines reach the server, and the login is switched off.
-    """
-    if settings.auth == "off" and is_open(settings):
-        raise ConfigError(
-            f"MARA_AUTH=off is for this machine alone, the server would listen on {settings.host}: "
-            "listen on 127.0.0.1, or leave MARA_AUTH out"
-        )
-    return settings.auth == "on" or (settings.auth == "auto" and is_open(settings))
-
-
 def refuse_without_users(settings: Settings) -> None:
     """Refuse a start for which nobody could log in, before it makes a database.
 
     Raises:
         ConfigError: there is no database with users yet, or passwords would cross the network unencrypted.
     """
-    _require_tls(settings)
+    required_tls(settings)
     if not maintenance.make_ready(settings.database_url, make=False):
         raise ConfigError(_NO_USER)
-
-
-def is_open(settings: Settings) -> bool:
-    """Tell whether other machines reach the server."""
-    return settings.behind_proxy or not is_loopback(settings.host)
 
 
 def server_security_of(settings: Settings, users: UserStore | None, clock: Clock) -> ServerSecurity:
@@ -83,7 +65,7 @@ def server_security_of(settings: Settings, users: UserStore | None, clock: Clock
     Raises:
         ConfigError: other machines would reach it without TLS, or nobody could log in.
     """
-    certificate, key = _require_tls(settings)
+    certificate, key = required_tls(settings)
     speaks_tls = certificate is not None
     if users is not None and not users.all():
         raise ConfigError(_NO_USER)
@@ -127,35 +109,3 @@ def names_of_certificate(file: Path) -> tuple[str, ...]:
         return ()
     addresses = (str(address) for address in names.get_values_for_type(x509.IPAddress))
     return (*names.get_values_for_type(x509.DNSName), *addresses)
-
-
-def _require_tls(settings: Settings) -> tuple[Path | None, Path | None]:
-    """Return the files of certificate and key, required where logins cross a network.
-
-    Raises:
-        ConfigError: other machines reach the server, and neither it nor a proxy speaks TLS.
-    """
-    pair = _pair_of(settings)
-    if is_open(settings) and pair[0] is None and not settings.behind_proxy:
-        raise ConfigError(
-            f"to listen on {settings.host} passwords need TLS: set MARA_TLS_CERT and MARA_TLS_KEY, or put a proxy that "
-            "speaks TLS before it and set MARA_BEHIND_PROXY"
-        )
-    return pair
-
-
-def _pair_of(settings: Settings) -> tuple[Path | None, Path | None]:
-    """Return the files of certificate and key, both or neither.
-
-    Raises:
-        ConfigError: one of the two settings is missing, or names no file.
-    """
-    pair = (settings.tls_cert, settings.tls_key)
-    if (pair[0] is None) != (pair[1] is None):
-        raise ConfigError("MARA_TLS_CERT and MARA_TLS_KEY belong together: set both, or neither")
-    for file in pair:
-        if file is not None and not file.is_file():
-            raise ConfigError(
-                f"a PEM file was expected at {file}, there is none: correct MARA_TLS_CERT or MARA_TLS_KEY"
-            )
-    return pair
