@@ -24,7 +24,6 @@ from tests.draws import draw_the_same_always
 
 # Fixtures import Mara: pytest waits for this file before it starts its workers, and itself needs nothing of Mara.
 if TYPE_CHECKING:
-    from pydantic import ConfigDict, TypeAdapter
     from sqlalchemy import URL, Engine
 
     from mara.feeds.files.history import History
@@ -204,18 +203,10 @@ def _types_of_routes_are_read_once() -> Generator[None]:
     if (v2 := sys.modules.get("fastapi._compat.v2")) is None:  # none of the tests builds one
         yield
         return
-    from pydantic import TypeAdapter
-
-    made: dict[tuple[object, str, str], TypeAdapter[Any]] = {}
-
-    def adapter(type_: Any, *, config: "ConfigDict | None" = None) -> "TypeAdapter[Any]":
-        named = (type_.__origin__, repr(type_.__metadata__), repr(config))
-        if named not in made:
-            made[named] = TypeAdapter(type_, config=config)
-        return made[named]
+    from tests.route_types import remembered
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(v2, "TypeAdapter", adapter)
+        patched.setattr(v2, "TypeAdapter", remembered())
         yield
 
 

@@ -26,6 +26,7 @@ FORKS.set_forkserver_preload(
         "scipy.special",
         "psycopg",
         "sqlalchemy.dialects.postgresql.psycopg",
+        "tests.built_api",
     ]
 )
 
