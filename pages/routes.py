@@ -25,7 +25,6 @@ from pages.ahead import calendar, forecast, what_if
 from pages.authorization import Authorized
 from pages.frame import PAGES, frame
 from pages.money import page as money
-from pages.serving.handler_signatures import read_signatures_quickly
 from pages.serving.job_runner import JobRunner
 from pages.serving.publisher import PlatformView, Publisher
 from pages.serving.undo import UNDO_S, Undo
@@ -54,7 +53,6 @@ def register(
     Returns:
         The publisher, whose `look` the caller has to call regularly, and the run as pages use it.
     """
-    read_signatures_quickly()
     clock = SystemClock()
     jobs = JobRunner(clock)
     desk = desk or ImportDesk(ImportFolder(root=None, most_bytes=0), clock)

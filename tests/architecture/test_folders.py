@@ -15,7 +15,6 @@ SMALL: dict[str, str] = {
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
     # file: why it is a file of its own though it has under 40 lines
     "pages/serving/window.py": "the optional extra `native`, which nothing else of the pages knows",
-    "pages/serving/handler_signatures.py": "what NiceGUI asks of handlers, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
     "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
     "components/overview/money_panel.py": "a panel, in a file of its own as each of them",
