@@ -5,7 +5,6 @@ SOAK=1 in the environment takes the long form: a year of history, two minutes of
 
 import os
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -51,7 +50,7 @@ def test_the_end_comes_in_time_while_all_that_can_hold_it_up_does(past: Path, tm
             time.sleep(1.0)
             server.begin_to_plan()
             began = time.monotonic()
-            server.app.send_signal(signal.SIGTERM)
+            server.app.terminate()
             assert server.app.wait(END_TIMEOUT_S) == 0
             took_s = time.monotonic() - began
     tell(f"SIGTERM to exit: {took_s:.2f} s")
