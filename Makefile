@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UPGRADE ?=
 
-# One more than there are cores, because tests also wait: for sockets, disks, servers and browsers.
-TESTS_AT_ONCE ?= $(shell echo $$(($$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) + 1)))
+# One more than there are cores, because tests also wait: for sockets, disks, servers and browsers. No more than five: each
+# takes a gigabyte, and a container may be given less than the cores that it sees.
+TESTS_AT_ONCE ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores + 1 : 5)))
 PICTURES ?=
 ALONE := tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
 
-# Compiled modules are kept, whatever the shell says: both workers and the hundred programs that tests start read them.
+# Compiled modules are kept, whatever the shell says: all workers and the hundred programs that tests start read them.
 unexport PYTHONDONTWRITEBYTECODE
 
 # A stamp carries the checksum of what was installed, so an unchanged lock costs nothing and a changed one reinstalls.

@@ -44,7 +44,7 @@ def _on_a_server() -> Iterator[Figure]:
 
     Each commit waits for its disk.
     """
-    server = postgres_server.server(on_disk=True)
+    server = postgres_server.server()
     if isinstance(server, str):
         print(f"store.100_sites_on_postgresql is not measured: {server}")
         return

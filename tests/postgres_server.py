@@ -1,4 +1,4 @@
-"""A PostgreSQL server in a temporary folder, in memory if there is room, while tests run.
+"""A PostgreSQL server in a temporary folder, while the tests run.
 
 Each new database is seven hundred files of eight megabytes together (decision 0251).
 """
@@ -22,9 +22,6 @@ UNPRIVILEGED = ("postgres", "nobody")
 START_TIMEOUT_S = 30
 TEMPLATE = "mara_template"
 """Database with the newest schema, copied for new ones instead of migrating each."""
-IN_MEMORY = Path("/dev/shm")
-ROOM_BYTES = 2 << 30
-"""Free memory from which on a server is kept in it, with the databases of a module's tests."""
 COPIES_FILES = 150_000
 """Version of PostgreSQL from which on it must be told to copy files, not page by page through its log."""
 SETTINGS = "fsync = off\nfull_page_writes = off\n"  # no test cuts the power
@@ -92,7 +89,7 @@ class Server:
 
 
 @cache
-def server(*, on_disk: bool = False) -> Server | str:
+def server() -> Server | str:
     """Return the server, started on first use, or the reason why there is none."""
     try:
         import psycopg  # noqa: F401
@@ -104,7 +101,7 @@ def server(*, on_disk: bool = False) -> Server | str:
     user = _user()
     if user is None:
         return "PostgreSQL refuses to run as root, and there is no other user to run it as"
-    folder = Path(tempfile.mkdtemp(prefix="mara-postgres-", dir=None if on_disk else _memory()))
+    folder = Path(tempfile.mkdtemp(prefix="mara-postgres-"))
     folder.chmod(0o755)
     shutil.chown(folder, user)
     running = Server(folder, programs, user)
@@ -154,13 +151,6 @@ def forget_databases_in(folder: Path) -> None:
     for path in [path for path in _DATABASES if path.is_relative_to(folder)]:
         del _DATABASES[path]
         _OVER.append(_name_of(path))
-
-
-def _memory() -> Path | None:
-    """Return the folder that is kept in memory, if there is one with room."""
-    if not (IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK)):
-        return None
-    return IN_MEMORY if shutil.disk_usage(IN_MEMORY).free >= ROOM_BYTES else None
 
 
 def _name_of(path: Path) -> str:

@@ -174,6 +174,13 @@ def test_orders_return_in_their_order_and_none_costs_nothing() -> None:
     assert commands_of(None) == ()
 
 
+def test_what_is_no_list_of_records_is_not_written_as_an_empty_one() -> None:
+    records = tuple[ContractRequest, ...]
+    assert value_of(records, text_of(records, ())) == ()
+    with pytest.raises(TypeError):
+        text_of(records, None)
+
+
 def test_a_field_that_an_older_mara_did_not_know_takes_its_default() -> None:
     written = text_of(Terms, Terms(carbon_price_usd_per_t=7.0)).replace('"base_rate_usd_per_mwh":150.0,', "")
     assert "base_rate" not in written

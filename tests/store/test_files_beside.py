@@ -64,6 +64,7 @@ def test_what_killed_backups_and_exports_left_is_swept_at_the_next_start(path: P
     killed = FORKS.Process(target=die_amid_a_backup_and_an_export, args=(path,))
     killed.start()
     killed.join(60)
+    killed.kill()
     assert killed.exitcode == -signal.SIGKILL
     left = {file.name for file in path.parent.iterdir() if file.name.endswith(SUFFIX)}
     assert left == {f"prices.csv{SUFFIX}"}, "the export swept what the backup had left"

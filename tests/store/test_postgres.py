@@ -3,12 +3,17 @@
 It is as hard to lose, to tear or to take over.
 """
 
+import errno
 import os
 import signal
+import socket
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
+from typing import NoReturn
 
 import pytest
 from alembic import command
@@ -16,7 +21,7 @@ from alembic import command
 from mara.core.world import first_world
 from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
 from mara.store import maintenance
-from mara.store.backends import postgres, upgrade
+from mara.store.backends import postgres, server_connection, upgrade
 from mara.store.backends.database import database_of
 from mara.store.backends.postgres import PostgresServer
 from mara.store.read.read_model import ReadModel
@@ -137,6 +142,30 @@ def test_a_writer_that_closes_lets_the_next_one_in_at_once_however_busy_the_serv
     store.close()
     Store.open(url_of(path)).close()
     goes_on.join()
+
+
+def test_a_server_that_never_ends_a_connection_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_connection, "END_S", 0.2)
+    line, server = socket.socketpair()
+    with line, server, ThreadPoolExecutor() as beside:
+        ended = beside.submit(server_connection._wait_for_the_end, line)
+        with suppress(OSError):
+            while not ended.done():
+                server.sendall(b"more")
+                time.sleep(0.01)
+        ended.result()
+
+
+def test_a_writer_lets_go_of_its_lock_where_no_descriptor_is_free(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored_run(path, 0).close()
+    lease = database_of(url_of(path)).lease()
+
+    def full(_: int) -> NoReturn:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("mara.store.backends.server_connection.os.dup", full)
+    lease.release()
+    Store.open(url_of(path)).close()
 
 
 def test_a_writer_that_is_killed_lets_the_next_one_in_and_loses_no_acknowledged_tick(path: Path) -> None:

@@ -6,7 +6,7 @@ A frozen server or a dead network gives no error, so the caller limits how long 
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from secrets import token_hex
 from threading import Timer
@@ -117,12 +117,13 @@ class Writer:
         if driver is None or driver.closed:
             self.engine.dispose()
             return
-        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+        with ExitStack() as held:
+            line = None
+            with suppress(OSError):  # there may be no more descriptors
+                line = held.enter_context(socket.socket(fileno=os.dup(driver.fileno())))
             self.engine.dispose()
-            line.settimeout(END_S)
-            with suppress(OSError):  # a frozen server's lock is waited for by who wants it
-                while line.recv(1):
-                    pass
+            if line is not None:
+                _wait_for_the_end(line)
 
     def _hang_up(self) -> None:
         """Shut down the socket, the only way to wake a caller while the server is frozen."""
@@ -130,7 +131,7 @@ class Writer:
         if driver is None or driver.closed:
             return
         with suppress(OSError), socket.socket(fileno=os.dup(driver.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+            _shut(line)
 
     def _take_the_lock(self, driver: Any) -> None:
         """Take the advisory lock, or refuse if another writer holds it.
@@ -163,6 +164,24 @@ class Writer:
             f"{self._name} is being written by another Mara ({holder}):"
             " stop that one, or set MARA_DATABASE_URL to another database"
         )
+
+
+def _wait_for_the_end(line: socket.socket) -> None:
+    """Read a connection to its end, or for `END_S`: a frozen server's lock is waited for by who wants it."""
+    timer = Timer(END_S, _shut, (line,))
+    timer.daemon = True
+    timer.start()
+    line.settimeout(END_S)  # the driver left it so that a read returns at once
+    with suppress(OSError):
+        while line.recv(1 << 16):
+            pass
+    timer.cancel()
+
+
+def _shut(line: socket.socket) -> None:
+    """Shut down a connection, which wakes who reads from it."""
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def arguments(application: str) -> dict[str, Any]:

@@ -228,7 +228,7 @@ def _write_columns(kind: type) -> Writer:
     none: Plain = {name: [] for name, _ in named}
 
     def write(records: Any, arrays: list[bytes]) -> Plain:
-        if not records:
+        if not len(records):  # None is no tuple of records, and is refused
             return none
         return {n: [w(getattr(r, n), arrays) for r in records] for n, w in named}
 
