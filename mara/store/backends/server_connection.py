@@ -167,7 +167,10 @@ class Writer:
 
 
 def _wait_for_the_end(line: socket.socket) -> None:
-    """Read a connection to its end, or for `END_S`: a frozen server's lock is waited for by who wants it."""
+    """Read a connection to its end, or for `END_S`.
+
+    The lock of a frozen server is waited for by who wants it.
+    """
     timer = Timer(END_S, _shut, (line,))
     timer.daemon = True
     timer.start()
