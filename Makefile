@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UPGRADE ?=
 
+CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 # One more than there are cores, because tests also wait: for sockets, disks, servers and browsers. No more than five: each
 # takes a gigabyte, and a container may be given less than the cores that it sees.
-TESTS_AT_ONCE ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores + 1 : 5)))
+TESTS_AT_ONCE ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) + 1 : 5)))
 PICTURES ?=
 ALONE := tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
 
@@ -63,9 +64,10 @@ audit: dev ## compare the locked dependencies with published advisories, where t
 unit: dev
 	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && bash .ci/mqtt && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(ALONE:%=--ignore=%)
 
-# What measures punctuality has the machine to itself.
+# What measures punctuality has a core to itself, and no other part beside it: two at once, or one on a single core.
 alone: dev
-	@echo "== tests of punctuality" && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" $(ALONE)
+	@echo "== tests of punctuality" && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" \
+	  -n $(shell echo $$(($(CORES) > 1 ? 2 : 1))) --dist loadfile --no-loadscope-reorder $(ALONE)
 
 # Playwright's loop and pytest-asyncio's do not share a process. Who looks at the pages: `make browser PICTURES=1`.
 browser: dev
