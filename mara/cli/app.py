@@ -43,6 +43,10 @@ class Interrupts:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Let no interrupt come again; harmless when repeated."""
         self._is_over = True
         if self.has_come:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -85,16 +89,18 @@ class Commands(TyperGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="surrogateescape")  # file names that are not UTF-8 are written as they came
-        with Interrupts() as interrupts:
-            try:
+        interrupts = Interrupts()
+        try:
+            with interrupts:
                 exit_code = super().main([word for word in given if word != "--debug"], *rest, **options)
-            except KeyboardInterrupt:
-                exit_code = INTERRUPTED
-            except Exception as error:
-                is_fault = not isinstance(error, (typer.TyperException, BrokenPipeError))
-                if debug and is_fault and not interrupts.has_come:
-                    raise
-                exit_code = INTERRUPTED if interrupts.has_come else _told(error)
+        except KeyboardInterrupt:  # it may have come again as the command had ended already
+            interrupts.end()
+            exit_code = INTERRUPTED
+        except Exception as error:
+            is_fault = not isinstance(error, (typer.TyperException, BrokenPipeError))
+            if debug and is_fault and not interrupts.has_come:
+                raise
+            exit_code = INTERRUPTED if interrupts.has_come else _told(error)
         if interrupts.has_come:
             exit_code = INTERRUPTED  # also where the command took it for an error, or ended in spite of it
         if exit_code == INTERRUPTED:

@@ -67,6 +67,22 @@ def test_an_interrupt_that_is_lost_on_its_way_still_ends_the_command(
     assert outcome.err == SAID
 
 
+@pytest.mark.parametrize("work", [as_another_error, as_nothing])
+def test_an_interrupt_that_comes_again_as_the_command_ends_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]
+) -> None:
+    class Late(root.Interrupts):
+        def __exit__(self, *error: object) -> None:
+            signal.raise_signal(signal.SIGALRM)
+            super().__exit__(*error)
+
+    monkeypatch.setattr(root, "Interrupts", Late)
+    monkeypatch.setattr("mara.cli.markets.imports.layout_table", work)
+    outcome = ran("import", "layouts", "--json")
+    assert outcome.exit_code == root.INTERRUPTED
+    assert outcome.err == SAID
+
+
 def test_an_interrupt_does_not_come_again_while_it_is_cleaned_up_after(monkeypatch: pytest.MonkeyPatch) -> None:
     cleaned: list[str] = []
 
