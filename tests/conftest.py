@@ -177,12 +177,10 @@ def _programs_are_solved_once() -> Generator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _work_is_forked() -> Generator[None]:
     """Fork the processes of backtests, studies and builds, each of which would import Mara anew."""
-    from mara.runtime import spawned_work, worker_pool
-    from tests.forks import forks
+    from tests.forks import begin_work_by, forks
 
     with pytest.MonkeyPatch.context() as patched:
-        for module in (spawned_work, worker_pool):
-            patched.setattr(module, "get_context", forks)
+        begin_work_by(forks, patched)
         yield
 
 
@@ -191,10 +189,9 @@ def work_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run work in processes that import Mara anew, as Mara does, instead of in forks."""
     from multiprocessing import get_context
 
-    from mara.runtime import spawned_work, worker_pool
+    from tests.forks import begin_work_by
 
-    for module in (spawned_work, worker_pool):
-        monkeypatch.setattr(module, "get_context", get_context)
+    begin_work_by(get_context, monkeypatch)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -221,10 +218,15 @@ def solved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def made_by_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Create new databases by the migrations, as Mara does, instead of copying one."""
-    from mara.store.backends import upgrade
     from tests import sqlite_template
 
-    monkeypatch.setattr(upgrade, "_migrate", sqlite_template.migrate)
+    sqlite_template.migrate_anew(monkeypatch)
+
+
+@pytest.fixture
+def only_new_garbage() -> None:
+    """Look for garbage before a measurement among what is new, not among all modules and tests."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

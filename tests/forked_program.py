@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tests.browser.nursery import become
-from tests.forks import FORKS
+from tests.forks import begun
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,7 @@ class ForkedProgram:
 @contextmanager
 def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[ForkedProgram]:
     """Run a module and its arguments in a folder, as `python -m` does; kill it at the end, if it still runs."""
-    here, there = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=_run, args=(list(words), str(folder), dict(environment), there))
-    process.start()
-    there.close()
+    process, here = begun(_run, list(words), str(folder), dict(environment))
     with open(os.dup(here.fileno()), encoding="utf-8") as stdout:
         here.close()
         try:

@@ -4,8 +4,13 @@ An import takes two seconds, a copy none. Tests of Mara's start begin a Python o
 """
 
 import multiprocessing
-from multiprocessing.context import ForkServerContext
-from typing import Final
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pytest
 
 FORKS: Final = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
@@ -31,6 +36,23 @@ FORKS.set_forkserver_preload(
 )
 
 
+def begun(target: Callable[..., object], *given: object, duplex: bool = False) -> tuple[ForkServerProcess, Connection]:
+    """Run a function in a fork; it gets the far end of a pipe as its last argument."""
+    here, there = FORKS.Pipe(duplex)
+    process = FORKS.Process(target=target, args=(*given, there))
+    process.start()
+    there.close()
+    return process, here
+
+
 def forks(_: str) -> ForkServerContext:
     """Stand in for `multiprocessing.get_context`, whatever is asked for."""
     return FORKS
+
+
+def begin_work_by(get_context: Callable[[str], Any], patched: "pytest.MonkeyPatch") -> None:
+    """Let backtests, studies and builds begin their processes by another context."""
+    from mara.runtime import spawned_work, worker_pool
+
+    for module in (spawned_work, worker_pool):
+        patched.setattr(module, "get_context", get_context)

@@ -5,6 +5,8 @@ PostgreSQL's are made alike: see `tests.postgres_server`. Tests of the migration
 
 from pathlib import Path
 
+import pytest
+
 from mara.store.backends import upgrade
 
 migrate = upgrade._migrate
@@ -22,3 +24,8 @@ def migrate_or_copy(path: Path, migrations: Path) -> None:
         _FRESH.append(path.read_bytes())
     else:
         path.write_bytes(_FRESH[0])
+
+
+def migrate_anew(patched: pytest.MonkeyPatch) -> None:
+    """Create each new database by the migrations, as Mara does."""
+    patched.setattr(upgrade, "_migrate", migrate)

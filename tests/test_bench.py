@@ -1,6 +1,5 @@
 """The benchmarks' own arithmetic, and one tick of the worlds that they use."""
 
-import gc
 import json
 import re
 from dataclasses import fields
@@ -15,11 +14,7 @@ from bench.report import Figure, line, write
 from bench.timing import timed, timed_in_parts
 from bench.worlds import tape_of
 
-
-@pytest.fixture(autouse=True)
-def _garbage_is_new() -> None:
-    """Look for garbage before a measurement among what is new, not among all modules and tests."""
-    gc.freeze()
+pytestmark = pytest.mark.usefixtures("only_new_garbage")
 
 
 @pytest.mark.parametrize(

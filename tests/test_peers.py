@@ -1,6 +1,5 @@
 """The comparison with peers: their results equal Mara's, and they may be missing."""
 
-import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -20,13 +19,9 @@ from bench.worlds import tape_of
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import model_of
 
+pytestmark = pytest.mark.usefixtures("only_new_garbage")
+
 ADAPTERS = {name: f"{name}_program" for name in program.PEERS} | {"vessim": "vessim_sites"}
-
-
-@pytest.fixture(autouse=True)
-def _garbage_is_new() -> None:
-    """Look for garbage before a measurement among what is new, not among all modules and tests."""
-    gc.freeze()
 
 
 @pytest.fixture

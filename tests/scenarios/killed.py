@@ -22,7 +22,7 @@ from mara.store.files.lock import WriterLock
 from mara.store.store import Store
 from mara.store.write import statements
 from mara.store.write.tick_write import TickWrite
-from tests.forks import FORKS
+from tests.forks import begun
 from tests.store.databases import url_of
 from tests.store.runs import parts_at, record, small_charter, steps
 
@@ -71,10 +71,7 @@ def lived(database: Path, ticks: int, death: Death, *, torn: bool = False) -> Wi
 
     With `torn` it commits rows apart from the sequence, which is a fault on purpose.
     """
-    here, there = FORKS.Pipe(duplex=False)
-    child = FORKS.Process(target=_life, args=(database, ticks, death, torn, there))
-    child.start()
-    there.close()
+    child, here = begun(_life, database, ticks, death, torn)
     acknowledged: dict[int, bytes] = {}
     in_transaction = False
     try:

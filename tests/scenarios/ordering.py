@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.browser.conftest import free_port
-from tests.forks import FORKS
+from tests.forks import begun
 from tests.scenarios.order_server import serve
 
 START_TIMEOUT_S = 150.0
@@ -87,10 +87,7 @@ class Life:
 def life(url: str, *, page_orders_per_s: float = 0.0, fault: str = "none") -> Iterator[Life]:
     """Yield the process once it is ready; kill it at the end if it is left."""
     port = free_port()
-    here, there = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=serve, args=(url, port, page_orders_per_s, fault, there))
-    process.start()
-    there.close()
+    process, here = begun(serve, url, port, page_orders_per_s, fault)
     lived = Life(port, process)
     reader = threading.Thread(target=_read, args=(lived, here), daemon=True)
     reader.start()

@@ -11,8 +11,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Event
 
@@ -22,7 +20,7 @@ import pytest
 from mara.signals.executors.hold import HOLD
 from mara.signals.executors.nvml import watts_text
 from mara.store import maintenance
-from tests.forks import FORKS
+from tests.forks import begun
 from tests.runtime.desks import desks_in
 from tests.scenarios.killed_executors import ARMED, LIBRARY, acted
 from tests.signals.asics import forget_library, write_library
@@ -74,12 +72,8 @@ class Life:
     def __init__(self, folder: Path, rigs: list[Rig]) -> None:
         self.folder = folder
         self.acknowledged: set[int] = set()
-        self._here: Connection
-        self._here, there = FORKS.Pipe(duplex=False)
         gpus = next((rig.driver.state for rig in rigs if rig.driver is not None), None)
-        self._child: BaseProcess = FORKS.Process(target=acted, args=(folder, gpus, there))
-        self._child.start()
-        there.close()
+        self._child, self._here = begun(acted, folder, gpus)
         assert self._here.poll(SLOWEST_START_S)
         assert self._here.recv() == ARMED
 

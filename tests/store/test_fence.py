@@ -18,7 +18,7 @@ from mara.store import maintenance
 from mara.store.files import fence
 from mara.store.store import Store
 from tests.cli.console import ran
-from tests.forks import FORKS
+from tests.forks import begun
 from tests.store.databases import url_of
 from tests.store.runs import go_on, stored_run, write_when_told
 
@@ -49,10 +49,7 @@ class AnotherMara:
 @contextmanager
 def another_mara(path: Path) -> Iterator[AnotherMara]:
     """Run a process that writes the database until it is left."""
-    here, there = FORKS.Pipe()
-    holder = FORKS.Process(target=write_when_told, args=(url_of(path), there))
-    holder.start()
-    there.close()
+    holder, here = begun(write_when_told, url_of(path), duplex=True)
     assert here.recv() == "held"
     assert holder.pid
     yield AnotherMara(holder.pid, here)

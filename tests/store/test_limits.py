@@ -15,7 +15,7 @@ from mara.store.backends import sqlite_connection, writer_lease
 from mara.store.backends.sqlite_connection import pragma, refusal_of
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
-from tests.forks import FORKS
+from tests.forks import begun
 from tests.store.databases import url_of
 from tests.store.runs import go_on, go_on_against_a_limit, stored_run
 
@@ -68,10 +68,7 @@ def test_a_query_of_a_reader_that_takes_too_long_is_given_up(tmp_path: Path, mon
 
 def test_a_limit_on_the_size_of_files_is_named_and_waited_for_like_a_full_disk(tmp_path: Path) -> None:
     stored_run(tmp_path / "mara.db", 1).close()
-    here, there = FORKS.Pipe(duplex=False)
-    child = FORKS.Process(target=go_on_against_a_limit, args=(url_of(tmp_path / "mara.db"), 800_000, there))
-    child.start()
-    there.close()
+    child, here = begun(go_on_against_a_limit, url_of(tmp_path / "mara.db"), 800_000)
     said: list[str] = []
     with suppress(EOFError):
         while True:

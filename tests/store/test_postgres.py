@@ -26,7 +26,7 @@ from mara.store.backends.database import database_of
 from mara.store.backends.postgres import PostgresServer
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
-from tests.forks import FORKS
+from tests.forks import begun
 from tests.postgres_server import Server, server_or_skip
 from tests.store.databases import asked, connected, contents, tables_of, url_of
 from tests.store.runs import append_until_killed, go_on, parts_at, small_charter, steps, stored_run
@@ -310,10 +310,7 @@ def test_both_spellings_of_the_url_name_the_same_server() -> None:
 
 def _killed_after(ticks: int, url: str) -> int:
     """Kill a writer after some ticks; return the last tick that it knew as stored."""
-    here, there = FORKS.Pipe(duplex=False)
-    child = FORKS.Process(target=append_until_killed, args=(url, there))
-    child.start()
-    there.close()
+    child, here = begun(append_until_killed, url)
     acknowledged = [here.recv() for _ in range(ticks)]
     child.kill()
     with suppress(EOFError, OSError):  # it died between two messages, or within one

@@ -19,7 +19,7 @@ from mara.store.backends.backup import back_up_beside, fault_of
 from mara.store.backends.sqlite_connection import pragma
 from mara.store.store import Store
 from tests.cli.console import ran
-from tests.forks import FORKS
+from tests.forks import begun
 from tests.scenarios import killed
 from tests.sqlite_template import migrate
 from tests.store.databases import contents, url_of
@@ -268,10 +268,7 @@ def test_a_disk_that_was_full_at_the_end_leaves_a_database_that_opens_when_there
     stored_run(path, 10).close()
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(2_000_000))
-    here, there = FORKS.Pipe()
-    writer = FORKS.Process(target=go_on_until_full, args=(url_of(path), there))
-    writer.start()
-    there.close()
+    writer, here = begun(go_on_until_full, url_of(path), duplex=True)
     said = here.recv()
     assert "disk full at tick" in said
     if end is signal.SIGKILL:

@@ -4,7 +4,6 @@ It is never written over.
 """
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,10 +16,8 @@ import pytest
 
 from mara.errors import StoreRefused
 from mara.store import maintenance
-from mara.store.backends import upgrade
 from mara.store.backends.backup import back_up_beside, backups_of, newest_good
 from mara.store.store import Store
-from tests.sqlite_template import migrate
 from tests.store.databases import url_of
 from tests.store.runs import stored_run
 
@@ -30,19 +27,10 @@ NOBODY = 65_534
 
 
 @pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a run with a backup, made by the migrations too."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(upgrade, "_migrate", migrate)
-        stored_run(folder / "mara.db", 30).close()
-    back_up_beside(folder / "mara.db")
-    return folder
-
-
-@pytest.fixture
-def database(made_once: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)) / "mara.db"
+def run_by_migrations(run_by_migrations: Path) -> Path:
+    """The same, with a backup."""
+    back_up_beside(run_by_migrations / "mara.db")
+    return run_by_migrations
 
 
 def refusal_of(path: Path) -> str:

@@ -15,9 +15,7 @@ from mara.store.backends import upgrade
 from mara.store.backends.backup import KEPT_BACKUPS, back_up_beside, backups_of
 from mara.store.backends.sqlite_connection import writer_engine
 from mara.store.store import Store
-from tests.sqlite_template import migrate
 from tests.store.databases import contents, url_of
-from tests.store.runs import stored_run
 
 pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
@@ -32,21 +30,6 @@ ORPHANING = 'op.execute("DROP TRIGGER sla_contracts_no_delete")\n    op.execute(
 REBUILDING = (
     'with op.batch_alter_table("sla_contracts") as batch:\n        batch.alter_column("customer", nullable=True)'
 )
-
-
-@pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a run, made by the migrations too."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(upgrade, "_migrate", migrate)
-        stored_run(folder / "mara.db", 30).close()
-    return folder
-
-
-@pytest.fixture
-def database(made_once: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)) / "mara.db"
 
 
 def migrations_with(folder: Path, body: str) -> Path:
