@@ -88,6 +88,14 @@ def pytest_collection(session: pytest.Session) -> None:
             importlib.import_module(".".join(module.relative_to(config.rootpath).with_suffix("").parts))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let all workers fork processes from one that imports Mara once for them."""
+    from tests.forks import FORKER
+
+    node.workerinput["forks_at"] = FORKER.address()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run modules with slow tests first, whole.
@@ -175,10 +183,12 @@ def _programs_are_solved_once() -> Generator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _work_is_forked() -> Generator[None]:
+def _work_is_forked(pytestconfig: pytest.Config) -> Generator[None]:
     """Fork the processes of backtests, studies and builds, each of which would import Mara anew."""
-    from tests.forks import begin_work_by, forks
+    from tests.forks import FORKER, begin_work_by, forks
 
+    if worker := getattr(pytestconfig, "workerinput", None):
+        FORKER.join(worker["forks_at"])
     with pytest.MonkeyPatch.context() as patched:
         begin_work_by(forks, patched)
         yield
