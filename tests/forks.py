@@ -114,7 +114,7 @@ vars(forkserver)["connect_to_new_process"] = _connect
 
 def serve(listener: int, alive: int) -> None:
     """Fork whoever asks, until the process that has begun this one ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     if alive in select.select([listener, alive], [], [])[0]:
         return
     gc.disable()  # of what imports make, nothing is garbage
@@ -123,6 +123,7 @@ def serve(listener: int, alive: int) -> None:
             importlib.import_module(module)
     gc.freeze()
     gc.enable()
+    signal.signal(signal.SIGINT, before)  # for forks; the server itself goes on to ignore it
     forkserver.main(listener, alive, [])
 
 

@@ -136,10 +136,15 @@ def how_ended(process_id: int) -> int | None:
 
 
 def become(words: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
-    """Go on as `python -m` with these words would."""
+    """Go on as `python -m` with these words would, or as `python` would where they begin with ``-c``."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    if words[0] == "-c":
+        sys.orig_argv[1:] = words
+        sys.argv[:] = ["-c", *words[2:]]
+        exec(words[1], {"__name__": "__main__"})
+        return
     sys.orig_argv[1:] = ["-m", *words]
     sys.argv[1:] = words[1:]
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)

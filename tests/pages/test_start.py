@@ -1,7 +1,6 @@
 """A failed start ends the process with one line and a code, for service managers."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,10 @@ from mara.bootstrap import platform_of
 from mara.errors import EXIT_DATABASE, EXIT_OUR_FAULT, ConfigError, MaraError, StoreBlocked
 from mara.settings import read_settings
 from pages.serving.middleware import add_middleware
-from tests.browser.conftest import ROOT, environment, free_port
+from tests.browser.conftest import environment, free_port
 from tests.cli.console import ran
+from tests.forked_program import ended
 
-LONGEST_S = 60
 RUN = """
 import sys
 from pages.__main__ import main
@@ -33,29 +32,21 @@ mara.bootstrap.open_run = open_run
 
 def started(folder: Path, program: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run a whole `mara run` that is expected to end by itself."""
-    env = environment() | {"PYTHONPATH": str(ROOT), "MARA_OPTIMIZER": "rules"} | settings
-    return subprocess.run(
-        [sys.executable, "-c", program, "--port", str(free_port())],
-        cwd=folder,
-        env=env,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-    )
+    env = environment() | {"MARA_OPTIMIZER": "rules"} | settings
+    return ended(["-c", program, "--port", str(free_port())], folder, env)
 
 
-def one_line(ended: "subprocess.CompletedProcess[str]") -> str:
-    assert ended.stderr.count("\n") == 1, ended.stderr
-    assert ended.stderr.startswith("mara: ")
-    assert "Mara is on" not in ended.stdout
-    return ended.stderr
+def one_line(done: "subprocess.CompletedProcess[str]") -> str:
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("mara: ")
+    assert "Mara is on" not in done.stdout
+    return done.stderr
 
 
 def test_a_fault_of_the_program_ends_the_start_with_one_line(tmp_path: Path) -> None:
-    ended = started(tmp_path, BUG + RUN)
-    assert ended.returncode == EXIT_OUR_FAULT
-    assert "RuntimeError: a bug in the start" in one_line(ended)
+    done = started(tmp_path, BUG + RUN)
+    assert done.returncode == EXIT_OUR_FAULT
+    assert "RuntimeError: a bug in the start" in one_line(done)
 
 
 def test_a_disk_that_is_full_at_the_first_start_ends_it_with_one_line_and_leaves_no_database(tmp_path: Path) -> None:
@@ -66,9 +57,9 @@ def test_a_disk_that_is_full_at_the_first_start_ends_it_with_one_line_and_leaves
     if mounted.returncode:
         pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
     try:
-        ended = started(tmp_path, RUN, MARA_DATABASE_URL=f"sqlite:///{disk}/mara.db")
-        assert ended.returncode == EXIT_DATABASE
-        assert "disk full" in one_line(ended)
+        done = started(tmp_path, RUN, MARA_DATABASE_URL=f"sqlite:///{disk}/mara.db")
+        assert done.returncode == EXIT_DATABASE
+        assert "disk full" in one_line(done)
         assert sorted(file.name for file in disk.iterdir()) == ["mara.db.lock"]
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -5,8 +5,6 @@ The answer carries a word and numbers that nothing in Mara could have made up; w
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -25,8 +23,10 @@ from mara.settings import read_settings
 from mara.store.access.api_usage import ClaudeCalls
 from pages.overview import overview_picture
 from tests.architecture.house import ROOT
+from tests.browser.conftest import environment
 from tests.claude.fake_messages import FakeMessages, refused_url
 from tests.claude.script import JsonObject, Talk, Turn
+from tests.forked_program import ended
 from tests.runtime.advised import claim, evidence_of, grounded, row
 from tests.runtime.made_up import until
 
@@ -188,12 +188,6 @@ print(sorted(name for name in ("anthropic", "httpx2") if name in sys.modules), a
 
 
 def test_without_a_key_the_client_is_not_even_imported_and_no_socket_is_opened(tmp_path: Path) -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", WITHOUT_A_KEY, f"sqlite:///{tmp_path / 'mara.db'}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    said = ended(["-c", WITHOUT_A_KEY, f"sqlite:///{tmp_path / 'mara.db'}"], ROOT, environment())
+    assert said.returncode == 0, said.stderr
     assert said.stdout.strip() == "[] []", said.stdout + said.stderr

@@ -4,8 +4,6 @@ Outputs are logs, database, exports, metrics, pages and errors.
 """
 
 import os
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -16,8 +14,8 @@ from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, Token, User
 from tests.browser.conftest import environment, free_port
+from tests.forked_program import ForkedProgram, forked
 
-ROOT = Path(__file__).parents[2]
 KEY = "sk-ant-canary-4f1d9c0b7a"
 PASSWORD = "canary-password-91c7"
 TOKEN = f"{TOKEN_PREFIX}canary5e0a2b77c1d94f3b"
@@ -43,14 +41,9 @@ def left(tmp_path: Path) -> Path:
         "MARA_AUTH": "on",
         "MARA_OPTIMIZER": "claude",
         "MARA_LOG_LEVEL": "DEBUG",
-        "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "pages", "run", "--no-browser", "--speed", "3000", "--port", str(port)]
-    said = tmp_path / "said.txt"
-    with (
-        said.open("w") as output,
-        subprocess.Popen(command, cwd=tmp_path, env=env, stdout=output, stderr=output) as app,
-    ):
+    words = ["pages", "run", "--no-browser", "--speed", "3000", "--port", str(port)]
+    with forked(words, tmp_path, env, stderr=tmp_path / "complaints.txt") as app:
         address = f"http://127.0.0.1:{port}"
         try:
             wait_until_ready(address, app)
@@ -61,6 +54,7 @@ def left(tmp_path: Path) -> Path:
         finally:
             app.terminate()
             app.wait(15)
+        (tmp_path / "said.txt").write_text(app.stdout.read())
     return tmp_path
 
 
@@ -80,18 +74,15 @@ def login(address: str) -> None:
     opener.open(request, timeout=10).read()
 
 
-def wait_until_ready(address: str, app: "subprocess.Popen[bytes]") -> None:
+def wait_until_ready(address: str, app: ForkedProgram) -> None:
     for _ in range(300):
-        assert app.poll() is None
+        assert app.process.is_alive()
         try:
             if b'"ready":true' in fetched(f"{address}/api/ready", TOKEN):
                 return
         except OSError:
             pass
-        try:
-            app.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
+        app.process.join(0.1)
     raise AssertionError("the server did not become ready")
 
 
