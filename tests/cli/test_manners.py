@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing, suppress
@@ -18,7 +17,9 @@ from typer.testing import CliRunner
 from mara.cli.app import app
 from mara.cli.report import progress
 from mara.errors import FeedEnded, FeedInvalid
+from tests.browser.conftest import environment
 from tests.cli.console import everything_in, ran
+from tests.forked_program import ForkedProgram, forked
 
 COMMANDS = [
     (),
@@ -133,16 +134,13 @@ def test_the_traceback_is_there_for_who_asks(words: tuple[str, ...]) -> None:
     assert isinstance(result.exception, FeedInvalid)
 
 
-def interrupted(run: "subprocess.Popen[str]") -> tuple[str, str]:
-    """Press Ctrl-C, and again later: Python loses one that arrives in a finalizer."""
-    try:
-        for _ in range(4):
-            run.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                return run.communicate(timeout=8)
-        raise AssertionError("four interrupts did not end it")
-    finally:
-        run.kill()
+def interrupted(run: ForkedProgram) -> int:
+    """Press Ctrl-C, and again later: Python loses one that arrives in a finalizer. Return the exit code."""
+    for _ in range(4):
+        os.kill(run.pid, signal.SIGINT)
+        with suppress(TimeoutError):
+            return run.wait(8)
+    raise AssertionError("four interrupts did not end it")
 
 
 def ticks_stored(path: Path) -> int:
@@ -155,18 +153,15 @@ def ticks_stored(path: Path) -> int:
 
 
 def test_an_interrupted_simulation_keeps_what_it_stored(here: Path) -> None:
-    command = [sys.executable, "-m", "mara", "simulate", "--ticks", "1000000", "--json"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MARA_")}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    with subprocess.Popen(command, cwd=here, env=environment, stdout=-1, stderr=-1, text=True) as run:
+    words, complaints = ["mara", "simulate", "--ticks", "1000000", "--json"], here / "complaints.txt"
+    with forked(words, here, environment(), stderr=complaints) as run:
         deadline_s = time.monotonic() + BEGUN_WITHIN_S
         while not ticks_stored(here / "mara.db"):
             assert time.monotonic() < deadline_s
             time.sleep(0.05)
-        out, err = interrupted(run)
-    assert run.returncode == 130
-    assert out == ""
-    assert err.strip() == "mara: interrupted; what was stored is kept"
+        assert interrupted(run) == 130
+        assert run.stdout.read() == ""
+    assert complaints.read_text().strip() == "mara: interrupted; what was stored is kept"
     assert ran("db", "check").exit_code == 0
     assert ran("simulate", "--ticks", 1, "--json").report["ticks"] == 1
 

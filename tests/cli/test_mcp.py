@@ -4,15 +4,16 @@ Nothing else appears on stdout.
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import TextContent
 
+from tests.browser.conftest import environment
 from tests.cli.console import ran
 from tests.cli.databases import STORED_TICKS
+from tests.forked_program import forked
 
 PATIENCE_S = 60
 INITIALIZE = {
@@ -51,17 +52,9 @@ async def test_a_real_client_lists_and_calls_read_only_tools(database: Path) -> 
         assert wrong.is_error
 
 
-def test_stdout_holds_answers_and_nothing_else(database: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "mara", "mcp"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=database.parent,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
+def test_stdout_holds_answers_and_nothing_else(database: Path, tmp_path: Path) -> None:
+    settings = {"MARA_DATABASE_URL": f"sqlite:///{database}"}
+    with forked(["mara", "mcp"], database.parent, environment() | settings, stderr=tmp_path / "stderr") as server:
         server.stdin.writelines(json.dumps(message) + "\n" for message in (INITIALIZE, *CALLS))
         server.stdin.flush()
         answers = [json.loads(server.stdout.readline()) for _ in range(3)]
