@@ -184,7 +184,7 @@ def _programs_are_solved_once() -> Generator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _work_is_forked(pytestconfig: pytest.Config) -> Generator[None]:
-    """Fork the processes of backtests, studies and builds, each of which would import Mara anew."""
+    """Fork the processes of backtests, studies, builds and blocks, each of which would import Mara anew."""
     from tests.forks import FORKER, begin_work_by, forks
 
     if worker := getattr(pytestconfig, "workerinput", None):

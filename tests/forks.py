@@ -35,6 +35,7 @@ IMPORTED: Final = (
     "pages.serving.job_runner",
     "mara.assembly.imports.builder",
     "mara.bootstrap",
+    "mara.optimizers.lp.decomposition.master",
     "mara.cli.app",
     "pages.server",
     "pages.serving.middleware",
@@ -142,10 +143,11 @@ def forks(_: str) -> ForkServerContext:
 
 
 def begin_work_by(get_context: Callable[[str], Any], patched: "pytest.MonkeyPatch") -> None:
-    """Let backtests, studies and builds begin their processes by another context."""
+    """Let backtests, studies, builds and solves in blocks begin their processes by another context."""
+    from mara.optimizers.lp.decomposition import pool
     from mara.runtime import spawned_work, worker_pool
 
-    for module in (spawned_work, worker_pool):
+    for module in (spawned_work, worker_pool, pool):
         patched.setattr(module, "get_context", get_context)
 
 

@@ -1,6 +1,5 @@
 """Backtests for screens: several policies, progress, cancellation, own processes."""
 
-import multiprocessing
 import re
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from mara.figures import text_of
 from mara.runtime.progress import Progress
 from mara.settings import Settings, read_settings
 from tests.cli.console import small_history
+from tests.forks import FORKS
 
 POLICIES = ("static", "static-breakeven", "rules")
-SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -77,8 +76,8 @@ def test_a_policy_that_is_not_there_is_refused_before_anything_runs(settings: Se
 
 @pytest.mark.parametrize("policy", ["static", "oracle"])
 def test_a_process_of_its_own_sends_progress_and_then_the_results_or_one_line(settings: Settings, policy: str) -> None:
-    ours, theirs = SPAWN.Pipe(duplex=False)
-    worker = SPAWN.Process(target=compared_into, args=(theirs, settings, BacktestOrder(), (policy,), False))
+    ours, theirs = FORKS.Pipe(duplex=False)
+    worker = FORKS.Process(target=compared_into, args=(theirs, settings, BacktestOrder(), (policy,), False))
     worker.start()
     theirs.close()
     sent: list[tuple[str, Any]] = []

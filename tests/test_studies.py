@@ -84,11 +84,15 @@ def test_two_processes_answer_as_one(answer: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_a_cluster_answers_as_one_process(answer: dict[str, Any]) -> None:
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+    ):
         assert study(SETTINGS, ORDER, Cluster(cluster.scheduler_address)) == answer
 
 

@@ -109,6 +109,7 @@ def test_the_blocks_are_a_plan_of_the_whole_below_the_optimum_below_the_bound(ca
     assert found.certificate.bound_usd - found.certificate.objective_usd < MAX_GAP_SHARE * stakes_usd(case)
 
 
+@pytest.mark.usefixtures("work_begins_anew")
 def test_two_processes_find_what_one_finds_to_the_last_bit() -> None:
     alone = solve_split(CASES[0], block_sites=BLOCK_SITES, workers=1)
     together = solve_split(CASES[0], block_sites=BLOCK_SITES, workers=2)

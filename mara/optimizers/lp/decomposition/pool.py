@@ -1,6 +1,5 @@
 """Worker processes for blocks, each stage of work within a time limit."""
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +8,7 @@ from concurrent.futures import TimeoutError as FuturesTimeout
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any, Final, TypeVar
 
 from mara.errors import PlanInfeasible, PlanTimeout
@@ -88,4 +88,4 @@ def _executor_of(workers: int) -> Executor:
     """
     if workers == 1:
         return ThreadPoolExecutor(max_workers=1)
-    return ProcessPoolExecutor(max_workers=workers, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
