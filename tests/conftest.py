@@ -173,12 +173,19 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def folder_of_all_workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of this run of the tests alone, which its workers share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if hasattr(request.config, "workerinput") else folder
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _programs_are_solved_once() -> Generator[None]:
+def _programs_are_solved_once(folder_of_all_workers: Path) -> Generator[None]:
     from tests import solved_before
 
     with pytest.MonkeyPatch.context() as patched:
-        solved_before.remember(patched)
+        solved_before.remember(patched, folder_of_all_workers / "solved")
         yield
 
 

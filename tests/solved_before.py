@@ -1,14 +1,18 @@
-"""Memory of solved linear programs, so that a process solves none of them twice.
+"""Memory of solved linear programs, so that a run of the tests solves none of them twice.
 
 HiGHS with one thread is a function of the program, the basis and the options. Runs of the default world begin with the
-same programs in a hundred tests, and solving them was most of what those took. Only optima are remembered: limits of
-time below a second, cancelled solves and whole numbers are HiGHS's own. Tests of the optimizers, and of runs that are
-the same each time they are made, ask for `solved_anew`.
+same programs in a hundred tests, and solving them was most of what those took. Solutions lie in files, which all
+processes of the run share. Only optima are remembered: limits of time below a second, cancelled solves and whole
+numbers are HiGHS's own. Tests of the optimizers, and of runs that are the same each time they are made, ask for
+`solved_anew`.
 """
 
 import hashlib
-from collections import OrderedDict
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import get_ident
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -16,22 +20,25 @@ import highspy
 import numpy as np
 import pytest
 
+from mara.core.arrays import Floats, Ints
 from mara.optimizers.lp import solve
 
 make_solver = solve._solver
 """The function by which Mara itself makes a solver."""
 make_basis = solve._highs_basis
 """The function by which Mara itself makes a basis for HiGHS."""
-MOST_KEPT: Final = 300
-"""Number of solutions that are kept, which take about 50 MB."""
 PATIENT_S: Final = 1.0
+NUMBERS: Final = ("col_value", "col_dual", "row_value", "row_dual")
+"""What is kept of a solution, by HiGHS's names, beside its basic variables."""
 
-_KEPT: OrderedDict[bytes, tuple[highspy.HighsSolution, highspy.HighsBasis, Any]] = OrderedDict()
-"""Solutions with their bases, and what HiGHS said of its basic variables."""
+_folder: Path | None = None
+"""Folder of the files, named by what was solved."""
 
 
-def remember(patched: pytest.MonkeyPatch) -> None:
+def remember(patched: pytest.MonkeyPatch, folder: Path) -> None:
     """Look up programs that were solved before."""
+    folder.mkdir(exist_ok=True)
+    patched.setattr("tests.solved_before._folder", folder)
     patched.setattr(solve, "_solver", remembering_solver)
     patched.setattr(solve, "_highs_basis", Start)
 
@@ -40,6 +47,44 @@ def solve_anew(patched: pytest.MonkeyPatch) -> None:
     """Solve each program, as Mara does."""
     patched.setattr(solve, "_solver", make_solver)
     patched.setattr(solve, "_highs_basis", make_basis)
+
+
+class Kept(SimpleNamespace):
+    """A solution as HiGHS would tell it, in arrays."""
+
+    col_value: Floats
+    col_dual: Floats
+    row_value: Floats
+    row_dual: Floats
+    basic: Ints
+    value_valid = True
+
+
+def kept_of(found: highspy.HighsSolution, told_basic: tuple[highspy.HighsStatus, Any]) -> Kept:
+    numbers = {name: np.array(getattr(found, name)) for name in NUMBERS}
+    return Kept(**numbers, basic=np.asarray(told_basic[1]))
+
+
+def keep(name: str, kept: Kept) -> None:
+    """Write a solution into its file, whole or not at all; a full disk remembers none."""
+    assert _folder is not None
+    parts = [*(getattr(kept, name) for name in NUMBERS), kept.basic]
+    whole = np.concatenate([[len(part) for part in parts], *parts])
+    with suppress(OSError):
+        (new := _folder / f"{name}.{os.getpid()}.{get_ident()}").write_bytes(whole.tobytes())
+        new.replace(_folder / name)
+
+
+def recalled(name: str) -> Kept | None:
+    """Read a solution that this process or another one found."""
+    assert _folder is not None
+    try:
+        told = np.frombuffer((_folder / name).read_bytes())
+    except OSError:
+        return None
+    ends = np.cumsum(told[: len(NUMBERS) + 1].astype(np.int64))
+    *numbers, basic = np.split(told[len(ends) :], ends[:-1])
+    return Kept(**dict(zip(NUMBERS, numbers, strict=True)), basic=basic.astype(np.int64))
 
 
 class Start:
@@ -75,10 +120,10 @@ class RememberingSolver(highspy.Highs):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._given = hashlib.blake2b()
+        self._given = hashlib.blake2b(digest_size=20)
         self._model: tuple[Any, ...] = ()
         self._start: solve.Basis | None = None
-        self._kept: tuple[highspy.HighsSolution, highspy.HighsBasis, Any] | None = None
+        self._kept: Kept | None = None
         self._is_given_up = False
         self._look: Callable[..., None] | None = None
 
@@ -106,8 +151,8 @@ class RememberingSolver(highspy.Highs):
         return highspy.HighsStatus.kOk
 
     def run(self) -> highspy.HighsStatus:
-        key = self._given.digest()
-        self._kept = _KEPT.get(key)
+        name = self._given.hexdigest()
+        self._kept = recalled(name)
         if self._kept is not None:
             self._is_given_up = self._asked_whether_to_give_up()
             return highspy.HighsStatus.kOk
@@ -117,10 +162,8 @@ class RememberingSolver(highspy.Highs):
         ended = super().run()
         has_whole_numbers = self._model[-1].any()
         if super().getModelStatus() == highspy.HighsModelStatus.kOptimal and not has_whole_numbers:
-            basic: Any = super().getBasicVariables()  # type: ignore[misc]
-            _KEPT[key] = super().getSolution(), super().getBasis(), basic
-            if len(_KEPT) > MOST_KEPT:
-                _KEPT.popitem(last=False)
+            self._kept = kept_of(super().getSolution(), super().getBasicVariables())  # type: ignore[misc]
+            keep(name, self._kept)
         return ended
 
     def _asked_whether_to_give_up(self) -> bool:
@@ -134,13 +177,11 @@ class RememberingSolver(highspy.Highs):
             return super().getModelStatus()
         return highspy.HighsModelStatus.kInterrupt if self._is_given_up else highspy.HighsModelStatus.kOptimal
 
-    def getSolution(self) -> highspy.HighsSolution:  # noqa: N802
-        return self._kept[0] if self._kept is not None else super().getSolution()
-
-    def getBasis(self) -> highspy.HighsBasis:  # noqa: N802
-        return self._kept[1] if self._kept is not None else super().getBasis()
+    def getSolution(self) -> Any:  # noqa: N802
+        return super().getSolution() if self._kept is None else self._kept
 
     def getBasicVariables(self) -> tuple[highspy.HighsStatus, Any]:  # noqa: N802
-        given: tuple[highspy.HighsStatus, Any]
-        given = self._kept[2] if self._kept is not None else super().getBasicVariables()  # type: ignore[misc]
+        if self._kept is not None:
+            return highspy.HighsStatus.kOk, self._kept.basic
+        given: tuple[highspy.HighsStatus, Any] = super().getBasicVariables()  # type: ignore[misc]
         return given

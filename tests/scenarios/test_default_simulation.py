@@ -4,7 +4,6 @@ Seed 7, default optimizer. The whole month is run, without the worlds beside it:
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +24,11 @@ from tests.solved_before import solve_anew
 DAYS = 30
 TICKS_A_DAY = 288
 TICKS_AN_HOUR = 12
+SHARED_TICKS = TICKS_A_DAY + 2 * TICKS_AN_HOUR
+"""Ticks at the beginning that other tests run too.
+
+No later program comes twice, and looking takes a twentieth.
+"""
 
 
 @dataclass
@@ -49,18 +53,17 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def each_program_is_solved() -> Iterator[None]:
-    """Look up no solutions: no program of the month comes twice, and looking takes a twentieth."""
+def month() -> Month:
     with pytest.MonkeyPatch.context() as patched:
-        solve_anew(patched)
-        yield
+        return month_run(patched)
 
 
-@pytest.fixture(scope="module")
-def month(each_program_is_solved: None) -> Month:
+def month_run(patched: pytest.MonkeyPatch) -> Month:
     engine = rehearsal_of(read_settings({}, {"seed": 7}))
     seen = Month()
-    for _ in range(DAYS * TICKS_A_DAY):
+    for tick in range(DAYS * TICKS_A_DAY):
+        if tick == SHARED_TICKS:
+            solve_anew(patched)
         reading = engine.read_feed()
         result = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
         step = result.step
