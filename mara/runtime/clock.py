@@ -1,6 +1,5 @@
 """The system clock: the only module that reads the time and waits for it."""
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -41,4 +40,6 @@ class SystemClock:
 
     async def wait(self, duration_s: float) -> None:
         """Let real time pass without holding up the event loop."""
+        import asyncio  # the watchdog of executors needs a clock, and is to be there at once
+
         await asyncio.sleep(duration_s)
