@@ -41,9 +41,15 @@ class ForkedProgram:
 
 
 @contextmanager
-def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[ForkedProgram]:
-    """Run a module and its arguments in a folder, as `python -m` does; kill it at the end, if it still runs."""
-    process, here = begun(_run, list(words), str(folder), dict(environment))
+def forked(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], complaints: Path | None = None
+) -> Iterator[ForkedProgram]:
+    """Run a module and its arguments in a folder, as `python -m` does; kill it at the end, if it still runs.
+
+    Args:
+        complaints: file for its standard error; None for that of the tests.
+    """
+    process, here = begun(_run, list(words), str(folder), dict(environment), complaints)
     with open(os.dup(here.fileno()), encoding="utf-8") as stdout:
         here.close()
         try:
@@ -53,9 +59,14 @@ def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -
             process.join()
 
 
-def _run(words: Sequence[str], folder: str, environment: Mapping[str, str], stdout: Connection) -> None:
+def _run(
+    words: Sequence[str], folder: str, environment: Mapping[str, str], complaints: Path | None, stdout: Connection
+) -> None:
     os.dup2(stdout.fileno(), 1)
     stdout.close()
+    if complaints is not None:
+        with complaints.open("wb") as opened:
+            os.dup2(opened.fileno(), 2)
     # what was there may be a file, which is sought in
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  for good
     multiprocessing.current_process().name = "MainProcess"  # NiceGUI serves in no other

@@ -13,49 +13,29 @@ from mara.settings import read_settings
 from pages.serving.middleware import add_middleware
 from tests.browser.conftest import ROOT, environment, free_port
 from tests.cli.console import ran
+from tests.forked_program import forked
 
 LONGEST_S = 60
-RUN = """
-import sys
-from pages.__main__ import main
-sys.argv = ["mara", "run", "--no-browser", *sys.argv[1:]]
-main()
-"""
-BUG = """
-import mara.bootstrap
-
-def open_run(*_):
-    raise RuntimeError("a bug in the start")
-
-mara.bootstrap.open_run = open_run
-"""
+RUN = ["run", "--no-browser", "--port"]
 
 
-def started(folder: Path, program: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """Run a whole `mara run` that is expected to end by itself."""
-    env = environment() | {"PYTHONPATH": str(ROOT), "MARA_OPTIMIZER": "rules"} | settings
-    return subprocess.run(
-        [sys.executable, "-c", program, "--port", str(free_port())],
-        cwd=folder,
-        env=env,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-    )
+def settings_of(**settings: str) -> dict[str, str]:
+    return environment() | {"PYTHONPATH": str(ROOT), "MARA_OPTIMIZER": "rules"} | settings
 
 
-def one_line(ended: "subprocess.CompletedProcess[str]") -> str:
-    assert ended.stderr.count("\n") == 1, ended.stderr
-    assert ended.stderr.startswith("mara: ")
-    assert "Mara is on" not in ended.stdout
-    return ended.stderr
+def one_line(told: str, complaints: str) -> str:
+    assert complaints.count("\n") == 1, complaints
+    assert complaints.startswith("mara: ")
+    assert "Mara is on" not in told
+    return complaints
 
 
 def test_a_fault_of_the_program_ends_the_start_with_one_line(tmp_path: Path) -> None:
-    ended = started(tmp_path, BUG + RUN)
-    assert ended.returncode == EXIT_OUR_FAULT
-    assert "RuntimeError: a bug in the start" in one_line(ended)
+    words, complaints = ["tests.pages.faulty_start", *RUN, str(free_port())], tmp_path / "complaints"
+    with forked(words, tmp_path, settings_of(), complaints) as program:
+        assert program.wait(LONGEST_S) == EXIT_OUR_FAULT
+        said = one_line(program.stdout.read(), complaints.read_text(encoding="utf-8"))
+    assert "RuntimeError: a bug in the start" in said
 
 
 def test_a_disk_that_is_full_at_the_first_start_ends_it_with_one_line_and_leaves_no_database(tmp_path: Path) -> None:
@@ -66,9 +46,17 @@ def test_a_disk_that_is_full_at_the_first_start_ends_it_with_one_line_and_leaves
     if mounted.returncode:
         pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
     try:
-        ended = started(tmp_path, RUN, MARA_DATABASE_URL=f"sqlite:///{disk}/mara.db")
+        ended = subprocess.run(
+            [sys.executable, "-m", "pages", *RUN, str(free_port())],
+            cwd=tmp_path,
+            env=settings_of(MARA_DATABASE_URL=f"sqlite:///{disk}/mara.db"),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+        )
         assert ended.returncode == EXIT_DATABASE
-        assert "disk full" in one_line(ended)
+        assert "disk full" in one_line(ended.stdout, ended.stderr)
         assert sorted(file.name for file in disk.iterdir()) == ["mara.db.lock"]
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
