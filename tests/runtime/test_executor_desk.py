@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -107,6 +108,22 @@ async def test_an_armed_site_follows_the_plan_and_is_given_back_when_it_is_disar
     assert (await site.kinds())[::-1] == ["mode", "planned", "mode", "write", "mode", "release"]
 
 
+async def test_a_release_is_logged_after_the_change_of_mode_that_caused_it_also_while_the_store_is_busy(
+    site: RealSite,
+) -> None:
+    await site.platform.set_mode(SITE, "act", "a test")
+    await site.until(lambda: site.state() == "written")
+    store, is_over = site.platform.executors._store, Event()
+    assert store is not None
+    store.executor.submit(is_over.wait, PATIENCE_S)
+    change = asyncio.create_task(site.platform.set_mode(SITE, "shadow", "enough"))
+    await site.until(lambda: site.modes == ["None"] * COUNT and site.state() == "released")
+    assert not change.done()
+    is_over.set()
+    await change
+    assert (await site.kinds())[::-1] == ["mode", "write", "mode", "release"]
+
+
 async def test_a_site_is_given_back_before_the_run_ends_and_is_not_armed_in_the_next(tmp_path: Path) -> None:
     miners = [a_miner() for _ in range(COUNT)]
     async with beside(tmp_path, miners) as site:
@@ -148,7 +165,7 @@ async def test_a_site_is_given_back_though_its_log_cannot_be_written(
     def refuse(*_: object) -> None:
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(site.platform.executors._store.signals, "write", refuse)  # type: ignore[union-attr]
+    monkeypatch.setattr(site.platform.executors._store.signals, "_aside", refuse)  # type: ignore[union-attr]
     with pytest.raises(StoreError, match="the disk is full"):
         await site.platform.set_mode(SITE, "shadow", "the disk is full")
     await site.until(lambda: site.modes == ["None"] * COUNT and site.state() == "released")

@@ -6,16 +6,17 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from mara.core.metering import Reading
-from mara.errors import CommandError
+from mara.errors import CommandError, StoreError
 from mara.store import maintenance
 from mara.store.read.signal_list import modes_in, signals
 from mara.store.store import Store
 from mara.store.write.signals import NewSignal
-from tests.store.databases import url_of
+from tests.store.databases import KINDS, url_of
 from tests.store.runs import stored_run
 
 AT = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -37,6 +38,10 @@ def store(path: Path) -> Iterator[Store]:
 
 def line(tick: int, mode: str, site_id: str) -> NewSignal:
     return NewSignal(at=AT, tick=tick, kind="mode", site_id=site_id, reason="a test", before="advise", after=mode)
+
+
+def refused(doing: str) -> NoReturn:
+    raise StoreError(f"{doing}: the disk is full")
 
 
 def test_readings_come_back_as_they_were_stored_and_a_repeat_adds_none(store: Store) -> None:
@@ -69,6 +74,36 @@ def test_the_mode_of_a_tick_is_the_last_that_was_set_before_it(store: Store) -> 
     assert modes_in(store.read_model, 1) == {sites[0]: "shadow", sites[1]: "shadow"}
     assert [entry.number for entry in signals(store.read_model)] == [3, 2, 1]
     assert [entry.after for entry in signals(store.read_model, sites[0], "mode")] == ["act", "shadow"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lines_are_stored_after_those_announced_before_them_and_each_once(tmp_path: Path, kind: str) -> None:
+    with closing(stored_run(tmp_path / f"mara.{kind}", 1)) as store:
+        write = store.signals.announced(line(1, "shadow", "a"))
+        write_next = store.signals.announced(line(2, "shadow", "a"))
+        store.signals.write(line(3, "act", "a"))
+        write()
+        write_last = store.signals.announced(line(4, "act", "a"))
+        write_next()
+        assert [entry.tick for entry in signals(store.read_model)] == [3, 2, 1]
+        write_last()
+        assert [entry.tick for entry in signals(store.read_model)] == [4, 3, 2, 1]
+
+
+def test_an_announced_line_that_could_not_be_stored_is_not_stored_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, write_other = (store.signals.announced(line(0, "shadow", "a")) for _ in range(2))
+    with monkeypatch.context() as patched:
+        patched.setattr(store.signals, "_aside", refused)
+        with pytest.raises(StoreError):
+            store.signals.write(line(1, "act", "b"))
+        with pytest.raises(StoreError):
+            write()
+    store.signals.write(line(2, "act", "b"))
+    write()
+    write_other()
+    assert [entry.tick for entry in signals(store.read_model)] == [2, 0]
 
 
 def test_a_line_that_was_changed_is_found_by_the_check(path: Path, store: Store) -> None:

@@ -56,7 +56,7 @@ def snapshot_at(tick: int = 288) -> Snapshot:
     It is the same object if two calls are close together.
     """
     sites = sites_at(tick)
-    contracts = tuple(_contract(tick, i) for i in range(41))
+    contracts, tiers = _book(tick // 60 % 5)
     power_mw = sum(site.site_power_mw for site in sites)
     revenue = sum(site.revenue_usd_per_h for site in sites)
     profit = sum(site.profit_usd_per_h for site in sites)
@@ -84,7 +84,7 @@ def snapshot_at(tick: int = 288) -> Snapshot:
         refused_count=2,
         stale_sources=(),
         sites=sites,
-        tiers=tuple(_tier(name, target_share, contracts) for name, target_share, _ in TIERS),
+        tiers=tiers,
         contracts=contracts,
         gains=GainsSnapshot(
             baseline="the same load spread by capacity",
@@ -107,7 +107,7 @@ def snapshot_at(tick: int = 288) -> Snapshot:
             sla_flexibility_today_usd=210.0,
         ),
         plan=_plan(tick),
-        events=_events(tick),
+        events=_events(tick - tick % EVENTS_EVERY_TICKS),
         power=power_at(tick),
     )
 
@@ -237,6 +237,7 @@ def _site(tick: int, i: int) -> SiteSnapshot:
     )
 
 
+@lru_cache(maxsize=64)
 def _inventory(used_share: float, i: int) -> tuple[InventorySnapshot, ...]:
     kinds = (("air_miner", 9_000), ("hydro_miner", 3_000 * (i % 2)), ("gpu", 640), ("asic", 150))
     return tuple(
@@ -251,11 +252,18 @@ def _inventory(used_share: float, i: int) -> tuple[InventorySnapshot, ...]:
     )
 
 
-def _contract(tick: int, i: int) -> ContractSnapshot:
+@lru_cache(maxsize=8)
+def _book(phase: int) -> tuple[tuple[ContractSnapshot, ...], tuple[TierSnapshot, ...]]:
+    """Contracts and their tiers, which have five phases of five hours each."""
+    contracts = tuple(_contract(phase, i) for i in range(41))
+    return contracts, tuple(_tier(name, target_share, contracts) for name, target_share, _ in TIERS)
+
+
+def _contract(phase: int, i: int) -> ContractSnapshot:
     tier, target_share, _ = next(row for row in (TIERS[k] for k in (0, 1, 2, 3)) if _tier_of(i) == row[0])
     counted = 600 + 37 * i
     budget = int(counted * (1 - target_share)) if tier != "spot" else 0
-    bad = (i * 7 + tick // 60) % 5 if tier != "premium" else (2 if i == 3 else 0)
+    bad = (i * 7 + phase) % 5 if tier != "premium" else (2 if i == 3 else 0)
     return ContractSnapshot(
         id=f"c{i:03}",
         tier=tier,
@@ -338,7 +346,8 @@ def _shadow(tick: int) -> ShadowSnapshot:
     )
 
 
-def _events(tick: int) -> tuple[EventSnapshot, ...]:
+@lru_cache(maxsize=8)
+def _events(first: int) -> tuple[EventSnapshot, ...]:
     told = (
         (3, "critical", "dublin", "Dublin down; 3.2 MW Premium moved to Oslo in time, 1.1 MW Standard off."),
         (9, "warning", "tokyo", "Tokyo: 17 MW of miners curtailed, price 121 USD/MWh."),
@@ -347,7 +356,6 @@ def _events(tick: int) -> tuple[EventSnapshot, ...]:
         (31, "info", "berlin", "Berlin: price below zero, −12 USD/MWh; all miners on."),
         (40, "info", "texas", "Texas: heat wave, 39 °C expected until Thursday."),
     )
-    first = tick - tick % EVENTS_EVERY_TICKS
     return tuple(_event(first - age, severity, site_id, text) for age, severity, site_id, text in reversed(told))
 
 

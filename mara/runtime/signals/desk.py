@@ -256,10 +256,12 @@ class SignalsDesk:
             actor=actor.name,
             address=actor.address,
         )
+        signals = self._opened.store.signals
+        write = partial(signals.write, line) if store_first else signals.announced(line)
         if not store_first:
             self._put(site_id, mode)
         async with self._one_at_a_time:
-            await self.write(line)
+            await self._stored(write)
         if store_first:
             self._put(site_id, mode)
         return before

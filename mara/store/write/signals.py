@@ -1,8 +1,9 @@
 """Telemetry and the log of modes and device writes, stored between ticks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select
@@ -51,6 +52,8 @@ class Signals:
 
     def __init__(self, aside: Aside) -> None:
         self._aside = aside
+        self._announced: list[NewSignal] = []
+        self._one_at_a_time = Lock()
 
     def add_readings(self, readings: Sequence[Reading], site_ids: Sequence[str]) -> int:
         """Store readings, all or none; returns how many of them were not stored before.
@@ -95,9 +98,35 @@ class Signals:
             return tuple(_reading_of(row, site_ids) for row in connection.execute(asked))
 
     def write(self, *lines: NewSignal) -> None:
-        """Write lines of the log, all or none."""
+        """Write lines of the log, all or none, after those that were announced."""
+        with self._one_at_a_time:
+            self._append(lines)
+
+    def announced(self, line: NewSignal) -> Callable[[], None]:
+        """Announce a line, and return the function that writes it.
+
+        Lines that are written from now on come after it: it is the cause of theirs, and counts before it is stored.
+        Another thread that writes one of them first writes this one as well. Never waits.
+        """
+        self._announced.append(line)
+
+        def write() -> None:
+            with self._one_at_a_time:
+                if not any(other is line for other in self._announced):
+                    return
+                try:
+                    self._append(())
+                except BaseException:  # whoever announced it learns that it is not stored
+                    del self._announced[[other is line for other in self._announced].index(True)]
+                    raise
+
+        return write
+
+    def _append(self, lines: Sequence[NewSignal]) -> None:
+        announced = tuple(self._announced)
         with self._aside("the signal log") as connection:
-            append_lines(connection, SignalLine, map(_columns_of, lines))
+            append_lines(connection, SignalLine, map(_columns_of, (*announced, *lines)))
+        del self._announced[: len(announced)]
 
     def modes(self) -> dict[str, str]:
         """Read the mode of each site that was ever given one."""
