@@ -11,8 +11,8 @@ from mara.bootstrap import platform_of
 from mara.errors import EXIT_DATABASE, EXIT_OUR_FAULT, ConfigError, MaraError, StoreBlocked
 from mara.settings import read_settings
 from pages.serving.middleware import add_middleware
-from tests.browser.conftest import ROOT, environment, free_port
 from tests.cli.console import ran
+from tests.servers import ROOT, environment, free_port
 
 LONGEST_S = 60
 RUN = """
