@@ -11,7 +11,9 @@ CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 # takes a gigabyte, and a container may be given less than the cores that it sees.
 TESTS_AT_ONCE ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) + 1 : 5)))
 PICTURES ?=
-ALONE := tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
+# Tests that measure punctuality. Two at once take about as long as one another, and each imports no more than it needs.
+TICKS_ALONE := tests/scenarios/test_claude_never_delays.py tests/runtime/test_slow_solver.py
+SERVERS_ALONE := tests/scenarios/test_live_server.py
 
 # Compiled modules are kept, whatever the shell says: all workers and the hundred programs that tests start read them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,7 +30,7 @@ PEERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load(
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --use-pep517
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test check format lint types contracts audit unit alone browser timed fmt bench bench-full peers lock
+.PHONY: help install dev run test check format lint types contracts audit unit past alone alone-ticks alone-servers browser timed fmt bench bench-full peers lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F '|' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -41,10 +43,10 @@ run: install ## start the dashboard on http://127.0.0.1:8080
 	@$(BIN)/mara run
 
 test: dev ## everything that must pass: format, lint, types, import contracts, tests, browser tests
-	@MAKE="$(MAKE)" bash .ci/checks unit -- format lint contracts types audit -- alone browser timed
+	@MAKE="$(MAKE)" bash .ci/checks unit -- format lint contracts types audit past -- alone browser timed
 
 check: dev ## the same without a browser
-	@MAKE="$(MAKE)" bash .ci/checks unit -- format lint contracts types audit -- alone
+	@MAKE="$(MAKE)" bash .ci/checks unit -- format lint contracts types audit past -- alone
 
 format: dev
 	@echo "== format" && $(BIN)/ruff format --check .
@@ -62,12 +64,22 @@ audit: dev ## compare the locked dependencies with published advisories, where t
 	@echo "== advisories" && PYTHON=$(BIN)/python bash .ci/audit
 
 unit: dev
-	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && bash .ci/mqtt && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(ALONE:%=--ignore=%)
+	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && bash .ci/mqtt && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(TICKS_ALONE:%=--ignore=%) $(SERVERS_ALONE:%=--ignore=%)
+
+# What `alone` would wait for, made beside the other tests. Without it the test makes its own.
+past: dev
+	@[ -z "$(PREPARED_PAST)" ] || { echo "== a run for tests of punctuality" && $(BIN)/python -m tests.scenarios.past "$(PREPARED_PAST)"; }
 
 # What measures punctuality has a core to itself, and no other part beside it: two at once, or one on a single core.
 alone: dev
-	@echo "== tests of punctuality" && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" \
-	  -n $(shell echo $$(($(CORES) > 1 ? 2 : 1))) --dist loadfile --no-loadscope-reorder $(ALONE)
+	@echo "== tests of punctuality" && \
+	MAKE="$(MAKE)" bash .ci/checks $(if $(filter 1,$(CORES)),-- alone-ticks alone-servers,alone-ticks -- alone-servers --)
+
+alone-ticks: dev
+	@bash .ci/scratch $(BIN)/python -m pytest -m "not browser" $(TICKS_ALONE)
+
+alone-servers: dev
+	@bash .ci/scratch $(BIN)/python -m pytest -m "not browser" $(SERVERS_ALONE)
 
 # Playwright's loop and pytest-asyncio's do not share a process. Who looks at the pages: `make browser PICTURES=1`.
 browser: dev

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ from playwright.sync_api import Browser, Page, Request, WebSocket, expect, sync_
 
 from components.shared.theme import STATIC_URL
 from tests.browser.nursery import Copy, Nursery
+from tests.servers import ROOT, environment, free_port
 
-ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
 FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
 """Pattern of addresses that are not on this machine."""
@@ -89,18 +88,6 @@ class Visit:
         yield found
         self.page.remove_listener("request", look)
         self.page.remove_listener("websocket", look)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def environment() -> dict[str, str]:
-    """The environment without the variables by which NiceGUI recognizes a test."""
-    return {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import PHONE, Visit, arrive, deafen, free_port, new_tab, running_app, settle
+from tests.browser.conftest import PHONE, Visit, arrive, deafen, new_tab, running_app, settle
+from tests.servers import free_port
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.browser.conftest import FLAGS, ROOT, Visit, arrive, running_app
+from tests.browser.conftest import FLAGS, Visit, arrive, running_app
+from tests.servers import ROOT
 
 pytestmark = pytest.mark.browser
 

@@ -24,8 +24,9 @@ from mara.api.security.credentials import TOKEN_PREFIX, digest_of, new_session
 from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, Session, Token, User
-from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port
+from tests.browser.conftest import END_TIMEOUT_S
 from tests.forked_program import forked
+from tests.servers import ROOT, environment, free_port
 
 ROLES = {"ada": "operator", "bob": "operator", "vic": "viewer", "eve": "admin"}
 BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")

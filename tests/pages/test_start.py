@@ -10,9 +10,9 @@ from mara.bootstrap import platform_of
 from mara.errors import EXIT_DATABASE, EXIT_OUR_FAULT, ConfigError, MaraError, StoreBlocked
 from mara.settings import read_settings
 from pages.serving.middleware import add_middleware
-from tests.browser.conftest import environment, free_port
 from tests.cli.console import ran
 from tests.forked_program import ended
+from tests.servers import environment, free_port
 
 RUN = """
 import sys

@@ -8,8 +8,9 @@ import pytest
 
 from bench.soak import slope_mb_per_1000_s
 from bench.viewers import memory_mb, viewers
-from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port
+from tests.browser.conftest import END_TIMEOUT_S
 from tests.forked_program import forked
+from tests.servers import ROOT, environment, free_port
 
 ROUNDS = 3
 COUNT = 6

@@ -1,59 +1,27 @@
 """A solver that takes far too long delays neither ticks nor the program's end.
 
-Ticks start on time on the plan in force, which says how old it is.
+Ticks start on time on the plan in force, which says how old it is. These tests measure punctuality: `make alone`.
 """
 
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
 
-from mara.core.plan import Plan, Problem
-from mara.core.world import first_world
-from mara.errors import CommandError
-from mara.optimizers.lp.optimizer import Lp
-from mara.optimizers.rolling_horizon import RollingHorizon
-from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import SystemClock
-from mara.runtime.live.planner import Planner, WaitLimits
-from mara.runtime.published_state import EngineState
-from tests import builders
-from tests.runtime.made_up import TICK_S, running, stage, until
+from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
+from tests.runtime.sluggish import Sluggish
 
 pytestmark = pytest.mark.usefixtures("solved_anew")
 
-CHARTER = builders.config()
 PERIOD_S = 0.1
 TICKS = 20
 MOST_LATE_S = 0.05
-SLOW_S = 20.0
 MOST_TO_END_S = 5.0
-BRIEF = WaitLimits(wait_s=0.03)
-
-
-@dataclass
-class Sluggish:
-    """The linear program; after the first plan each takes `SLOW_S` unless released."""
-
-    let_go: Event
-    asked: int = 0
-    name: str = "lp"
-
-    def plan(self, problem: Problem) -> Plan:
-        self.asked += 1
-        if self.asked > 1:
-            self.let_go.wait(SLOW_S)
-        return Lp().plan(problem)
-
-
-def problem_at(tick: int, hours: int = 24) -> Problem:
-    seen = builders.observation(CHARTER, tick)
-    return builders.problem(CHARTER, replace(first_world(CHARTER), tick=tick), seen, hours)
 
 
 async def test_with_a_solver_of_twenty_seconds_ticks_start_on_time_and_the_snapshot_says_how_old_the_plan_is() -> None:
@@ -74,50 +42,18 @@ async def test_with_a_solver_of_twenty_seconds_ticks_start_on_time_and_the_snaps
     assert shown.solve_wall_s > 0.0
 
 
-async def test_past_the_deadline_the_plan_in_force_goes_on_as_a_fallback_with_its_bound_and_says_so() -> None:
-    slow = Sluggish(Event())
-    planner = Planner(slow, RollingHorizon(Rules()), 1.0, first_patience_s=0.0)
-    first = await _first_plan(planner)
-    await planner.plan_for(problem_at(12), BRIEF)
-    await _answered(planner)
-    plan = await planner.plan_for(problem_at(13), BRIEF)
-    assert (plan.optimizer, plan.made_tick, plan.status) == ("lp", first.made_tick, "fallback")
-    assert plan.bound_usd == first.bound_usd
-    assert plan.note == "lp failed: no answer within 1 s; the plan of tick 0 is gone on with"
-    slow.let_go.set()
-    await until(lambda: planner.is_idle)
-    planner.close()
-
-
-async def test_a_plan_can_be_asked_for_at_once_but_not_while_one_is_under_way() -> None:
-    slow = Sluggish(Event())
-    planner = Planner(slow, RollingHorizon(Rules()), 60.0, first_patience_s=0.0)
-    await _first_plan(planner)
-    planner.begin_now(problem_at(3))
-    with pytest.raises(CommandError, match="a plan is under way since tick 3: wait for it"):
-        planner.begin_now(problem_at(4))
-    slow.let_go.set()
-    await _answered(planner)
-    plan = await planner.plan_for(problem_at(5), BRIEF)
-    planner.close()
-    assert (plan.optimizer, plan.made_tick, slow.asked) == ("lp", 3, 2)
-
-
-async def test_optimize_now_works_in_a_pause_and_is_refused_before_the_start() -> None:
-    here = stage(optimizer=Lp())
-    with pytest.raises(CommandError, match="has not been started"):
-        here.platform.optimize_now()
+async def test_a_blocked_optimizer_makes_no_tick_late_and_the_plan_says_what_it_is() -> None:
+    slow, period_s, ticks = Stubborn(), 0.05, 16
+    here = stage(optimizer=slow, clock=SystemClock(), speed_factor=TICK_S / period_s)
     async with running(here):
-        await here.stored(1)
-        here.platform.step(2)
-        await here.stored(3)
-        await here.in_state(EngineState.PAUSED)
-        here.platform.optimize_now()
-        await _answered(here.platform._opened.loop._planner)
-        here.platform.step(1)
-        await here.stored(4)
-    assert [step.plan.book_changes_count for step in here.store.steps] == [0] * 4
-    assert [plan.made_tick for plan in here.store.plans] == [0, 0, 0, 3]
+        await here.stored(ticks)
+        begun_s = [here.feed.seen_at_s[tick] for tick in range(ticks)]
+        lateness_s = sorted(at - begun_s[0] - n * period_s for n, at in enumerate(begun_s))
+        assert lateness_s[-3] < 0.05, lateness_s
+        assert here.shown.plan.status == "fallback"
+        assert here.shown.plan.optimizer == "rules"
+        assert "stubborn is still at its first plan" in here.shown.plan.note
+    slow.gate.set()
 
 
 ENDS = """
@@ -155,16 +91,3 @@ def test_a_program_ends_within_five_seconds_though_a_solve_is_under_way() -> Non
         closed_s = time.monotonic()
         assert process.wait(60.0) == 0
         assert time.monotonic() - closed_s < MOST_TO_END_S
-
-
-async def _first_plan(planner: Planner) -> Plan:
-    await planner.plan_for(problem_at(0), BRIEF)
-    await _answered(planner)
-    plan = await planner.plan_for(problem_at(0), BRIEF)
-    assert plan.optimizer == "lp"
-    return plan
-
-
-async def _answered(planner: Planner) -> None:
-    """Wait until an answer is there for the next tick to take, or was taken."""
-    await until(lambda: planner._answer is None or planner._answer.done())

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.browser.conftest import ROOT, environment, free_port
 from tests.forked_program import ForkedProgram, forked
+from tests.servers import ROOT, environment, free_port
 
 END_TIMEOUT_S = 30
 CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")

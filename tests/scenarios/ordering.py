@@ -17,9 +17,9 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any
 from uuid import uuid4
 
-from tests.browser.conftest import free_port
 from tests.forks import begun
 from tests.scenarios.order_server import serve
+from tests.servers import free_port
 
 START_TIMEOUT_S = 150.0
 END_TIMEOUT_S = 30.0

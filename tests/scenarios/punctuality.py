@@ -13,6 +13,8 @@ from mara.runtime.live.platform import Platform
 
 THREADS = Path("/proc/self/task")
 NS_PER_S = 1e9
+MOST_LATE_S = 0.05
+"""Greatest lateness of a tick of a loop that nothing holds up."""
 
 
 def kept_waiting_s() -> float:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +13,13 @@ from mara.bootstrap import platform_of
 from mara.errors import CommandError
 from mara.optimizers.advisor import client
 from mara.runtime.advisor.circuit_breaker import CircuitBreaker
-from mara.runtime.clock import SystemClock
 from mara.runtime.live.platform import Platform
 from mara.settings import Settings, read_settings
 from pages.__main__ import SWITCH_INTERVAL_S
 from tests.claude.fake_messages import FakeMessages
 from tests.claude.script import Call, Entry, Fault, Talk, Turn, broken_answer, truncated_answer
 from tests.runtime.advised import evidence_of, grounded, row
-from tests.runtime.made_up import running, stage, until
-from tests.scenarios.punctuality import Watch
+from tests.scenarios.punctuality import MOST_LATE_S, Watch
 
 pytestmark = pytest.mark.usefixtures("solved_anew")
 
@@ -30,7 +27,6 @@ TICK_S = 0.4
 """Length of a tick; a quarter is left after the longest wait for the program."""
 FIRST_TICKS = 2
 """Number of first ticks, which wait for the first plans at any speed."""
-MOST_LATE_S = 0.05
 PATIENCE_S = 1.0
 """Timeout of the client, instead of half a minute."""
 WITHIN_S = 60.0
@@ -146,13 +142,3 @@ async def test_ticks_start_on_time_while_claude_fails_in_every_way(tmp_path: Pat
     late_s = watch.lateness_s(TICK_S)[FIRST_TICKS:]
     assert len(late_s) > 15
     assert np.quantile(late_s, 0.99, method="higher") <= MOST_LATE_S, np.round(np.sort(late_s)[-8:], 3)
-
-
-async def test_a_loop_that_is_held_up_is_found_to_be_late() -> None:
-    watch, here = Watch(), stage(clock=SystemClock(), speed_factor=300.0 / TICK_S)
-    watch.look_at(here.platform)
-    async with running(here):
-        await until(lambda: len(watch.started_s) > 3)
-        asyncio.get_running_loop().call_later(TICK_S / 2, time.sleep, 1.5 * TICK_S)
-        await until(lambda: len(watch.started_s) > 8)
-    assert watch.lateness_s(TICK_S).max() > MOST_LATE_S

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from mara.store import maintenance
-from tests.cli.console import ran
+from tests.scenarios import past as run
 from tests.scenarios.live_server import END_TIMEOUT_S, Asking, bound_of, live_server, open_stream, stalled_viewer
 
 pytestmark = pytest.mark.slow
 
 IS_LONG = os.environ.get("SOAK", "") not in {"", "0"}
 MOST_SECONDS_TO_END = 5.0
-PAST_HOURS = 8_760 if IS_LONG else 1_500
+PAST_HOURS = 8_760 if IS_LONG else run.HOURS
 """Ticks of an hour that are exported and charted."""
 CHARTING_S = 120.0 if IS_LONG else 8.0
 MOST_CHART_P95_S = 0.1 if IS_LONG else 0.3
@@ -31,11 +31,7 @@ MOST_LAG_P99_S = 0.05 if IS_LONG else 0.25
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a run that nobody goes on with."""
-    folder = tmp_path_factory.mktemp("past")
-    own = {"database_url": f"sqlite:///{folder / 'mara.db'}", "log_file": str(folder / "app.log"), "tick_minutes": "60"}
-    done = ran("simulate", "--optimizer", "rules", "--ticks", PAST_HOURS, "--json", **own)
-    assert done.exit_code == 0, done.err
-    return folder
+    return run.past_in(tmp_path_factory.mktemp("past"), PAST_HOURS)
 
 
 def copy_of(past: Path, folder: Path) -> Path:

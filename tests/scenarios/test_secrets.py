@@ -13,8 +13,8 @@ from mara.api.security.credentials import TOKEN_PREFIX, digest_of, hash_of
 from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, Token, User
-from tests.browser.conftest import environment, free_port
 from tests.forked_program import ForkedProgram, forked
+from tests.servers import environment, free_port
 
 KEY = "sk-ant-canary-4f1d9c0b7a"
 PASSWORD = "canary-password-91c7"
