@@ -3,6 +3,7 @@
 import ast
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,9 +11,13 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("mara", "pages", "components")
 CODE_FOLDERS = (*PACKAGES, "tests", "bench")
 
+BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+"""Fields of statements that hold further ones."""
+
 Found = TypeVar("Found")
-Nodes = Sequence[ast.AST]
-_FINDERS: dict[Callable[[Nodes], Iterable[Any]], dict[Path, list[Any]]] = {}
+Statements = Sequence[ast.AST]
+Find = Callable[[Statements], Iterable[Found]]
+_FINDERS: list[tuple[tuple[str, ...], Find[Any], dict[Path, list[Any]]]] = []
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -21,28 +26,47 @@ def python_files(*folders: str) -> list[Path]:
     return [path for path in found if "migrations" not in path.parts]
 
 
-def read_once(find: Callable[[Nodes], Iterable[Found]]) -> Callable[[Path], list[Found]]:
-    """Make a reader of files from a function that finds something in their nodes.
+def read_once(*folders: str) -> Callable[[Find[Found]], Callable[[Path], list[Found]]]:
+    """Make a reader of the files of some folders from a function that finds something in their statements.
 
-    A file is parsed once for all readers, because parsing takes much longer than they do. Its nodes are not kept.
+    A file is parsed once for all readers, because parsing takes longer than they do. Its statements are not kept.
     """
-    mine: dict[Path, list[Found]] = {}
-    _FINDERS[find] = mine
 
-    def found_in(path: Path) -> list[Found]:
-        if path not in mine:
-            nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))))
-            for each, found in _FINDERS.items():
-                found[path] = list(each(nodes))
-        return mine[path]
+    def reader_of(find: Find[Found]) -> Callable[[Path], list[Found]]:
+        mine: dict[Path, list[Found]] = {}
+        _FINDERS.append((folders, find, mine))
 
-    return found_in
+        def found_in(path: Path) -> list[Found]:
+            if path not in mine:
+                statements = statements_in(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+                folder = path.relative_to(ROOT).parts[0]
+                for read_folders, each, found in _FINDERS:
+                    if folder in read_folders:
+                        found[path] = list(each(statements))
+            return mine[path]
+
+        return found_in
+
+    return reader_of
 
 
-@read_once
-def classes_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+def statements_in(module: ast.Module) -> list[ast.AST]:
+    """List a module and its statements, however deep; most nodes are in expressions, which are not looked into."""
+    found: list[ast.AST] = [module]
+    for node in found:  # which grows
+        found += statements_below(node)
+    return found
+
+
+def statements_below(node: ast.AST) -> Iterator[ast.AST]:
+    """List the statements, handlers and cases directly below a statement."""
+    return chain.from_iterable(getattr(node, block, ()) for block in BLOCKS)
+
+
+@read_once(*PACKAGES)
+def classes_in(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and name of each class."""
-    return ((node.lineno, node.name) for node in nodes if isinstance(node, ast.ClassDef))
+    return ((node.lineno, node.name) for node in statements if isinstance(node, ast.ClassDef))
 
 
 def tracked_files() -> list[Path]:

@@ -42,8 +42,9 @@ def audited(folder: Path, answer: object, **settings: str) -> tuple[int, str]:
 def test_an_audit_says_what_it_found_or_that_there_was_none(
     tmp_path: Path, answer: object, code: int, said: str
 ) -> None:
-    assert audited(tmp_path, answer)[0] == code
-    assert said in audited(tmp_path, answer)[1]
+    ended, told = audited(tmp_path, answer)
+    assert ended == code
+    assert said in told
 
 
 def test_where_an_audit_is_required_none_is_a_failure(tmp_path: Path) -> None:

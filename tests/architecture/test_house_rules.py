@@ -3,8 +3,18 @@
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
-from tests.architecture.house import CODE_FOLDERS, PACKAGES, ROOT, Nodes, classes_in, python_files, read_once, said_of
+from tests.architecture.house import (
+    CODE_FOLDERS,
+    PACKAGES,
+    ROOT,
+    Statements,
+    classes_in,
+    python_files,
+    read_once,
+    said_of,
+)
 
 MOST_LINES_PER_FILE = 400
 MOST_LINES_PER_FUNCTION = 60
@@ -26,23 +36,24 @@ FOREIGN_NAMES = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@read_once
-def functions_in(nodes: Nodes) -> Iterator[tuple[int, str, int]]:
+@read_once(*CODE_FOLDERS)
+def functions_in(statements: Statements) -> Iterator[tuple[int, str, int]]:
     """First line, name and length of each function."""
-    for node in nodes:
+    for node in statements:
         if isinstance(node, Function):
             yield node.lineno, node.name, (node.end_lineno or 0) - node.lineno
 
 
-@read_once
-def modules_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+@read_once(*CODE_FOLDERS)
+def modules_in(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and name of each module that names are imported from."""
-    return ((node.lineno, node.module or "") for node in nodes if isinstance(node, ast.ImportFrom))
+    return ((node.lineno, node.module or "") for node in statements if isinstance(node, ast.ImportFrom))
 
 
-@read_once
-def type_checkers_in(nodes: Nodes) -> Iterator[int]:
-    for node in nodes:
+def type_checkers_in(path: Path) -> Iterator[int]:
+    """Line of each name in a file that stands for the type checker."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)) if "TYPE_CHECKING" in text else ():
         if isinstance(node, ast.alias | ast.Name) and getattr(node, "name", getattr(node, "id", "")) == "TYPE_CHECKING":
             yield node.lineno
 

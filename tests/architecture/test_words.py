@@ -6,7 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from mara import errors
-from tests.architecture.house import PACKAGES, ROOT, Nodes, classes_in, python_files, read_once, said_of
+from tests.architecture.house import (
+    PACKAGES,
+    ROOT,
+    Statements,
+    classes_in,
+    python_files,
+    read_once,
+    said_of,
+    statements_below,
+)
 from tests.architecture.test_core_records import UNITS
 
 RIDDLES = (
@@ -53,10 +62,10 @@ OTHER_UNITS = {
 NUMBERS = {"float", "float | None", "Floats", "Floats | None"}
 
 
-@read_once
-def documented(nodes: Nodes) -> Iterator[tuple[int, str]]:
+@read_once(*PACKAGES)
+def documented(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and text of each docstring."""
-    for node in nodes:
+    for node in statements:
         if isinstance(node, ast.Module | Named) and (text := ast.get_docstring(node)):
             yield getattr(node, "lineno", 1), text
         yield from _attribute_docstrings(node)
@@ -104,10 +113,10 @@ def test_every_docstring_begins_with_one_whole_sentence() -> None:
     assert wrong == []
 
 
-@read_once
-def floats_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+@read_once(*PACKAGES)
+def floats_in(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and name of each parameter or field that is a float or an array of floats."""
-    for node in nodes:
+    for node in statements:
         if isinstance(node, Function):
             arguments = node.args
             for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
@@ -134,10 +143,10 @@ def test_names_of_floats_say_their_unit_in_the_whole_house() -> None:
     assert len(bare) <= (1 - LEAST_UNITS_SHARE) * len(named), "\n".join(bare)
 
 
-@read_once
-def no_shares_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+@read_once(*PACKAGES)
+def no_shares_in(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and name of each constant named a share whose value is outside 0..1."""
-    for node in nodes:
+    for node in statements:
         target = (
             node.target
             if isinstance(node, ast.AnnAssign)
@@ -220,9 +229,9 @@ SHAPE = re.compile(r"\([^()]*,[^()]*\)|\bshapes?\b|\blength\b", re.IGNORECASE)
 OURS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 
 
-def public_functions(nodes: Nodes) -> Iterator[tuple[Function, str]]:
+def public_functions(statements: Statements) -> Iterator[tuple[Function, str]]:
     """Each documented public function of a module or class, with the class's docstring."""
-    for node in nodes:
+    for node in statements:
         if isinstance(node, ast.Module) or (isinstance(node, ast.ClassDef) and not node.name.startswith("_")):
             about = (ast.get_docstring(node) or "") if isinstance(node, ast.ClassDef) else ""
             for inner in node.body:
@@ -230,10 +239,10 @@ def public_functions(nodes: Nodes) -> Iterator[tuple[Function, str]]:
                     yield inner, about
 
 
-@read_once
-def without_shape(nodes: Nodes) -> Iterator[tuple[int, str]]:
+@read_once(*PACKAGES)
+def without_shape(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and name of each function of arrays whose docstring says no shape."""
-    for function, _ in public_functions(nodes):
+    for function, _ in public_functions(statements):
         given = function.args
         hints = [one.annotation for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)] + [function.returns]
         has_arrays = any(hint is not None and ARRAY.search(ast.unparse(hint)) for hint in hints)
@@ -255,15 +264,15 @@ def raised_in(node: ast.AST, caught: frozenset[str] = frozenset()) -> Iterator[s
         names = {ast.unparse(name) for one in node.handlers if one.type for name in ast.walk(one.type)}
         for tried in node.body:
             yield from raised_in(tried, caught | names)
-    for inner in ast.iter_child_nodes(node):
-        if not isinstance(inner, Named | ast.Lambda) and not (isinstance(node, ast.Try) and inner in node.body):
+    for inner in statements_below(node):
+        if not isinstance(inner, Named) and not (isinstance(node, ast.Try) and inner in node.body):
             yield from raised_in(inner, caught)
 
 
-@read_once
-def unsaid_errors_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+@read_once(*PACKAGES)
+def unsaid_errors_in(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and name of each function that raises an error of Mara's and does not say so."""
-    for function, about in public_functions(nodes):
+    for function, about in public_functions(statements):
         said = f"{about}\n{ast.get_docstring(function)}"
         if re.search(r"\bsee `|those of `", said):  # the interface names them
             continue
@@ -278,10 +287,10 @@ def test_a_function_says_which_errors_it_raises() -> None:
     assert [said_of(path, line, text) for path in named for line, text in unsaid_errors_in(path)] == []
 
 
-@read_once
-def undescribed_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+@read_once(*PACKAGES)
+def undescribed_in(statements: Statements) -> Iterator[tuple[int, str]]:
     """Line and name of each method of an interface that nothing describes."""
-    for node in nodes:
+    for node in statements:
         if not isinstance(node, ast.ClassDef) or "Protocol" not in map(ast.unparse, node.bases):
             continue
         if re.search(r"described at `|see `", ast.get_docstring(node) or ""):

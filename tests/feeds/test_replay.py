@@ -100,7 +100,8 @@ def feed_of(
 
 def prices(forecast: Forecast, site: int = 0) -> list[int]:
     """The hours of the history that a forecast's prices come from."""
-    return [round(price) for price in forecast.energy_price_usd_per_mwh[:, site] - site / 100]
+    hours: list[int] = np.rint(forecast.energy_price_usd_per_mwh[:, site] - site / 100).astype(np.int64).tolist()
+    return hours
 
 
 def test_the_replay_is_a_feed() -> None:
@@ -305,9 +306,9 @@ def test_carbon_weather_and_hashprice_are_not_published_ahead() -> None:
 )
 def test_publication_is_right_in_every_hour_of_a_year_with_its_dst_days(clock: str) -> None:
     history = history_of(24 * 366, 1)
-    feed = feed_of(history, ((clock, "day-ahead"),), kind="day-ahead")
+    feed, first = feed_of(history, ((clock, "day-ahead"),), kind="day-ahead"), first_hour_of(history)
     for hour in range(24, 24 * 363):
-        known = published_until_hour(first_hour_of(history) + hour, clock) - first_hour_of(history) - hour
+        known = published_until_hour(first + hour, clock) - first - hour
         rows = prices(feed.forecast(hour, 48))
         assert rows[: known + 1] == [*range(hour, hour + known), hour + known - 24]
 

@@ -114,21 +114,33 @@ class ArrivalStream:
         """
         count = len(lives_days)
         powers = np.clip(SIZE_MEDIAN_MW * np.exp(SIZE_LOG_SD * chance.standard_normal(count)), *SIZE_RANGE_MW)
-        tiers = chance.choice(len(TIER_SHARE), count, p=TIER_SHARE)
-        regions = chance.choice(len(REGION_DEMAND_SHARE), count, p=REGION_DEMAND_SHARE)
-        customers = chance.integers(len(CUSTOMERS), size=count)
-        hours = lives_days * HOURS_PER_DAY
+        tiers = _chosen(chance, count, TIER_SHARE)
+        regions = _chosen(chance, count, REGION_DEMAND_SHARE)
+        customers = chance.integers(len(CUSTOMERS), size=count).tolist()
+        hours = (lives_days * HOURS_PER_DAY).tolist()
         return tuple(
             ContractRequest(
                 id=f"c{self._seed}-{tick:06d}-{first + i}",
                 tier=Tier(tiers[i]),
                 customer=CUSTOMERS[customers[i]],
-                power_mw=round(float(powers[i]), POWER_DIGITS),
+                power_mw=round(power, POWER_DIGITS),
                 duration_ticks=max(1, round(hours[i]) * self._ticks_per_hour),
                 timezone=REGION_ZONE[regions[i]],
             )
-            for i in range(count)
+            for i, power in enumerate(powers.tolist())
         )
+
+
+def _chosen(chance: np.random.Generator, count: int, shares: tuple[float, ...]) -> list[int]:
+    """Draw indices into shares that add up to 1, as `Generator.choice` does, which checks the shares each time."""
+    chosen: list[int] = _cumulated(shares).searchsorted(chance.random(count), side="right").tolist()
+    return chosen
+
+
+@lru_cache(maxsize=8)
+def _cumulated(shares: tuple[float, ...]) -> Floats:
+    cumulated = np.cumsum(shares)
+    return sealed(cumulated / cumulated[-1])
 
 
 def full_lives_days(chance: np.random.Generator, count: int) -> Floats:

@@ -33,13 +33,15 @@ def wet_bulbs_c(dry_bulb_c: Floats, relative_humidity_share: Floats) -> Floats:
     """
     values = table()
     rows, columns = values.shape
+    flat = values.ravel()
     row = np.clip((dry_bulb_c - COLDEST_C) / TABLE_STEP_C, 0.0, rows - 1.001)
     column = np.clip(relative_humidity_share * HUMIDITY_STEPS, 0.0, columns - 1.001)
     i, j = row.astype(np.int64), column.astype(np.int64)
     down, right = row - i, column - j
-    upper = (1.0 - right) * values[i, j] + right * values[i, j + 1]
-    lower = (1.0 - right) * values[i + 1, j] + right * values[i + 1, j + 1]
-    return np.minimum((1.0 - down) * upper + down * lower, dry_bulb_c)
+    left, at = 1.0 - right, i * columns + j
+    upper = left * flat.take(at) + right * flat.take(at + 1)
+    lower = left * flat.take(at + columns) + right * flat.take(at + columns + 1)
+    return np.asarray(np.minimum((1.0 - down) * upper + down * lower, dry_bulb_c))
 
 
 @lru_cache(maxsize=1)

@@ -104,14 +104,16 @@ class Weather:
 
         A wave lasts four days, with a smooth rise and fall of twelve hours each.
         """
-        hours = np.arange(first, end)[:, None]
         risen = np.zeros((end - first, self._width))
         first_year = _year_of(first - SUMMER_DAYS * HOURS_PER_DAY)
         for year in range(first_year, _year_of(end - 1) + 1):
             for begin in self._wave_begins(year):
-                if begin.min() < end and begin.max() + WAVE_HOURS > first:
+                from_hour, to_hour = max(int(begin.min()), first), min(int(begin.max()) + WAVE_HOURS, end)
+                if from_hour < to_hour:
+                    hours = np.arange(from_hour, to_hour)[:, None]
                     passed = np.minimum(hours - begin, begin + WAVE_HOURS - hours) / WAVE_EDGE_HOURS
-                    risen += 0.5 - 0.5 * np.cos(np.pi * np.clip(passed, 0.0, 1.0))
+                    rise = 0.5 - 0.5 * np.cos(np.pi * np.clip(passed, 0.0, 1.0))
+                    risen[from_hour - first : to_hour - first] += rise
         return risen
 
     def _wave_begins(self, year: int) -> Floats:

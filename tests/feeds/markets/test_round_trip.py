@@ -18,7 +18,7 @@ from mara.feeds.markets.registry import LAYOUTS
 from tests.feeds.markets.cases import CASES, Case
 from tests.feeds.markets.reading import read_whole, written
 from tests.feeds.markets.rows import Row, rows_of, zone_of
-from tests.feeds.markets.writers_europe import utc_iso
+from tests.feeds.markets.writers_europe import Files, utc_iso
 
 ZONES = {
     "entsoe-file-library": "UTC",
@@ -121,19 +121,20 @@ def is_one_of_two_equal_hours(case: Case, row: Row) -> bool:
     return case.layout in TOLD_BY_ORDER and here == there
 
 
-def read(case: Case, rows: Sequence[Row], folder: str) -> tuple[list[tuple[str, str]], list[float]]:
-    series = read_whole(written(Path(folder), case.write(rows)), case)
+def read(case: Case, files: Files, folder: str) -> tuple[list[tuple[str, str]], list[float]]:
+    series = read_whole(written(Path(folder), files), case)
     field = next(iter(case.expect))
     came = [(utc_text(begin), utc_text(end)) for begin, end in zip(series.begin_s, series.end_s, strict=True)]
     return came, series.values[field].tolist()
 
 
 def refusal(case: Case, rows: Sequence[Row]) -> str:
+    files = case.write(rows)
     with TemporaryDirectory() as folder, pytest.raises(FeedInvalid) as caught:
-        read(case, rows, folder)
+        read(case, files, folder)
     message = str(caught.value)
     assert "\n" not in message
-    assert any(name in message for name in case.write(rows)), message
+    assert any(name in message for name in files), message
     assert re.search(r" line \d+: ", message), message
     assert re.search(r"local day \d{4}-\d\d-\d\d", message) or case.layout in OTHERS_OF_UNEVEN_ROWS, message
     assert re.search(r"[:;,] (is|add|correct|keep|remove|fetch|name|rows|or|stamps|counted|a stamp)\b", message), (
@@ -148,7 +149,7 @@ def test_what_is_written_is_read(case: Case) -> None:
     @given(truths(case))
     def holds(rows: list[Row]) -> None:
         with TemporaryDirectory() as folder:
-            came, values = read(case, rows, folder)
+            came, values = read(case, case.write(rows), folder)
         assert came == [(utc_iso(row.begin), utc_iso(row.end)) for row in rows]
         meant = next(iter(case.expect.values()))
         assert values == pytest.approx([meant(row) for row in rows], rel=1e-9, abs=1e-5)
@@ -202,6 +203,7 @@ def test_the_first_of_two_equal_hours_may_end_as_if_the_clock_did_not_change() -
     first = next(row for row in rows if is_one_of_two_equal_hours(case, row))
     step = first.end - first.begin
     written_so = [replace(row, begin=row.begin + step, end=row.end + step) if row is first else row for row in rows]
-    assert case.write(written_so) != case.write(rows)
+    files, others = case.write(written_so), case.write(rows)
+    assert files != others
     with TemporaryDirectory() as folder, TemporaryDirectory() as other:
-        assert read(case, written_so, folder) == read(case, rows, other)
+        assert read(case, files, folder) == read(case, others, other)

@@ -71,10 +71,11 @@ def spelled(name: str) -> str:
 def header_in(lines: tuple[str, ...], layout: Layout, file_name: str = "") -> Header | None:
     """Find the header of a layout among first lines; None where it is missing."""
     form = layout.form
-    stamps = _stamp_names(layout.stamp)
-    if not form.names and not any(stamps <= _names_in(lines, delimiter) for delimiter in form.delimiters):
+    if not form.names and not _are_among(_stamp_names(layout.stamp), lines, form):
         return None
     needs = _needs_of(layout)
+    if not form.names and not _are_among(needs[0], lines, form):
+        return None
     for number, delimiter, cells in _candidates(lines, form):
         if _has(cells, needs) and _looks_right(lines[number:], form):
             said = _said_of(form, "\n".join(lines[: max(number - 1, 0)]), file_name)
@@ -189,13 +190,20 @@ def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
 @lru_cache(maxsize=4_096)
 def cells_of(line: str, delimiter: str) -> tuple[str, ...]:
     """Split one line into cells."""
+    if line and '"' not in line:  # nothing is quoted
+        return tuple(line.split(delimiter))
     return tuple(next(csv.reader([line], delimiter=delimiter), []))
+
+
+def _are_among(names: frozenset[str], lines: tuple[str, ...], form: Form) -> bool:
+    return any(names <= _names_in(lines, delimiter) for delimiter in form.delimiters)
 
 
 @lru_cache(maxsize=64)
 def _names_in(lines: tuple[str, ...], delimiter: str) -> frozenset[str]:
     """Gather the cells of all lines, by which most layouts are ruled out at once."""
-    return frozenset(spelled(cell) for line in lines for cell in cells_of(line, delimiter))
+    cells = {cell for line in lines for cell in cells_of(line, delimiter)}
+    return frozenset(map(spelled, cells))
 
 
 def _candidates(lines: Sequence[str], form: Form) -> Iterator[tuple[int, str, tuple[str, ...]]]:
