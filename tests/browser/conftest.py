@@ -67,6 +67,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not {"browser", "slow"} <= set(item.keywords))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the servers' imports begin while the browser starts."""
+    if not session.config.option.collectonly and any(item.get_closest_marker("browser") for item in session.items):
+        NURSERY.prepare(environment())
+
+
 @dataclass
 class Visit:
     """A page that is drawn, with its error messages."""

@@ -65,7 +65,7 @@ class Copy:
 
 
 class Nursery:
-    """The process that forks, seen from the tests; it begins with the first request."""
+    """The process that forks, seen from the tests; it begins with the first request, or before."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,20 +73,25 @@ class Nursery:
 
     def begin(self, words: Sequence[str], folder: Path, environment: Mapping[str, str], stdout: int) -> Copy:
         """Run a module and its arguments in a folder, as `python -m` does."""
-        if self._process is None:
-            self._line, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            command = [sys.executable, "-m", __name__, str(far_end.fileno())]
-            root = Path(__file__).parents[2]
-            with far_end:
-                self._process = subprocess.Popen(
-                    command,
-                    cwd=root,
-                    env=environment,
-                    stdout=subprocess.PIPE,  # a pipe as copies get, which cannot be sought in
-                    pass_fds=[far_end.fileno()],
-                )
+        self.prepare(environment)
         asked = {"words": list(words), "folder": str(folder), "environment": dict(environment)}
         return Copy(self, self.ask(asked, stdout))
+
+    def prepare(self, environment: Mapping[str, str]) -> None:
+        """Begin the process, unless it runs; do not wait for its imports."""
+        if self._process is not None:
+            return
+        self._line, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", __name__, str(far_end.fileno())]
+        root = Path(__file__).parents[2]
+        with far_end:
+            self._process = subprocess.Popen(
+                command,
+                cwd=root,
+                env=environment,
+                stdout=subprocess.PIPE,  # a pipe as copies get, which cannot be sought in
+                pass_fds=[far_end.fileno()],
+            )
 
     def ask(self, asked: dict[str, Any], *descriptors: int) -> Any:
         assert self._line is not None

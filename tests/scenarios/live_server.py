@@ -19,6 +19,8 @@ from tests.forked_program import ForkedProgram, forked
 from tests.servers import ROOT, environment, free_port
 
 END_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
+LOOK_INTERVAL_S = 0.05
 CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
 
 
@@ -46,6 +48,13 @@ class LiveServer:
         except urllib.error.HTTPError as error:
             if error.code != 409:
                 raise
+
+    def wait_for_ticks(self, count: int) -> None:
+        """Wait until the server has stored so many ticks, so that its start is over."""
+        until_s = time.monotonic() + START_TIMEOUT_S
+        while self.histogram("mara_tick_duration_seconds").get(float("inf"), 0.0) < count:
+            assert time.monotonic() < until_s, f"there are no {count} ticks after {START_TIMEOUT_S} s"
+            time.sleep(LOOK_INTERVAL_S)
 
     def histogram(self, name: str) -> dict[float, float]:
         """Cumulative counts of a histogram by upper bound."""
