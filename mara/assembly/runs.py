@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 
 import mara
-from mara.assembly.live_world import live_fleet, live_outside
 from mara.assembly.worlds import Outside, fleet_of_run, history_of
 from mara.assembly.worlds import outside_of as world_without_sources
 from mara.core.arrays import sealed
@@ -51,9 +50,11 @@ def outside_of(settings: Settings, memory: Memory | None = None, *, only_looks: 
     Raises:
         ConfigError, FeedError: the fleet, history, live sources or start cannot be used.
     """
-    return (
-        live_outside(settings, memory, only_looks=only_looks) if settings.is_live else world_without_sources(settings)
-    )
+    if not settings.is_live:
+        return world_without_sources(settings)
+    from mara.assembly.live_world import live_outside  # what reads live sources takes long to import, few runs have any
+
+    return live_outside(settings, memory, only_looks=only_looks)
 
 
 def fleet_of(settings: Settings) -> Fleet:
@@ -62,7 +63,11 @@ def fleet_of(settings: Settings) -> Fleet:
     Raises:
         ConfigError, FeedError: the fleet, history or live sources cannot be used.
     """
-    return live_fleet(settings) if settings.is_live else fleet_of_run(settings, history_of(settings))
+    if not settings.is_live:
+        return fleet_of_run(settings, history_of(settings))
+    from mara.assembly.live_world import live_fleet  # as above
+
+    return live_fleet(settings)
 
 
 def open_run(

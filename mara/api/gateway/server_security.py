@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography import x509
-
 from mara.api.gateway.exposure import is_open, required_tls
 from mara.api.gateway.listener import ListenerLoop
 from mara.api.gateway.timeouts import KEEP_ALIVE_S, TimedHttp
@@ -99,6 +97,8 @@ def names_of_certificate(file: Path) -> tuple[str, ...]:
     Raises:
         ConfigError: the file holds no certificate that can be read.
     """
+    from cryptography import x509  # it takes long to import, and most servers speak no TLS
+
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except (OSError, ValueError) as error:

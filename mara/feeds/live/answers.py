@@ -1,15 +1,15 @@
 """Answers of providers read in their layouts, to the columns that the feed uses."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Floats
 from mara.errors import FeedInvalid
+from mara.feeds.live.journal import ToldValues
 from mara.feeds.live.sources import QUANTITY_OF, LiveSource, Part
 from mara.feeds.markets.building.bitcoin import LEAST_BELIEVABLE_USD_PER_PH_DAY
 from mara.feeds.markets.building.columns import (
@@ -39,19 +39,6 @@ NETWORK: Final = "network_hashes_per_s"
 BTC_USD: Final = "btc_usd"
 FURTHEST_S: Final = 20 * 86_400
 """Most time between an answer and the days that it tells of."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ToldValues:
-    """Values that a source told, by half-open intervals in the order of time.
-
-    Attributes:
-        columns: values by field (N,), NaN where a row has none.
-    """
-
-    begin_s: Ints
-    end_s: Ints
-    columns: Mapping[str, Floats]
 
 
 def read_answer(
@@ -204,9 +191,3 @@ def rates_told(told: ToldValues | None, constant: Mapping[str, float]) -> Rates:
         return Rates(constant=dict(constant), days=np.zeros(0, np.int64), per_eur={})
     days = told.begin_s // 86_400
     return Rates(constant=dict(constant), days=days, per_eur=dict(told.columns), file="the exchange rates")
-
-
-def with_rows(told: ToldValues, rows: Ints) -> ToldValues:
-    """Return a copy with only the rows of some indices (N,)."""
-    columns = {name: column[rows] for name, column in told.columns.items()}
-    return replace(told, begin_s=told.begin_s[rows], end_s=told.end_s[rows], columns=columns)

@@ -8,7 +8,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import FileIO
 from math import isnan
@@ -17,13 +17,26 @@ from typing import Any, Final
 
 import numpy as np
 
+from mara.core.arrays import Floats, Ints
 from mara.errors import ConfigError, FeedInvalid
-from mara.feeds.live.answers import ToldValues
 
 SUFFIX: Final = ".jsonl"
 LOCK_FILE: Final = "writer.lock"
 LISTENED: Final = ""
 """Name in the lines that only say that Mara was listening."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ToldValues:
+    """Values that a source told, by half-open intervals in the order of time.
+
+    Attributes:
+        columns: values by field (N,), NaN where a row has none.
+    """
+
+    begin_s: Ints
+    end_s: Ints
+    columns: Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,6 +51,12 @@ class JournalEntry:
     known_at_s: int
     source: str
     told: ToldValues | None
+
+
+def with_rows(told: ToldValues, rows: Ints) -> ToldValues:
+    """Return a copy with only the rows of some indices (N,)."""
+    columns = {name: column[rows] for name, column in told.columns.items()}
+    return replace(told, begin_s=told.begin_s[rows], end_s=told.end_s[rows], columns=columns)
 
 
 def entries_in(folder: Path, from_s: int = 0) -> Iterator[JournalEntry]:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints
-from mara.feeds.live.answers import ToldValues, with_rows
+from mara.feeds.live.journal import ToldValues, with_rows
 from mara.feeds.markets.building.grid import Steps, on_steps
 
 KEPT_S: Final = 9 * 86_400

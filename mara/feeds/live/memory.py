@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mara.errors import FeedEnded
-from mara.feeds.live.answers import ToldValues
-from mara.feeds.live.journal import LISTENED, JournalEntry, JournalWriter, entries_in
+from mara.feeds.live.journal import LISTENED, JournalEntry, JournalWriter, ToldValues, entries_in
 from mara.feeds.live.known import NOTHING, KnownValues
 
 RECALLED_S: Final = 45 * 86_400

@@ -11,8 +11,9 @@ from typing import Final
 
 from mara.core.live_source import SourceSnapshot
 from mara.errors import FeedInvalid
-from mara.feeds.live.answers import ToldValues, rates_told, read_answer
+from mara.feeds.live.answers import rates_told, read_answer
 from mara.feeds.live.asking import NOT_FOUND, Ask, Asker, asks_of
+from mara.feeds.live.journal import ToldValues
 from mara.feeds.live.memory import Memory
 from mara.feeds.live.sources import FX, LiveSource, Part
 from mara.feeds.live.status import status_of

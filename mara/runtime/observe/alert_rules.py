@@ -357,8 +357,10 @@ def _burning(contract: ContractSnapshot, seen: _Seen, per_hour: int) -> str:
     spare_share = (PPM - TARGET_PPM[TIER_KEYS.index(contract.tier)]) / PPM
     for factor, hours in BURN_RULES[contract.tier]:
         ticks = hours * per_hour
+        if len(seen.unplanned) <= ticks:
+            continue
         burn = seen.unplanned_within(ticks) / ticks / spare_share
-        if burn >= factor and len(seen.unplanned) > ticks:
+        if burn >= factor:
             return f"its budget burns {burn:.1f} times too fast over {hours} h, unplanned"
     return ""
 

@@ -8,8 +8,8 @@ import pytest
 
 from components.forecast.forecast_panels import price_channel
 from mara.core.snapshot_builder import forecast_snapshot
-from mara.feeds.live.answers import ToldValues
 from mara.feeds.live.expected import stale_risk_usd_per_mwh
+from mara.feeds.live.journal import ToldValues
 from mara.feeds.live.known import NOTHING, KnownValues
 from tests.feeds.live.conftest import Begin
 from tests.feeds.live.worlds import START

@@ -16,8 +16,9 @@ import numpy as np
 from mara.core.live_source import AnnouncedLimit, GridLimit, GridWarning, SourceSnapshot
 from mara.core.snapshot import Snapshot
 from mara.errors import FeedInvalid
-from mara.feeds.live.answers import ToldValues, rates_told
+from mara.feeds.live.answers import rates_told
 from mara.feeds.live.asking import Asker
+from mara.feeds.live.journal import ToldValues
 from mara.feeds.live.limits import HEARD, HEARD_COUNT, LIMIT_COLUMNS, limit_source
 from mara.feeds.live.memory import Memory
 from mara.feeds.live.openadr.documents import AdrEvent, Program
