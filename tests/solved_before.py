@@ -120,7 +120,7 @@ class RememberingSolver(highspy.Highs):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._given = hashlib.blake2b(digest_size=20)
+        self._given = hashlib.sha1(usedforsecurity=False)
         self._model: tuple[Any, ...] = ()
         self._start: solve.Basis | None = None
         self._kept: Kept | None = None

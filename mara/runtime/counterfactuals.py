@@ -63,14 +63,16 @@ class CounterfactualStep:
 
     Attributes:
         worlds: the worlds that the live one does not stand for, by name.
-        parts: bytes to store with the tick, by name.
-        memories: states of optimizers that are among the parts, by name of the world.
+        is_compared: False before the comparison begins, when every world is the live one.
+        parts: bytes to store with the tick, by name; none for a run without a store.
+        memories: states of optimizers that changed, by name of the world.
         closed_day: gains of the UTC day that ended before the tick; None for none.
     """
 
     live: World
     worlds: Mapping[str, World]
     start: ComparisonStart
+    is_compared: bool
     parts: Mapping[str, bytes]
     memories: Mapping[str, ResumeState]
     closed_day: DayGains | None = None
@@ -121,11 +123,14 @@ class CounterfactualRuns:
         plans: Mapping[str, Plan] | None = None,
         *,
         is_planned: bool = True,
+        is_stored: bool = True,
     ) -> CounterfactualStep:
         """Advance every world by a tick beside the live one; nothing is kept yet.
 
-        `plans` are plans made elsewhere, by name of the world; a world without one is planned here. `is_planned` is
-        False before the first plan of a solver; until then nothing is compared.
+        Args:
+            plans: plans made elsewhere, by name of the world; a world without one is planned here.
+            is_planned: False before the first plan of a solver; until then nothing is compared.
+            is_stored: whether to write the parts, a tenth of a tick.
         """
         if self._is_waiting and not is_planned:
             return self._not_yet(live)
@@ -141,22 +146,29 @@ class CounterfactualRuns:
             world = problem.world if problem.world.unread is None else replace(problem.world, unread=None)
             step = advance(world, simulated(reading.observation), targets, self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
-            parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
+            if is_stored:
+                parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
             memory = memory_of(optimizer)
             if memory is not None and memory is not self._stored_memories.get(name):
                 memories[name] = memory
-                parts[_plan_part(name)] = bytes_of(memory)
-        if start is not self._stored_start:
+                if is_stored:
+                    parts[_plan_part(name)] = bytes_of(memory)
+        if is_stored and start is not self._stored_start:
             parts[MARKS] = bytes_of(start)
-        closed_day = self._closed_day() if is_new_day else None
         return CounterfactualStep(
-            live=live, worlds=worlds, start=start, parts=parts, memories=memories, closed_day=closed_day
+            live=live,
+            worlds=worlds,
+            start=start,
+            is_compared=True,
+            parts=parts,
+            memories=memories,
+            closed_day=self._closed_day() if is_new_day else None,
         )
 
     def keep(self, ahead: CounterfactualStep) -> None:
         """Make a stored step the present one."""
         self._live, self._start = ahead.live, ahead.start
-        if MARKS in ahead.parts:
+        if ahead.is_compared:
             self._is_waiting, self._stored_start = False, ahead.start
         self._worlds |= ahead.worlds
         self._stored_memories |= ahead.memories
@@ -228,7 +240,12 @@ class CounterfactualRuns:
             cash_micro_usd=(worth_micro_usd,) * len(self._names),
         )
         return CounterfactualStep(
-            live=live, worlds=dict.fromkeys(self._worlds, live), start=start, parts={}, memories={}
+            live=live,
+            worlds=dict.fromkeys(self._worlds, live),
+            start=start,
+            is_compared=False,
+            parts={},
+            memories={},
         )
 
     def _problem(self, world: World, reading: FeedReading) -> Problem:

@@ -6,11 +6,12 @@ Model: docs/model.md#5-the-linear-program
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 
-from mara.core.arrays import Ints
+from mara.core.arrays import Ints, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.optimizers.lp.case import LpCase
@@ -111,20 +112,20 @@ def columns_of(case: LpCase) -> Columns:
         "pledged_spot": (pledging,),
         "pledged_battery": (products, len(batteries)),
     }
+    places, width = _laid_end_to_end(tuple(shapes.items()))
+    return Columns(**places, **own, metered=metered, hedged=hedged, resting=resting, width=width)
+
+
+@lru_cache(maxsize=8)
+def _laid_end_to_end(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[dict[str, Ints], int]:
+    """Number the places of variables by their names and shapes, and count them."""
     places: dict[str, Ints] = {}
     first = 0
-    for name, shape in shapes.items():
+    for name, shape in shapes:
         size = prod(shape)
-        places[name] = np.arange(first, first + size).reshape(shape)
+        places[name] = sealed(np.arange(first, first + size).reshape(shape))
         first += size
-    return Columns(
-        **places,
-        **own,
-        metered=metered,
-        hedged=hedged,
-        resting=resting,
-        width=first,
-    )
+    return places, first
 
 
 def _contract_sites(contract: PowerContract | None) -> dict[str, Ints]:

@@ -135,14 +135,11 @@ def plan_steps(primal_mw: Floats, columns: Columns, steps: int) -> tuple[PlanSte
     """
     clean = np.where(primal_mw < TOLERANCE_MW, 0.0, primal_mw).reshape(-1)[: steps * columns.width]
     table = clean.reshape(steps, columns.width)
+    places = columns.miners, columns.merchant, columns.contracts, columns.reserve
+    by_step = zip(*(sealed(table.take(at, axis=1)) for at in places), strict=True)
     return tuple(
-        PlanStep(
-            miners_mw=sealed(row[columns.miners]),
-            merchant_mw=sealed(row[columns.merchant]),
-            contracts_mw=sealed(row[columns.contracts]),
-            reserve_mw=sealed(row[columns.reserve]),
-        )
-        for row in table
+        PlanStep(miners_mw=miners, merchant_mw=merchant, contracts_mw=contracts, reserve_mw=reserve)
+        for miners, merchant, contracts, reserve in by_step
     )
 
 

@@ -10,11 +10,12 @@ Model: docs/model.md#5-the-linear-program
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints
+from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
@@ -281,31 +282,72 @@ def _bound_contracts(upper_mw: Floats, case: LpCase, columns: Columns) -> None:
 
 
 def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
-    """Assemble all rows: period by period, then one budget row for each promised tier.
-
-    One period is put in the order of its rows, and every other is laid out like it.
-    """
+    """Assemble all rows: period by period, then one budget row for each promised tier."""
     from scipy.sparse import csr_array  # importing takes 0.1 s, and many commands plan nothing
 
     row, column, values, of_last = _period(case.steps, columns.width, families)
-    order = np.argsort(row, kind="stable")
-    row, column, values, of_last = row[order], column[order], values[:, order], of_last[order]
     period_rows = sum(family.count for family in families)
-    step = np.arange(case.steps)[:, None] * columns.width
-    # The first period has none before it: its changes are from the present loads, on the right-hand side.
-    inside = np.ones(values.shape, dtype=np.bool_)
-    inside[0] = column >= 0
-    counts = np.tile(np.bincount(row, minlength=period_rows), (case.steps, 1))
-    counts[0] = np.bincount(row[column >= 0], minlength=period_rows)
-    starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, case.steps)]).cumsum()
-    budget_columns = (columns.shed[:, None] + step.T).ravel()
+    layout = _layout_of(
+        row.tobytes(),
+        column.tobytes(),
+        of_last.tobytes(),
+        columns.shed.tobytes(),
+        steps=case.steps,
+        width=columns.width,
+        period_rows=period_rows,
+    )
+    # Copies, because stages of a solve sort a matrix's entries in place.
     return csr_array(
         (
-            np.concatenate([values[inside], np.tile(case.dt_h, PROMISED_TIER_COUNT)]),
-            np.concatenate([(column + np.where(of_last, step[-1], step))[inside], budget_columns]),
-            starts,
+            np.concatenate([values.ravel()[layout.taken], np.tile(case.dt_h, PROMISED_TIER_COUNT)]),
+            layout.column.copy(),
+            layout.starts.copy(),
         ),
-        shape=(len(starts) - 1, case.steps * columns.width),
+        shape=(len(layout.starts) - 1, case.steps * columns.width),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Layout:
+    """Places of a matrix's entries, which programs of one shape have in common.
+
+    Attributes:
+        taken: each entry's place among the coefficients of all periods, family by family; without those of budgets.
+        column: column of each entry (E,).
+        starts: first entry of each row, and the end (M + 1,).
+    """
+
+    taken: Ints
+    column: Ints
+    starts: Ints
+
+
+@lru_cache(maxsize=4)
+def _layout_of(
+    row: bytes, column: bytes, of_last: bytes, shed: bytes, *, steps: int, width: int, period_rows: int
+) -> _Layout:
+    """Lay out the entries of all periods, whose places in one come as bytes, keys of the cache.
+
+    One period is put in the order of its rows, and every other is laid out like it.
+    """
+    rows, columns = np.frombuffer(row, dtype=np.int64), np.frombuffer(column, dtype=np.int64)
+    order = np.argsort(rows, kind="stable")
+    rows, columns, is_last = rows[order], columns[order], np.frombuffer(of_last, dtype=np.bool_)[order]
+    step = np.arange(steps)[:, None] * width
+    # The first period has none before it: its changes are from the present loads, on the right-hand side.
+    inside = np.ones((steps, len(rows)), dtype=np.bool_)
+    inside[0] = columns >= 0
+    counts = np.tile(np.bincount(rows, minlength=period_rows), (steps, 1))
+    counts[0] = np.bincount(rows[columns >= 0], minlength=period_rows)
+    starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, steps)]).cumsum()
+    of_periods = (columns + np.where(is_last, step[-1], step))[inside]
+    of_budgets = (np.frombuffer(shed, dtype=np.int64)[:, None] + step.T).ravel()
+    # SciPy would choose these integers too, but look at all of them for it.
+    short = np.int32 if max(starts[-1], steps * width) <= np.iinfo(np.int32).max else np.int64
+    return _Layout(
+        taken=sealed((np.arange(steps)[:, None] * len(rows) + order)[inside]),
+        column=sealed(np.concatenate([of_periods, of_budgets]).astype(short)),
+        starts=sealed(starts.astype(short)),
     )
 
 

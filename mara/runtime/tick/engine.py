@@ -110,23 +110,28 @@ class TickEngine:
         return TickResult(step=step, plan=plan, events=told, peak_risk_share=risk)
 
     def with_counterfactuals(
-        self, result: TickResult, reading: FeedReading, plans: Mapping[str, Plan] | None = None
+        self,
+        result: TickResult,
+        reading: FeedReading,
+        plans: Mapping[str, Plan] | None = None,
+        *,
+        is_stored: bool = True,
     ) -> TickResult:
         """Advance the counterfactual worlds too, and add what a resumed run needs.
 
-        `plans` are plans made elsewhere, by name of the world. It may run in another thread while no other method is
-        called.
+        `plans` are plans made elsewhere, by name of the world; a run that is not stored is never resumed. It may run in
+        another thread while no other method is called.
         """
         parts: dict[str, bytes] = {}
         memory = memory_of(self.optimizer)
         memory = None if memory is self._kept else memory
-        if memory is not None:
+        if is_stored and memory is not None:
             parts[PLAN] = bytes_of(memory)
         if self.counterfactuals is None:
             return replace(result, parts=parts, memory=memory)
         is_planned = all(plan.status != "fallback" for plan in (result.plan, *(plans or {}).values()))
         ahead = self.counterfactuals.ahead(
-            result.step.world, reading, result.step.commands, plans, is_planned=is_planned
+            result.step.world, reading, result.step.commands, plans, is_planned=is_planned, is_stored=is_stored
         )
         return replace(result, ahead=ahead, parts={**parts, **ahead.parts}, memory=memory)
 
@@ -181,7 +186,7 @@ def simulate(
         good, refused = possible(waiting, engine.world, engine.config)
         plan = engine.optimizer.plan(engine.problem(reading))
         result = engine.advance(reading, plan, tuple(order.command for order in good))
-        result = engine.with_counterfactuals(result, reading)
+        result = engine.with_counterfactuals(result, reading, is_stored=store is not None)
         if store is not None:
             outcomes = refused + outcomes_of(result.step, good)
             store.append(result.step, result.plan, result.events, result.parts, outcomes, result.closed_day)
