@@ -13,7 +13,7 @@ Made by `python scripts/module_map.py` from the modules' own first lines; a test
 Which floor stands on which, and where a change belongs, is in [ARCHITECTURE.md](../ARCHITECTURE.md).
 """
 HEAD_OF_MODULE = re.compile(r'"""[^"\\]*"""\n')
-"""Pattern of a docstring at the beginning of a file, which is parsed much faster than the whole file."""
+"""Pattern of a docstring at the beginning of a file, which is parsed sooner than all of it."""
 
 
 def module_map() -> str:

@@ -132,7 +132,10 @@ class ArrivalStream:
 
 
 def _chosen(chance: np.random.Generator, count: int, shares: tuple[float, ...]) -> list[int]:
-    """Draw indices into shares that add up to 1, as `Generator.choice` does, which checks the shares each time."""
+    """Draw indices into shares that add up to 1.
+
+    As `Generator.choice` does, which checks the shares each time.
+    """
     chosen: list[int] = _cumulated(shares).searchsorted(chance.random(count), side="right").tolist()
     return chosen
 

@@ -97,9 +97,9 @@ def levelled(measured: PriceCurve, site: Site) -> PriceCurve:
 
 
 def _mean_by(probability_share: Floats) -> Callable[[Floats], float]:
-    """Return the function that integrates prices (Q,) over cumulative probabilities (Q,) to their mean.
+    """Return the function that averages prices (Q,) over their probabilities (Q,).
 
-    By the trapezoidal rule, as `np.trapezoid` does; a search for a mean asks sixty times.
+    By the trapezoidal rule, as `np.trapezoid`; a search for a mean asks sixty times.
     """
     width_share = np.diff(probability_share)
     covered_share = probability_share[-1] - probability_share[0]
