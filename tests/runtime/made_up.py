@@ -5,20 +5,23 @@ manual clock at the speed used here, so that nothing happens by itself.
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from threading import Event as ThreadEvent
+from threading import Lock
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 from sqlalchemy import create_engine, insert
-from sqlalchemy.engine import Connection
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import NullPool, StaticPool
 
 from mara.core.day_gains import DayGains
 from mara.core.events import Event
@@ -75,6 +78,22 @@ class ManualClock:
         await asyncio.sleep(duration_s)
 
 
+@cache
+def _databases() -> Engine:
+    """An engine whose every connection has a database of its own in memory, with the tables, which are made once."""
+    first = sqlite3.connect(":memory:", check_same_thread=False)
+    tables = (Order, OrderOutcome, OpenQuote, AnswerRow, SignalLine, TelemetryRow, AlertLine)
+    of_first = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: first)
+    Row.metadata.create_all(of_first, [table.__table__ for table in tables])  # type: ignore[union-attr]
+
+    def copied() -> sqlite3.Connection:
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        first.backup(copy)
+        return copy
+
+    return create_engine("sqlite://", poolclass=NullPool, creator=copied)
+
+
 @dataclass
 class MemoryStore:
     """A store in memory, which raises the errors in `refusals` first, one by one."""
@@ -94,20 +113,23 @@ class MemoryStore:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        tables = (Order, OrderOutcome, OpenQuote, AnswerRow, SignalLine, TelemetryRow, AlertLine)
-        Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[union-attr]
+        self._connection, self._one_at_a_time = _databases().connect(), Lock()
         self.orders = Orders(self._aside)
         self.signals = Signals(self._aside)
-        self.alerts = AlertLog(lambda doing, full=False: self._engine.begin())
+        self.alerts = AlertLog(lambda doing, full=False: self._begun())
         self.database = SimpleNamespace(free_bytes=lambda: None)
 
     @contextmanager
     def _aside(self, doing: str) -> Iterator[Connection]:
         if self.order_refusals:
             raise self.order_refusals.pop(0)
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             yield connection
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        with self._one_at_a_time, self._connection.begin():
+            yield self._connection
 
     def append(
         self,
@@ -126,7 +148,7 @@ class MemoryStore:
         self.plans.append(plan)
         self.outcomes.extend(outcomes)
         for row in outcome_rows(step.tick, outcomes):
-            with self._engine.begin() as connection:
+            with self._begun() as connection:
                 connection.execute(insert(OrderOutcome).values(row))
 
     def refuse_lost(self) -> None:
@@ -144,7 +166,7 @@ class MemoryStore:
 
     def close(self) -> None:
         self.executor.shutdown(wait=True)
-        self._engine.dispose()
+        self._connection.close()
         self.closed_count += 1
 
 

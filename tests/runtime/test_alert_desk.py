@@ -200,7 +200,7 @@ async def test_an_alert_is_shown_while_the_store_fails_and_recorded_when_it_answ
 
 
 def changes_in(store: MemoryStore) -> list[str]:
-    with store._engine.begin() as connection:
+    with store._begun() as connection:
         found = connection.exec_driver_sql("SELECT change FROM alert_log ORDER BY number")
         return [str(row.change) for row in found]
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +69,7 @@ class HoldFile:
         if self._lock is not None:
             return
         self._locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._locks / f"{sha256(device.encode()).hexdigest()[:24]}.lock"
+        path = self._locks / f"{_digest(device)[:24]}.lock"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -215,4 +214,10 @@ def _state(plain: Any) -> DeviceState:
 def _file_name(site_id: str) -> str:
     """Name a site's file; unusual ids are told apart by a digest."""
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in site_id)[:60]
-    return safe if safe == site_id else f"{safe}-{sha256(site_id.encode()).hexdigest()[:8]}"
+    return safe if safe == site_id else f"{safe}-{_digest(site_id)[:8]}"
+
+
+def _digest(text: str) -> str:
+    from hashlib import sha256  # brings OpenSSL, without which the watchdog's process is there sooner
+
+    return sha256(text.encode()).hexdigest()
