@@ -57,7 +57,7 @@ class WriterLease(Protocol):
         ...
 
 
-class Answer(Protocol):
+class StatementAnswer(Protocol):
     """The answer to a statement of a batch, to be read once the batch has ended."""
 
     @property
@@ -70,8 +70,11 @@ class Answer(Protocol):
         ...
 
 
-class Batch(Protocol):
-    """Statements of a transaction, sent past SQLAlchemy because they are the same in every tick."""
+class StatementBatch(Protocol):
+    """Statements of a transaction, sent to the driver past SQLAlchemy.
+
+    They are the same in every tick, and need nothing of it.
+    """
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> None:
         """Run a statement whose answer nobody needs."""
@@ -81,7 +84,7 @@ class Batch(Protocol):
         """Insert whole rows in bulk."""
         ...
 
-    def ask(self, statement: str, values: Sequence[Any] = ()) -> Answer:
+    def ask(self, statement: str, values: Sequence[Any] = ()) -> StatementAnswer:
         """Run a statement with question marks for `values`."""
         ...
 
@@ -164,7 +167,7 @@ class Database(Protocol):
         """Run a query of any number of rows; yields them with their columns as attributes."""
         ...
 
-    def batch(self, connection: Connection, /) -> AbstractContextManager[Batch]:
+    def batch(self, connection: Connection, /) -> AbstractContextManager[StatementBatch]:
         """Send statements of the present transaction without waiting for each answer.
 
         Their errors are the driver's, at the latest where the batch ends.

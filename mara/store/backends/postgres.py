@@ -206,7 +206,7 @@ class PostgresServer:
 
 
 class PostgresBatch:
-    """Statements of a server's transaction, see `mara.store.backends.database.Batch`."""
+    """Statements of a server's transaction, as `mara.store.backends.database` says."""
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver

@@ -221,7 +221,7 @@ class SqliteFile:
 
 
 class SqliteBatch:
-    """Statements of a file's transaction, see `mara.store.backends.database.Batch`."""
+    """Statements of a file's transaction, as `mara.store.backends.database` says."""
 
     def __init__(self, connection: Connection) -> None:
         self._driver: Any = connection.connection.driver_connection

@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
-from mara.store.backends.database import Answer, Batch
+from mara.store.backends.database import StatementAnswer, StatementBatch
 from mara.store.schema.hourly import EXTREMES, FLEET, TICK_VALUES
 from mara.store.schema.tables import NamedRow
 from mara.store.write.tick_write import BOOK, WORLD, TickWrite
@@ -66,7 +66,7 @@ _ROLL_UP_SITES: Final = (
 )
 _ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET, together="tick", renewable=_OF_ENERGY)
 _ROLL_UPS: Final = (_ROLL_UP_SITES, _ROLL_UP_FLEET)
-_INTO_HOURLY: Final = tuple(f"INSERT INTO hourly ({', '.join(_COLUMNS)}) {rows}" for rows in _ROLL_UPS)  # noqa: S608
+_INTO_HOURLY: Final = tuple(f"INSERT INTO hourly ({', '.join(_COLUMNS)}) {rows}" for rows in _ROLL_UPS)
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
 _PRUNE_EVENTS: Final = "DELETE FROM events WHERE tick >= ? AND tick < ? AND kind <> 'peak'"
 _PRUNE_PEAKS: Final = "DELETE FROM events WHERE tick < ?"
@@ -79,7 +79,7 @@ _PART: Final = (
 _SEQUENCE: Final = "UPDATE engine_state SET seq = ?, tick_hash = ? WHERE number = 1 AND seq = ? AND writer_run = ?"
 
 
-def roll_up(batch: Batch, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
+def roll_up(batch: StatementBatch, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
     """Roll up the clock hour that ends with `last_tick`, by site and for the fleet."""
     for statement in _INTO_HOURLY:
         batch.run(statement, _tick_range(hour_epoch_s, last_tick, grid))
@@ -97,7 +97,7 @@ def _tick_range(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int,
     return hour_epoch_s, first_tick, last_tick
 
 
-def prune(batch: Batch, before_tick: int, grid: TimeGrid) -> None:
+def prune(batch: StatementBatch, before_tick: int, grid: TimeGrid) -> None:
     """Delete raw rows and events before a tick, and checkpoints a day before that.
 
     Events of peaks stay longer. The checkpoint of the day stays, so that all raw rows that are left can be replayed.
@@ -113,7 +113,7 @@ def prune(batch: Batch, before_tick: int, grid: TimeGrid) -> None:
     batch.run(_PRUNE_CHECKPOINTS, (before_tick - day_ticks,))
 
 
-def write_parts(batch: Batch, tick_write: TickWrite) -> None:
+def write_parts(batch: StatementBatch, tick_write: TickWrite) -> None:
     """Write the world after the tick, the callers' parts, and a day's checkpoint.
 
     The world and its book need no hash of their own, because the chain of ticks has it.
@@ -127,7 +127,7 @@ def write_parts(batch: Batch, tick_write: TickWrite) -> None:
         batch.run(_CHECKPOINT, (tick_write.tick + 1, int(tick_write.kept), tick_write.checkpoint))
 
 
-def advance_sequence(batch: Batch, tick_write: TickWrite, writer_run: int) -> Answer:
+def advance_sequence(batch: StatementBatch, tick_write: TickWrite, writer_run: int) -> StatementAnswer:
     """Advance the sequence by one tick; of no row when another writer already did."""
     link = tick_write.state.tick_hash
     return batch.ask(_SEQUENCE, (tick_write.tick + 1, link, tick_write.tick, writer_run))
