@@ -121,7 +121,7 @@ def _new_databases_are_copies() -> Generator[None]:
     from tests import sqlite_template
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(upgrade, "_migrate", sqlite_template.migrate_or_copy)
+        patched.setattr(upgrade, "fill", sqlite_template.fill_or_copy)
         yield
 
 
@@ -233,11 +233,11 @@ def solved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def made_by_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Create new databases by the migrations, as Mara does, instead of copying one."""
+def made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Create new databases as Mara does, instead of copying one."""
     from tests import sqlite_template
 
-    sqlite_template.migrate_anew(monkeypatch)
+    sqlite_template.fill_anew(monkeypatch)
 
 
 @pytest.fixture

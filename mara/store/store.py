@@ -29,7 +29,7 @@ from mara.store.backends.database import Database, WriterLease, database_of
 from mara.store.encoding.records import RunRecord
 from mara.store.encoding.seal import Marks
 from mara.store.read.read_model import ReadModel
-from mara.store.schema.sealed import hour_marks
+from mara.store.schema.sealed import HEADS, OF_HOUR, hour_marks
 from mara.store.schema.tables import columns_of
 from mara.store.write import resume, statements
 from mara.store.write.alert_log import AlertLog
@@ -317,18 +317,19 @@ class Store:
         with connection.begin():
             if not self._are_rules_ours:
                 write_ours(connection, tick_write.tick)
-            with self.database.batch(connection):
+            with self.database.batch(connection) as batch:
                 for table, values in tick_write.inserts:
-                    self.database.insert(connection, *columns_of(table), values)
-                if tick_write.hour_epoch_s is not None:
-                    statements.roll_up(connection, tick_write.hour_epoch_s, tick_write.tick, grid)
-                statements.prune(
-                    connection, tick_write.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid
-                )
-                statements.write_parts(connection, tick_write)
-            to_seal = {} if tick_write.hour_epoch_s is None else hour_marks(connection, tick_write.hour_epoch_s)
-            if not statements.advance_sequence(connection, tick_write, self._writer_run):
+                    batch.insert(*columns_of(table), values)
+                hour, told = tick_write.hour_epoch_s, None
+                if hour is not None:
+                    statements.roll_up(batch, hour, tick_write.tick, grid)
+                    told = batch.ask(OF_HOUR, (hour, hour)), batch.ask(HEADS)
+                statements.prune(batch, tick_write.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid)
+                statements.write_parts(batch, tick_write)
+                advanced = statements.advance_sequence(batch, tick_write, self._writer_run)
+            if advanced.rowcount != 1:
                 self._refuse_fenced(tick_write.tick)
+            to_seal = {} if told is None else hour_marks(*(answer.fetchall() for answer in told))
         if not self._are_rules_ours:
             self._are_rules_ours = True
             log.warning("other rules hold", extra={"from_tick": tick_write.tick, "rules": RULES_VERSION})

@@ -6,6 +6,7 @@ The signal is SIGKILL, or SIGALRM without a handler.
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,6 +18,7 @@ from mara.core.timegrid import TimeGrid
 from mara.core.world import first_world
 from mara.store.backends import upgrade
 from mara.store.backends.sqlite_connection import pragma
+from mara.store.backends.sqlite_file import SqliteBatch
 from mara.store.encoding.seal import Marks
 from mara.store.files.lock import WriterLock
 from mara.store.store import Store
@@ -139,6 +141,8 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
     store._write = noted  # type: ignore[method-assign]
     event.listen(engine, "begin", lambda _: die_inside(AFTER_BEGIN))
     event.listen(engine, "after_cursor_execute", executed)
+    for name in ("run", "insert", "ask"):
+        _call_after(SqliteBatch, name, executed)
     event.listen(engine, "commit", lambda _: die_inside(BEFORE_COMMIT))
     if death.point == IN_CHECKPOINT:
         pragma(store._connection, "wal_autocheckpoint = 4")
@@ -147,14 +151,26 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
         signal.setitimer(signal.ITIMER_REAL, death.after_s)
 
 
+def _call_after(kind: type, name: str, heard: Callable[[], None]) -> None:
+    """Have `heard` called after each call of a method of a class."""
+    method = getattr(kind, name)
+
+    def called(*given: Any) -> Any:
+        answer = method(*given)
+        heard()
+        return answer
+
+    setattr(kind, name, called)
+
+
 def _tear() -> None:
     """Commit the rows before the world and the sequence on their own, on purpose."""
     write_parts = statements.write_parts
 
-    def torn_write(connection: Any, tick_write: Any) -> None:
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        write_parts(connection, tick_write)
+    def torn_write(batch: Any, tick_write: Any) -> None:
+        batch.run("COMMIT")
+        batch.run("BEGIN IMMEDIATE")
+        write_parts(batch, tick_write)
 
     statements.write_parts = torn_write
 

@@ -19,7 +19,7 @@ from tests.forks import begun
 from tests.store.databases import url_of
 from tests.store.runs import go_on, go_on_against_a_limit, stored_run
 
-pytestmark = pytest.mark.usefixtures("made_by_migrations")
+pytestmark = pytest.mark.usefixtures("made_anew")
 
 NORMAL, FULL = 1, 2
 """Values of SQLite's setting `synchronous`; a booking raises it for its tick."""

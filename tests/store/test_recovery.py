@@ -21,20 +21,20 @@ from mara.store.store import Store
 from tests.cli.console import ran
 from tests.forks import begun
 from tests.scenarios import killed
-from tests.sqlite_template import migrate
+from tests.sqlite_template import fill_anew
 from tests.store.databases import contents, url_of
 from tests.store.runs import go_on, go_on_until_full, stored_run
 
-pytestmark = pytest.mark.usefixtures("made_by_migrations")
+pytestmark = pytest.mark.usefixtures("made_anew")
 
 PAGE_BYTES = 4_096
 
 
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the databases that tests begin with, made by the migrations too."""
+    """Folder of the databases that tests begin with, made as Mara makes them too."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(upgrade, "_migrate", migrate)
+        fill_anew(patched)
         folder = tmp_path_factory.mktemp("made")
         _interrupt_checkpoint(folder / "interrupted")
         _back_up(folder / "backed_up")
@@ -233,7 +233,7 @@ def test_the_backup_of_a_failed_upgrade_is_not_put_under_the_old_log(
         raise ValueError("too late")
 
     monkeypatch.setattr(upgrade, "revision_of", lambda _: "0001")
-    monkeypatch.setattr(upgrade, "_migrate", failing)
+    monkeypatch.setattr(upgrade, "migrate", failing)
     with pytest.raises(Exception, match="it is as it was"):
         upgrade.upgrade(backed_up)
     monkeypatch.undo()

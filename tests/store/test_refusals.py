@@ -21,16 +21,16 @@ from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import stored_run
 
-pytestmark = pytest.mark.usefixtures("made_by_migrations")
+pytestmark = pytest.mark.usefixtures("made_anew")
 
 NOBODY = 65_534
 
 
 @pytest.fixture(scope="module")
-def run_by_migrations(run_by_migrations: Path) -> Path:
+def run_made_anew(run_made_anew: Path) -> Path:
     """The same, with a backup."""
-    back_up_beside(run_by_migrations / "mara.db")
-    return run_by_migrations
+    back_up_beside(run_made_anew / "mara.db")
+    return run_made_anew
 
 
 def refusal_of(path: Path) -> str:

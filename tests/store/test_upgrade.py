@@ -17,7 +17,7 @@ from mara.store.backends.sqlite_connection import writer_engine
 from mara.store.store import Store
 from tests.store.databases import contents, url_of
 
-pytestmark = pytest.mark.usefixtures("made_by_migrations")
+pytestmark = pytest.mark.usefixtures("made_anew")
 
 NEXT = "9999"
 HARMLESS = 'op.execute("ALTER TABLE events ADD COLUMN colour TEXT")'
@@ -41,9 +41,35 @@ def migrations_with(folder: Path, body: str) -> Path:
     return copy
 
 
+def migrated(path: Path) -> Path:
+    """A database made by all migrations, one after another, from an empty file."""
+    path.touch()
+    upgrade.migrate(path, upgrade.MIGRATIONS)
+    return path
+
+
+def everything_in(path: Path) -> tuple[list[tuple[object, ...]], ...]:
+    """Tables, indices and triggers as they were declared, the version, and what the file itself says."""
+    asked = (
+        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid",
+        "SELECT * FROM alembic_version",
+        *(f"PRAGMA {name}" for name in ("journal_mode", "page_size", "encoding", "auto_vacuum", "user_version")),
+    )
+    with closing(sqlite3.connect(path)) as connection:
+        return tuple(connection.execute(query).fetchall() for query in asked)
+
+
+def test_a_new_database_is_what_all_migrations_make(tmp_path: Path) -> None:
+    made, new = migrated(tmp_path / "migrated.db"), tmp_path / "mara.db"
+    upgrade.create(new)
+    assert everything_in(new) == everything_in(made), "run: python scripts/new_database.py"
+    with closing(sqlite3.connect(new)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert [n for n in names if connection.execute(f"SELECT 1 FROM {n}").fetchone()] == ["alembic_version"]
+
+
 def test_the_migrations_make_the_tables_that_the_code_has(tmp_path: Path) -> None:
-    path = tmp_path / "mara.db"
-    upgrade.create(path)
+    path = migrated(tmp_path / "mara.db")
     engine = writer_engine(path)
     with engine.connect() as connection:
         config = upgrade.alembic_config(upgrade.MIGRATIONS, connection)

@@ -57,6 +57,38 @@ class WriterLease(Protocol):
         ...
 
 
+class StatementAnswer(Protocol):
+    """The answer to a statement of a batch, to be read once the batch has ended."""
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows that the statement changed."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows, as plain tuples."""
+        ...
+
+
+class StatementBatch(Protocol):
+    """Statements of a transaction, sent to the driver past SQLAlchemy.
+
+    They are the same in every tick, and need nothing of it.
+    """
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> None:
+        """Run a statement whose answer nobody needs."""
+        ...
+
+    def insert(self, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
+        """Insert whole rows in bulk."""
+        ...
+
+    def ask(self, statement: str, values: Sequence[Any] = ()) -> StatementAnswer:
+        """Run a statement with question marks for `values`."""
+        ...
+
+
 class Database(Protocol):
     """A database for one run: an SQLite file, or a database on a PostgreSQL server."""
 
@@ -135,12 +167,11 @@ class Database(Protocol):
         """Run a query of any number of rows; yields them with their columns as attributes."""
         ...
 
-    def batch(self, connection: Connection, /) -> AbstractContextManager[None]:
-        """Send the statements of a transaction without waiting for each answer."""
-        ...
+    def batch(self, connection: Connection, /) -> AbstractContextManager[StatementBatch]:
+        """Send statements of the present transaction without waiting for each answer.
 
-    def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
-        """Insert whole rows in bulk."""
+        Their errors are the driver's, at the latest where the batch ends.
+        """
         ...
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:

@@ -172,26 +172,24 @@ class PostgresServer:
             yield from cursor
 
     @contextmanager
-    def batch(self, connection: Connection) -> Iterator[None]:
+    def batch(self, connection: Connection) -> Iterator["PostgresBatch"]:
         """Send the statements in psycopg's pipeline mode, without waiting for each answer."""
         driver: Any = connection.connection.driver_connection
         with driver.pipeline():
-            yield
-
-    def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
-        if len(values) < MANY_ROWS:
-            connection.exec_driver_sql(_insertion(table, tuple(columns)), list(values))
-        else:
-            by_column = tuple(_array_of(column) for column in zip(*values, strict=True))
-            connection.exec_driver_sql(_insertion_by_column(table, tuple(columns)), by_column)
+            yield PostgresBatch(driver)
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
         """Set synchronous_commit; a killed process loses nothing either way.
 
         Without it a server that loses power may lose the last ticks, but none in part.
         """
-        with connection.begin():
-            connection.exec_driver_sql(f"SET synchronous_commit = {'on' if full else 'off'}")
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True  # on its own, without BEGIN and COMMIT around it
+        try:
+            driver.execute(f"SET synchronous_commit = {'on' if full else 'off'}")
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
 
     def flush_log(self, connection: Connection) -> None:
         """Do nothing: the server keeps its own log."""
@@ -205,6 +203,29 @@ class PostgresServer:
 
     def back_up(self, _: Path) -> None:
         raise ConfigError(f"{self.name} is on a PostgreSQL server: back it up with pg_dump, its own tool")
+
+
+class PostgresBatch:
+    """Statements of a server's transaction, as `mara.store.backends.database` says."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+        self._cursor = driver.cursor()
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> None:
+        self._cursor.execute(translation(statement), values)
+
+    def insert(self, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
+        if len(values) == 1:
+            self._cursor.execute(_insertion(table, tuple(columns)), values[0])
+        elif len(values) < MANY_ROWS:
+            self._cursor.executemany(_insertion(table, tuple(columns)), values)
+        else:
+            by_column = tuple(_array_of(column) for column in zip(*values, strict=True))
+            self._cursor.execute(_insertion_by_column(table, tuple(columns)), by_column)
+
+    def ask(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        return self._driver.execute(translation(statement), values)
 
 
 def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError:
@@ -238,14 +259,14 @@ def _is_away(error: BaseException | None, code: str | None) -> bool:
 
 @cache
 def _insertion(table: str, columns: tuple[str, ...]) -> str:
-    marks = ", ".join("?" for _ in columns)
+    marks = ", ".join("%s" for _ in columns)
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # names of ours
 
 
 @cache
 def _insertion_by_column(table: str, columns: tuple[str, ...]) -> str:
     made = Row.metadata.tables[table].columns
-    arrays = ", ".join(f"?::{_TYPES[made[name].type.python_type]}[]" for name in columns)
+    arrays = ", ".join(f"%s::{_TYPES[made[name].type.python_type]}[]" for name in columns)
     return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608  # names of ours
 
 

@@ -5,11 +5,12 @@ A frozen server or a dead network gives no error, so the caller limits how long 
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache
+from math import ceil
 from secrets import token_hex
-from threading import Timer
+from threading import Condition, Thread, Timer
 from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
@@ -30,6 +31,9 @@ MOST_NAME_CHARACTERS: Final = 63
 """Longest application name that PostgreSQL keeps."""
 END_S: Final = 1.0
 """Longest time [s] that is waited for the server to end the writer's connection."""
+BETWEEN_PATIENCE_S: Final = 0.25
+"""Time [s] between looks whether an answer is late."""
+MOST_IDLE_LOOKS: Final = 20
 LOOKS_FOR_THE_LOCK: Final = 40
 BETWEEN_LOOKS_S: Final = 0.05
 
@@ -54,6 +58,7 @@ class Writer:
     def __init__(self, url: URL, name: str) -> None:
         self._name = name
         self._driver: Any = None
+        self._patience = _Patience(self._hang_up)
         # The random end distinguishes this writer's connections from others on the same machine.
         own = f"mara process {os.getpid()} on {socket.gethostname()}"
         self._called = f"{own[: MOST_NAME_CHARACTERS - 9]} {token_hex(4)}"
@@ -71,23 +76,21 @@ class Writer:
 
         @event.listens_for(self.engine, "connect")
         def take_the_lock(driver: Any, _: Any) -> None:
+            from psycopg.types.numeric import Int8BinaryDumper
+
             try:
                 self._take_the_lock(driver)
             except BaseException:
                 driver.close()
                 raise
+            # All integer columns are BIGINT. psycopg's own choice by value gives an insert of twenty columns hundreds
+            # of types, each of which the server parses, plans and keeps on its own.
+            driver.adapters.register_dumper(int, Int8BinaryDumper)
             self._driver = driver
 
-    @contextmanager
-    def bounded(self, timeout_s: float) -> Iterator[None]:
+    def bounded(self, timeout_s: float) -> AbstractContextManager[None]:
         """Close the connection when the server does not answer in time."""
-        timer = Timer(timeout_s, self._hang_up)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        return self._patience.at_most(timeout_s)
 
     def let_go_if_lost(self, connection: Connection) -> None:
         """Make the next transaction connect again if the connection has ended unnoticed."""
@@ -113,6 +116,7 @@ class Writer:
 
         The server releases it before it closes its end. The next writer would be refused if it came sooner.
         """
+        self._patience.end()
         driver, self._driver = self._driver, None
         if driver is None or driver.closed:
             self.engine.dispose()
@@ -164,6 +168,57 @@ class Writer:
             f"{self._name} is being written by another Mara ({holder}):"
             " stop that one, or set MARA_DATABASE_URL to another database"
         )
+
+
+class _Patience:
+    """Gives up waits that take too long, by one thread for all of them.
+
+    A thread for each wait took a tenth of the time of a tick. The thread counts looks, because the store has no clock;
+    it ends when nothing was waited for during some looks.
+    """
+
+    def __init__(self, give_up: Callable[[], None]) -> None:
+        self._give_up = give_up
+        self._change = Condition()
+        self._looks_left: int | None = None
+        self._is_watched = False
+        self._is_over = False
+
+    @contextmanager
+    def at_most(self, timeout_s: float) -> Iterator[None]:
+        """Give up a wait after its time, or `BETWEEN_PATIENCE_S` later at the most."""
+        with self._change:
+            # the next look may come at once, and does not count
+            around, self._looks_left = self._looks_left, ceil(timeout_s / BETWEEN_PATIENCE_S) + 1
+            self._is_over = False
+            if not self._is_watched:
+                self._is_watched = True
+                Thread(target=self._watch, name="mara-patience", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._change:
+                self._looks_left = around
+
+    def end(self) -> None:
+        """End the thread; the next wait starts another."""
+        with self._change:
+            self._is_over = True
+            self._change.notify()
+
+    def _watch(self) -> None:
+        idle_looks = 0
+        with self._change:
+            while idle_looks < MOST_IDLE_LOOKS:
+                self._change.wait(BETWEEN_PATIENCE_S)
+                if self._is_over:
+                    break
+                idle_looks = idle_looks + 1 if self._looks_left is None else 0
+                if self._looks_left is not None:
+                    self._looks_left -= 1
+                    if not self._looks_left:
+                        self._give_up()
+            self._is_watched = False
 
 
 def _wait_for_the_end(line: socket.socket) -> None:

@@ -193,11 +193,8 @@ class SqliteFile:
     def rows_of(self, connection: Connection, query: str) -> Iterator[Any]:
         yield from connection.exec_driver_sql(query)
 
-    def batch(self, _: Connection) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
-        connection.exec_driver_sql(_insertion(table, tuple(columns)), list(values))
+    def batch(self, connection: Connection) -> AbstractContextManager["SqliteBatch"]:
+        return nullcontext(SqliteBatch(connection))
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
         """Set SQLite's synchronous mode; a killed process loses nothing either way."""
@@ -221,6 +218,23 @@ class SqliteFile:
         if fault:
             raise refusal(self.path, f"is damaged ({fault}), nothing was backed up")
         back_up(self.path, target)
+
+
+class SqliteBatch:
+    """Statements of a file's transaction, as `mara.store.backends.database` says."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: Any = connection.connection.driver_connection
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> None:
+        self._driver.execute(statement, values)
+
+    def insert(self, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
+        self._driver.executemany(_insertion(table, tuple(columns)), values)
+
+    def ask(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        answer: sqlite3.Cursor = self._driver.execute(statement, values)
+        return answer
 
 
 @cache

@@ -1,6 +1,7 @@
 """Create and upgrade the schema of a database file, as a whole or not at all.
 
-A new file gets its name when it is complete; an upgrade begins with a backup, which is put back if it fails.
+A new file gets its name when it is complete, and its tables from a script, which says what all migrations together
+make; an upgrade begins with a backup, which is put back if it fails.
 """
 
 import errno
@@ -20,6 +21,8 @@ from mara.store.files.private import files_of, make_private
 HEAD: Final = "0017"
 """Number of the newest migration; a test compares it with the folder."""
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+NEW_DATABASE: Final = MIGRATIONS / "new_database.sql"
+"""The schema of a new database, by `scripts/new_database.py`."""
 
 
 def create(path: Path) -> None:
@@ -33,9 +36,7 @@ def create(path: Path) -> None:
         try:
             sweep_creation(path)
             make_private(unfinished)
-            with closing(sqlite3.connect(unfinished)) as connection:
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            _migrate(unfinished, MIGRATIONS)
+            fill(unfinished)
             sync(unfinished)
             unfinished.replace(path)
             sync(path.parent)
@@ -45,6 +46,19 @@ def create(path: Path) -> None:
             raise StoreError(f"{path} could not be created ({error.strerror}): make its folder writable") from error
         finally:
             sweep_creation(path)
+
+
+def fill(path: Path) -> None:
+    """Make the tables of an empty file by the script.
+
+    Alembic is not needed, whose import and migrations took longer than all else of a first start.
+    """
+    script = NEW_DATABASE.read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(f"BEGIN;\n{script}COMMIT;")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def sweep_creation(path: Path) -> None:
@@ -88,7 +102,7 @@ def upgrade(path: Path, migrations: Path = MIGRATIONS) -> Path | None:
         return None
     backup = back_up_beside(path)
     try:
-        _migrate(path, migrations)
+        migrate(path, migrations)
     except BaseException as error:
         put_back(backup, path)
         if not isinstance(error, Exception):
@@ -110,8 +124,12 @@ def alembic_config(migrations: Path, connection: Connection) -> Any:
     return config
 
 
-def _migrate(path: Path, migrations: Path) -> None:
-    """Run the missing migrations in one transaction, and check references at its end."""
+def migrate(path: Path, migrations: Path) -> None:
+    """Run the missing migrations in one transaction, and check references at its end.
+
+    Raises:
+        StoreError: rows refer to nothing afterwards.
+    """
     from alembic import command
 
     engine = writer_engine(path)

@@ -1,6 +1,6 @@
 """The rows that a tick's seal covers, and their digests read from a database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
@@ -64,12 +64,12 @@ BY_ROW: Final = (
 )
 HOURLY: Final = Sealed(Hourly, "hour_epoch_s")
 RUN: Final = Sealed(tables.Run, "number")
-_OF_HOUR: Final = (
+OF_HOUR: Final = (
     f"SELECT {', '.join(HOURLY.columns)} FROM hourly WHERE site = {FLEET} AND hour_epoch_s = ? UNION ALL"  # noqa: S608
     f" SELECT {', '.join(f'h.{name}' for name in HOURLY.columns)} FROM site_inventories s CROSS JOIN hourly h"
     " WHERE h.site = s.site AND h.hour_epoch_s = ? ORDER BY 1"
 )
-_HEADS: Final = " UNION ALL ".join(
+HEADS: Final = " UNION ALL ".join(
     f"SELECT '{table}' AS log, number, {own} AS entry_hash FROM {table}"  # noqa: S608  # names of ours
     f" WHERE number = (SELECT max(number) FROM {table})"
     for table, own in (
@@ -113,19 +113,19 @@ def _columns(table: type[tables.Row], names: Sequence[str]) -> "itemgetter[Any]"
     return itemgetter(*map(order.index, names))
 
 
-def hour_marks(connection: Connection, hour_epoch_s: int) -> Marks:
+def hour_marks(rows: Iterable[Sequence[Any]], heads: Iterable[Sequence[Any]]) -> Marks:
     """Digests that the next tick seals once an hour has ended.
 
-    They are of the hour's roll-up and of the last line of each log beside the run.
+    Args:
+        rows: the hour's roll-up, by `OF_HOUR`.
+        heads: the last line of each log beside the run, by `HEADS`.
     """
-    rows = connection.exec_driver_sql(_OF_HOUR, (hour_epoch_s, hour_epoch_s))
-    return {"hourly": tuple(map(row_digest, rows))} | head_marks(connection)
+    return {"hourly": tuple(map(row_digest, rows))} | head_marks(heads)
 
 
-def head_marks(connection: Connection) -> Marks:
-    """Marks of the last line of each log beside the run."""
-    heads = connection.exec_driver_sql(_HEADS)
-    return {head.log: (head_mark(head.number, head.entry_hash or b""),) for head in heads}
+def head_marks(heads: Iterable[Sequence[Any]]) -> Marks:
+    """Marks of the last line of each log beside the run, by `HEADS`."""
+    return {log: (head_mark(number, entry_hash or b""),) for log, number, entry_hash in heads}
 
 
 def older_marks(connection: Connection) -> Marks:
@@ -152,11 +152,14 @@ def _rows(connection: Connection, sealed: Sealed) -> Sequence[NamedRow]:
 def pending_marks(connection: Connection, last_seal: bytes | None) -> Marks:
     """Digests that the next seal covers beside its own tick, read on opening."""
     if last_seal is None:
-        return older_marks(connection) | head_marks(connection)
+        return older_marks(connection) | head_marks(connection.exec_driver_sql(HEADS))
     return _last_hour_marks(connection)
 
 
 def _last_hour_marks(connection: Connection) -> Marks:
     """Repeat `hour_marks` of the last tick; empty when no hour ended with it."""
     hour_epoch_s = connection.exec_driver_sql(_LAST_HOUR).scalar_one_or_none()
-    return {} if hour_epoch_s is None else hour_marks(connection, int(hour_epoch_s))
+    if hour_epoch_s is None:
+        return {}
+    hour = int(hour_epoch_s)
+    return hour_marks(connection.exec_driver_sql(OF_HOUR, (hour, hour)), connection.exec_driver_sql(HEADS))

@@ -183,16 +183,18 @@ def write_first(database: Database, connection: Connection, run: RunRecord, worl
         version=run.version,
     )
     parts = [(WORLD, bytes_of(world, without=WITHOUT_BOOK), None), (BOOK, bytes_of(world.book), None)]
-    for table, values in (
+    inserts = (
         (tables.Run, [fixed]),
         (tables.SiteInventory, rows.inventory_rows(config.fleet)),
         (tables.EngineStateRow, [(1, world.tick, 0, genesis_of(run.run_id))]),
         (tables.EnginePart, parts),
         (tables.Checkpoint, [(world.tick, 1, bytes_of(world))]),
         (tables.SlaContractRow, rows.contract_rows(world.book.contracts, 1, world.tick)),
-    ):
-        if values:
-            database.insert(connection, *columns_of(table), values)
+    )
+    with database.batch(connection) as batch:
+        for table, values in inserts:
+            if values:
+                batch.insert(*columns_of(table), values)
 
 
 _RUN: Final = table_of(tables.Run).c

@@ -6,6 +6,7 @@ from sqlalchemy.engine import Connection
 
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
+from mara.store.backends.database import StatementAnswer, StatementBatch
 from mara.store.schema.hourly import EXTREMES, FLEET, TICK_VALUES
 from mara.store.schema.tables import NamedRow
 from mara.store.write.tick_write import BOOK, WORLD, TickWrite
@@ -52,7 +53,6 @@ _COLUMNS: Final = {
     **EXTREMES,
 }
 """SQL of each column of `hourly`, by name."""
-_INTO_HOURLY: Final = f"INSERT INTO hourly ({', '.join(_COLUMNS)}) "
 _ROLL_UP: Final = f"""
 SELECT {", ".join(f"{value} AS {name}" for name, value in _COLUMNS.items())}
 FROM (SELECT *, {", ".join(f"{value} AS tick_{name}" for name, value in TICK_VALUES.items())}
@@ -66,6 +66,7 @@ _ROLL_UP_SITES: Final = (
 )
 _ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET, together="tick", renewable=_OF_ENERGY)
 _ROLL_UPS: Final = (_ROLL_UP_SITES, _ROLL_UP_FLEET)
+_INTO_HOURLY: Final = tuple(f"INSERT INTO hourly ({', '.join(_COLUMNS)}) {rows}" for rows in _ROLL_UPS)
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
 _PRUNE_EVENTS: Final = "DELETE FROM events WHERE tick >= ? AND tick < ? AND kind <> 'peak'"
 _PRUNE_PEAKS: Final = "DELETE FROM events WHERE tick < ?"
@@ -78,10 +79,10 @@ _PART: Final = (
 _SEQUENCE: Final = "UPDATE engine_state SET seq = ?, tick_hash = ? WHERE number = 1 AND seq = ? AND writer_run = ?"
 
 
-def roll_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
+def roll_up(batch: StatementBatch, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
     """Roll up the clock hour that ends with `last_tick`, by site and for the fleet."""
-    for statement in _ROLL_UPS:
-        connection.exec_driver_sql(_INTO_HOURLY + statement, _tick_range(hour_epoch_s, last_tick, grid))
+    for statement in _INTO_HOURLY:
+        batch.run(statement, _tick_range(hour_epoch_s, last_tick, grid))
 
 
 def rolled_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> list[NamedRow]:
@@ -96,7 +97,7 @@ def _tick_range(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int,
     return hour_epoch_s, first_tick, last_tick
 
 
-def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
+def prune(batch: StatementBatch, before_tick: int, grid: TimeGrid) -> None:
     """Delete raw rows and events before a tick, and checkpoints a day before that.
 
     Events of peaks stay longer. The checkpoint of the day stays, so that all raw rows that are left can be replayed.
@@ -104,29 +105,29 @@ def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
     if before_tick <= 0:
         return
     for statement in _PRUNE:
-        connection.exec_driver_sql(statement, (before_tick,))
+        batch.run(statement, (before_tick,))
     day_ticks = HOURS_PER_DAY * grid.ticks_per_hour
     # Ticks before that day were pruned in it: a look at them would read all peaks that are kept.
-    connection.exec_driver_sql(_PRUNE_EVENTS, (before_tick - day_ticks, before_tick))
-    connection.exec_driver_sql(_PRUNE_PEAKS, (before_tick - (PEAK_DAYS - RAW_DAYS) * day_ticks,))
-    connection.exec_driver_sql(_PRUNE_CHECKPOINTS, (before_tick - day_ticks,))
+    batch.run(_PRUNE_EVENTS, (before_tick - day_ticks, before_tick))
+    batch.run(_PRUNE_PEAKS, (before_tick - (PEAK_DAYS - RAW_DAYS) * day_ticks,))
+    batch.run(_PRUNE_CHECKPOINTS, (before_tick - day_ticks,))
 
 
-def write_parts(connection: Connection, tick_write: TickWrite) -> None:
+def write_parts(batch: StatementBatch, tick_write: TickWrite) -> None:
     """Write the world after the tick, the callers' parts, and a day's checkpoint.
 
     The world and its book need no hash of their own, because the chain of ticks has it.
     """
-    connection.exec_driver_sql(_PART, (WORLD, tick_write.world, None))
+    batch.run(_PART, (WORLD, tick_write.world, None))
     if tick_write.book is not None:
-        connection.exec_driver_sql(_PART, (BOOK, tick_write.book, None))
+        batch.run(_PART, (BOOK, tick_write.book, None))
     for part, content in tick_write.parts.items():
-        connection.exec_driver_sql(_PART, (part, content, tick_write.state.part_hashes[part]))
+        batch.run(_PART, (part, content, tick_write.state.part_hashes[part]))
     if tick_write.checkpoint is not None:
-        connection.exec_driver_sql(_CHECKPOINT, (tick_write.tick + 1, int(tick_write.kept), tick_write.checkpoint))
+        batch.run(_CHECKPOINT, (tick_write.tick + 1, int(tick_write.kept), tick_write.checkpoint))
 
 
-def advance_sequence(connection: Connection, tick_write: TickWrite, writer_run: int) -> bool:
-    """Advance the sequence by one tick; False when another writer already did."""
+def advance_sequence(batch: StatementBatch, tick_write: TickWrite, writer_run: int) -> StatementAnswer:
+    """Advance the sequence by one tick; of no row when another writer already did."""
     link = tick_write.state.tick_hash
-    return connection.exec_driver_sql(_SEQUENCE, (tick_write.tick + 1, link, tick_write.tick, writer_run)).rowcount == 1
+    return batch.ask(_SEQUENCE, (tick_write.tick + 1, link, tick_write.tick, writer_run))
