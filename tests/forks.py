@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from multiprocessing import forkserver, reduction, resource_tracker
+from multiprocessing import forkserver, reduction, resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -42,6 +42,15 @@ IMPORTED: Final = (
     "tests.forking_work",
     # Imported by Mara where it first needs them, which is in nearly every such process.
     "alembic.command",
+    "alembic.config",
+    "mara.runtime.observe.log",
+    "mara.store.schema.append_only",
+    "nicegui.ui_run",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.websockets.auto",
+    "uvicorn.protocols.websockets.wsproto_impl",
     "scipy.sparse",
     "scipy.special",
     "psycopg",
@@ -50,6 +59,8 @@ IMPORTED: Final = (
 )
 """Modules that forks need."""
 END_TIMEOUT_S: Final = 30
+OUTPUTS: Final = (1, 2)
+"""Descriptors of what a process prints."""
 
 
 class Forker:
@@ -94,7 +105,7 @@ FORKER: Final = Forker()
 
 
 def _connect(given: Sequence[int]) -> tuple[int, int]:
-    """Ask for a fork, as `multiprocessing` asks its own fork server.
+    """Ask for a fork, as `multiprocessing` asks its own fork server; it prints where this process does.
 
     Returns descriptors: of what is told about the fork, and of what it is told.
     """
@@ -106,7 +117,7 @@ def _connect(given: Sequence[int]) -> tuple[int, int]:
         theirs.callback(os.close, told_there)
         tracker = resource_tracker.getfd()
         assert tracker is not None
-        reduction.sendfds(asking, [told_there, told, alive.fileno(), tracker, *given])
+        reduction.sendfds(asking, [told_there, told, alive.fileno(), tracker, *given, *OUTPUTS])
         return here, there
 
 
@@ -124,8 +135,16 @@ def serve(listener: int, alive: int) -> None:
             importlib.import_module(module)
     gc.freeze()
     gc.enable()
+    util.register_after_fork(FORKER, _print_as_asked)
     signal.signal(signal.SIGINT, before)  # for forks; the server itself goes on to ignore it
     forkserver.main(listener, alive, [])
+
+
+def _print_as_asked(_: Forker) -> None:
+    given = forkserver.get_inherited_fds()
+    assert given is not None
+    for ours, theirs in zip(OUTPUTS, given[-len(OUTPUTS) :], strict=True):
+        os.dup2(theirs, ours)
 
 
 def begun(target: Callable[..., object], *given: object, duplex: bool = False) -> tuple[ForkServerProcess, Connection]:

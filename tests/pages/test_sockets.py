@@ -230,6 +230,9 @@ async def test_a_viewers_page_has_no_order_and_a_role_that_was_taken_counts_from
     server.change("DELETE FROM sessions WHERE name = 'ada'")
     await ada.socket.emit("event", ada.click_on("Resume"))
     assert await is_paused(vic), "the session is over, and so is what it may"
+    ada = await LoggedInUser(server, "ada", web).arrive()
+    await ada.socket.emit("event", ada.click_on("Resume"))
+    assert not await is_paused(vic), "other tests begin with a run that goes on"
 
 
 async def test_a_socket_without_a_session_is_not_opened(server: Server, web: Web) -> None:
