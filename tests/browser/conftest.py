@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,19 @@ FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
 """Pattern of addresses that are not on this machine."""
 SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen');"
 NURSERY = Nursery()
+LONGEST_FIRST = (
+    "steadiness",
+    "accessibility",
+    "run",
+    "gate",
+    "frame",
+    "security",
+    "pages",
+    "overview",
+    "map",
+    "imports",
+)
+"""Modules by how long they take; one that is not named takes less."""
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 HOLD_BREATH = """{
     const sheet = new CSSStyleSheet();
@@ -62,9 +75,13 @@ IS_SETTLED = """(width) => {
 }"""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest tests first, so that two workers end at about the same time."""
-    items.sort(key=lambda item: not {"browser", "slow"} <= set(item.keywords))
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Run the longest modules first, so that all workers end at about the same time."""
+    yield
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.name, len(places)) if item.path.parent == here else -1)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

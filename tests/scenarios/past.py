@@ -8,10 +8,6 @@ import os
 import sys
 from pathlib import Path
 
-from mara.assembly.runs import open_run
-from mara.runtime.tick.engine import simulate
-from mara.settings import read_settings
-
 PREPARED = "PREPARED_PAST"
 """Variable with the folder of a run that `make past` has made of this checkout."""
 HOURS = 1_500
@@ -29,6 +25,11 @@ def past_in(folder: Path, hours: int = HOURS) -> Path:
 
 def make(folder: Path, hours: int) -> None:
     """Simulate the run by the rules, without the worlds beside it, which no export or chart reads."""
+    # Not at the top: who measures punctuality with a prepared run waits for its imports, too.
+    from mara.assembly.runs import open_run
+    from mara.runtime.tick.engine import simulate
+    from mara.settings import read_settings
+
     url = f"sqlite:///{folder / 'mara.db'}"
     store, engine = open_run(read_settings({}, {"database_url": url, "optimizer": "rules", "tick_minutes": "60"}))
     try:
