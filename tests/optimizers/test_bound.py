@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,9 @@ class DrawnFeed:
 
     def __init__(self, config: RunConfig, seed: int, *, factor: float = 1.0, outages: bool = True) -> None:
         self.config, self.seed, self.factor, self.outages = config, seed, factor, outages
+        self.observe = cache(self.drawn)
 
-    def observe(self, tick: int) -> Observation:
+    def drawn(self, tick: int) -> Observation:
         hour = tick // self.config.grid.ticks_per_hour
         draw = np.random.default_rng((self.seed, hour))
         sites = self.config.fleet.site_count

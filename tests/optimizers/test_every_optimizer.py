@@ -26,6 +26,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "lp": Lp(),
     "guarded": WithFallback((Rules(), Static())),
 }
+_MADE: dict[tuple[int, int], tuple[Problem, Plan]] = {}
+"""Plans by what made them and for what, beside their problems, which thus live on."""
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 
 
@@ -35,11 +37,23 @@ def followed(plan: Plan, given_problem: Problem) -> Step:
     )
 
 
+def plan_by(optimizer: Optimizer, given_problem: Problem) -> Plan:
+    """Make a plan, or look up that of another test.
+
+    An optimizer that would make another one the next time is found by
+    `test_the_same_problem_has_the_same_plan`.
+    """
+    made = _MADE.get((id(optimizer), id(given_problem)))
+    if made is None:
+        made = _MADE[id(optimizer), id(given_problem)] = given_problem, optimizer.plan(given_problem)
+    return made[1]
+
+
 @every_optimizer
 @settings(max_examples=40)
 @given(given_problem=problems)
 def test_every_problem_has_a_plan_of_valid_shape(optimizer: Optimizer, given_problem: Problem) -> None:
-    plan = optimizer.plan(given_problem)
+    plan = plan_by(optimizer, given_problem)
     check(plan, given_problem)
     assert plan.made_tick == given_problem.tick
     assert plan.optimizer
@@ -50,7 +64,7 @@ def test_every_problem_has_a_plan_of_valid_shape(optimizer: Optimizer, given_pro
 @every_optimizer
 @pytest.mark.parametrize("name", EDGES)
 def test_the_problems_that_break_careless_optimizers_have_a_plan(optimizer: Optimizer, name: str) -> None:
-    plan = optimizer.plan(EDGES[name])
+    plan = plan_by(optimizer, EDGES[name])
     check(plan, EDGES[name])
     followed(plan, EDGES[name])
 
@@ -67,7 +81,7 @@ def test_the_same_problem_has_the_same_plan(optimizer: Optimizer, given_problem:
 @given(given_problem=problems)
 def test_a_plan_keeps_to_the_limits_it_knows_of(optimizer: Optimizer, given_problem: Problem) -> None:
     conditions, fleet = conditions_of(given_problem.observation, given_problem.config), given_problem.config.fleet
-    step = optimizer.plan(given_problem).step_at(given_problem.tick)
+    step = plan_by(optimizer, given_problem).step_at(given_problem.tick)
     contracts, merchant = step.contracts_mw.sum(axis=1), step.merchant_mw.sum(axis=0)
     assert (step.miners_mw <= conditions.available_mw[:, :3] + 1e-6).all()
     assert (merchant <= conditions.available_mw[:, 3:] + 1e-6).all()
@@ -88,7 +102,7 @@ def test_a_plan_keeps_to_the_limits_it_knows_of(optimizer: Optimizer, given_prob
 def test_no_budget_is_spent_that_is_not_there_but_of_promises_that_may_be_broken(
     optimizer: Optimizer, given_problem: Problem
 ) -> None:
-    plan = optimizer.plan(given_problem)
+    plan = plan_by(optimizer, given_problem)
     done, broken = followed(plan, given_problem), plan.step_at(given_problem.tick).broken_contract
     world = given_problem.world
     left = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
@@ -101,7 +115,7 @@ def test_no_budget_is_spent_that_is_not_there_but_of_promises_that_may_be_broken
 @settings(max_examples=60)
 @given(given_problem=problems)
 def test_what_dispatch_takes_from_a_plan_is_stated_with_its_site(optimizer: Optimizer, given_problem: Problem) -> None:
-    plan = optimizer.plan(given_problem)
+    plan = plan_by(optimizer, given_problem)
     step, allocation = plan.step_at(given_problem.tick), followed(plan, given_problem).allocation
     stated: dict[tuple[int, str], float] = defaultdict(float)
     for d in allocation.deviations:

@@ -50,10 +50,10 @@ NEVER = np.zeros(10, dtype=np.int64)
 TICKS_PER_HOUR = 12
 
 
-def context_of(given: Problem, record: OutageRecord | None = None) -> QuoteContext:
+def context_of(given: Problem) -> QuoteContext:
     sites = given.config.fleet.site_count
     none = OutageRecord(seen_ticks=0, lost_ticks=sealed(np.zeros(sites)), fall_count=sealed(NEVER[:sites].copy()))
-    return QuoteContext(problem=given, before=solution_of(given), waiting=(), record=record or none)
+    return QuoteContext(problem=given, before=solution_of(given), waiting=(), record=none)
 
 
 def quoted(context: QuoteContext, tier: str = "standard", power_mw: float = 5.0, hours: float = 4.0) -> Quote:
@@ -253,7 +253,8 @@ def test_outages_seen_and_a_lack_of_reserve_make_bad_ticks_likely() -> None:
     often = OutageRecord(
         seen_ticks=ticks, lost_ticks=sealed(np.full(sites, 0.02 * ticks)), fall_count=sealed(np.full(sites, 60))
     )
-    calm, rough = context_of(given), context_of(given, often)
+    calm = default_context()
+    rough = replace(calm, record=often)
     for tier in ("premium", "standard"):
         safe, risky = quoted(calm, tier, 1.0, 240.0).risk, quoted(rough, tier, 1.0, 240.0).risk
         assert safe is not None

@@ -326,9 +326,10 @@ class _Layout:
 def _layout_of(
     row: bytes, column: bytes, of_last: bytes, shed: bytes, *, steps: int, width: int, period_rows: int
 ) -> _Layout:
-    """Lay out the entries of all periods, whose places in one come as bytes, keys of the cache.
+    """Lay out the entries of all periods from those of one.
 
-    One period is put in the order of its rows, and every other is laid out like it.
+    One period is put in the order of its rows, and every other is laid out like it. The places in one come as bytes,
+    keys of the cache.
     """
     rows, columns = np.frombuffer(row, dtype=np.int64), np.frombuffer(column, dtype=np.int64)
     order = np.argsort(rows, kind="stable")
