@@ -135,17 +135,20 @@ def _statements_are_compiled_once() -> Generator[None]:
 
     from mara.store.backends import postgres, sqlite_connection
 
-    firsts: dict[tuple[str, object], Engine] = {}
+    made: dict[tuple[str, object], list[Engine]] = {}
 
     def create_engine(url: "str | URL", **options: Any) -> "Engine":
         engine = sqlalchemy.create_engine(url, **options)
         kind = engine.dialect.name, options.get("isolation_level")
-        first = firsts.setdefault(kind, engine)
-        if getattr(first.dialect, "server_version_info", None):  # it was connected, so the dialect knows its server
+        earlier = made.setdefault(kind, [])
+        # a dialect knows its server once one of its engines was connected, and some never are
+        first = next((one for one in earlier if getattr(one.dialect, "server_version_info", None)), None)
+        if first is None:
+            earlier.append(engine)
+        else:
             engine.dialect = engine.pool._dialect = first.dialect
             engine._compiled_cache = first._compiled_cache
-        else:
-            firsts[kind] = engine
+            made[kind] = [first]
         return engine
 
     with pytest.MonkeyPatch.context() as patched:

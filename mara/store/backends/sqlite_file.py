@@ -100,9 +100,9 @@ class SqliteFile:
         try:
             refuse_corrupt(self.path)
             hide_from_others(self.path)
-            upgrade.refuse_newer(self.path)
+            revision = upgrade.refuse_newer(self.path)
             loss = loss_of(self.path, lock.before)
-            return fence, loss, upgrade.upgrade(self.path)
+            return fence, loss, None if revision == upgrade.HEAD else upgrade.upgrade(self.path)
         except BaseException:
             fence.release()
             raise
@@ -163,8 +163,7 @@ class SqliteFile:
             raise StoreRefused(
                 f"a database was expected at {self.path}, there is none: run `mara simulate` or `mara run` first"
             )
-        upgrade.refuse_newer(self.path)
-        if self.revision() != upgrade.HEAD:
+        if upgrade.refuse_newer(self.path) != upgrade.HEAD:
             raise StoreRefused(f"{self.path} is of an older Mara: run `mara db upgrade` first")
 
     def reader(self) -> Engine:

@@ -77,17 +77,18 @@ def revision_of(path: Path) -> str:
         return str(revision)
 
 
-def refuse_newer(path: Path) -> None:
-    """Refuse a database that a newer Mara wrote.
+def refuse_newer(path: Path) -> str:
+    """Refuse a database that a newer Mara wrote; returns its migration otherwise.
 
     Raises:
         StoreRefused: the schema stands at a migration that this version does not know.
     """
     revision = revision_of(path)
-    if revision not in ("", HEAD, *known_revisions(MIGRATIONS)):
+    if revision not in ("", HEAD) and revision not in known_revisions(MIGRATIONS):
         raise StoreRefused(
             f"{path} was written by a newer Mara (schema {revision}, this one knows up to {HEAD}): upgrade Mara"
         )
+    return revision
 
 
 def upgrade(path: Path, migrations: Path = MIGRATIONS) -> Path | None:

@@ -1,6 +1,7 @@
 """Check tables, columns, definitions and triggers against this version's schema."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -8,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
 from mara.store.backends.upgrade import create
@@ -40,16 +40,25 @@ GUARDED: Final = (
 
 def shape_findings(connection: Connection) -> Iterator[str]:
     """Report missing tables and columns."""
-    inspector = inspect(connection)
-    there = set(inspector.get_table_names())
+    there: defaultdict[str, set[str]] = defaultdict(set)
+    for row in connection.exec_driver_sql(_COLUMNS[connection.dialect.name]):
+        there[str(row.name)].add(str(row.column_name))
     for name, table in sorted(Row.metadata.tables.items()):
         if name not in there:
             yield f"table {name}: missing"
             continue
-        stored = {str(column["name"]) for column in inspector.get_columns(name)}
-        yield from (
-            f"table {name}: its column {c} is missing" for c in sorted({c.name for c in table.columns} - stored)
-        )
+        missing = sorted({column.name for column in table.columns} - there[name])
+        yield from (f"table {name}: its column {column} is missing" for column in missing)
+
+
+_COLUMNS: Final = {
+    "sqlite": "SELECT m.name AS name, p.name AS column_name FROM sqlite_master m JOIN pragma_table_info(m.name) p"
+    " WHERE m.type = 'table'",
+    "postgresql": "SELECT c.relname AS name, a.attname AS column_name FROM pg_class c"
+    " JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped",
+}
+"""SQL of all columns by table, by the database's kind; SQLAlchemy asks several questions about each table."""
 
 
 def schema_columns() -> dict[str, tuple[str, ...]]:

@@ -24,7 +24,6 @@ from mara.store.encoding.codec import bytes_of, commands_of, record_of
 from mara.store.encoding.records import RunRecord, StoredTick
 from mara.store.schema import rows, tables
 from mara.store.schema.hourly import FLEET
-from mara.store.schema.signal_tables import MeterRow
 from mara.store.schema.tables import NamedRow, table_of
 from mara.store.write import resume
 from mara.store.write.rules_in_force import RulesInForce, rules_in
@@ -162,16 +161,16 @@ class ReadModel:
         Raises:
             StoreRefused: no such tick is stored.
         """
-        columns = (_TICK.commands, _TICK.raw_hash, _TICK.kept_hash, _TICK.world_hash, _TICK.tick_hash)
-        found = self.ask(select(*columns).where(_TICK.tick == tick))
+        with self._connection("reading") as connection:
+            found = connection.exec_driver_sql(_STORED, (tick,)).all()
+            plans = connection.exec_driver_sql(_PLAN_AT, (tick,)).all()
+            observation = _observation(connection, tick) if found else None
         if not found:
             raise StoreRefused(f"tick {tick} is not in {self.name}, which goes up to tick {self.next_tick() - 1}")
-        (stored,) = found
-        plans = select(_PLAN.content).where(_PLAN.from_tick <= tick)
-        (plan,) = self.ask(plans.order_by(_PLAN.from_tick.desc()).limit(1))
+        (stored,), (plan,) = found, plans
         return StoredTick(
             tick=tick,
-            observation=self._observation(tick),
+            observation=observation,
             plan_step=record_of(PlanStep, plan.content),
             commands=commands_of(stored.commands),
             digests=Digests(raw=stored.raw_hash, kept=stored.kept_hash, world=stored.world_hash),
@@ -229,31 +228,32 @@ class ReadModel:
             found = sorted(tables.Row.metadata.tables.items())
             return {n: connection.execute(select(func.count()).select_from(t)).scalar_one() for n, t in found}
 
-    def _observation(self, tick: int) -> Observation | None:
-        """Read the observation of a tick; None once its raw rows have been pruned."""
-        market = self.ask(select(*(_MARKET[name] for name in rows.MarketValues._fields)).where(_MARKET.tick == tick))
-        if not market:
-            return None
-        site_columns = select(*(_PRICE[name] for name in rows.SITE_FIELDS))
-        prices = self.ask(site_columns.where(_PRICE.tick == tick).order_by(_PRICE.site))
-        told = self.ask(_METERS.where(_METER.tick == tick).order_by(_METER.site))
-        return rows.observation_of(
-            tick,
-            np.array([tuple(row) for row in prices], dtype=np.float64),
-            rows.MarketValues._make(market[0]),
-            rows.metering_of([tuple(row) for row in told]),
-        )
+
+def _observation(connection: Connection, tick: int) -> Observation | None:
+    """Read the observation of a tick; None once its raw rows have been pruned."""
+    market, prices, told = (
+        connection.exec_driver_sql(query, (tick,)).all() for query in (_MARKET_AT, _PRICES_AT, _METERS_AT)
+    )
+    if not market:
+        return None
+    return rows.observation_of(
+        tick,
+        np.array([tuple(row) for row in prices], dtype=np.float64),
+        rows.MarketValues._make(market[0]),
+        rows.metering_of([tuple(row) for row in told]),
+    )
 
 
+# Text, because a replay asks for each of thousands of ticks.
+_STORED: Final = "SELECT commands, raw_hash, kept_hash, world_hash, tick_hash FROM ticks WHERE tick = ?"
+_PLAN_AT: Final = "SELECT content FROM plans WHERE from_tick <= ? ORDER BY from_tick DESC LIMIT 1"
+_MARKET_AT: Final = f"SELECT {', '.join(rows.MarketValues._fields)} FROM markets WHERE tick = ?"  # noqa: S608  # names of ours
+_PRICES_AT: Final = f"SELECT {', '.join(rows.SITE_FIELDS)} FROM prices WHERE tick = ? ORDER BY site"  # noqa: S608
+_METERS_AT: Final = "SELECT is_metered, power_mw, down_kinds FROM meters WHERE tick = ? ORDER BY site"
 _RUN: Final = table_of(tables.Run).c
 _STATE: Final = table_of(tables.EngineStateRow).c
 _CHECKPOINT: Final = table_of(tables.Checkpoint).c
 _TICK: Final = table_of(tables.Tick).c
-_PLAN: Final = table_of(tables.PlanStepRow).c
-_PRICE: Final = table_of(tables.PriceRow).c
-_MARKET: Final = table_of(tables.Market).c
-_METER: Final = table_of(MeterRow).c
-_METERS: Final = select(_METER.is_metered, _METER.power_mw, _METER.down_kinds)
 _WORLDS: Final = select(_CHECKPOINT.tick, _CHECKPOINT.content)
 _MONEY: Final = (
     "SELECT min(hour_epoch_s) AS epoch_s, sum(ticks_count) AS ticks_count, sum(revenue_micro_usd) AS revenue_micro_usd,"
