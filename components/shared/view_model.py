@@ -5,7 +5,7 @@ to the last one as a JSON merge patch (RFC 7396, https://www.rfc-editor.org/rfc/
 `static/modules/state.js` keeps it, and the components follow their channel.
 """
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Shown: TypeAlias = "str | float | list[Shown] | dict[str, Shown] | None"
 Row: TypeAlias = dict[str, Shown]
@@ -38,13 +38,19 @@ def difference(before: ViewModel, after: ViewModel) -> ViewModel:
 
 def _patch(before: Channel, after: Channel) -> Channel:
     """Return the merge patch of two records; None for a key that is gone."""
+    if before == after:  # most are, and Python compares them faster than this function walks through them
+        return {}
     changed: Channel = {}
     for key, value in after.items():
-        old = before.get(key)
+        old = before.get(key, _MISSING)
+        if old == value:
+            continue
         if isinstance(old, dict) and isinstance(value, dict):
-            if patch := _patch(old, value):
-                changed[key] = patch
-        elif key not in before or old != value:
+            changed[key] = _patch(old, value)
+        else:
             changed[key] = value
-    gone: Channel = dict.fromkeys(before.keys() - after.keys())
-    return changed | gone
+    changed.update(dict.fromkeys(before.keys() - after.keys()))
+    return changed
+
+
+_MISSING: Final = object()

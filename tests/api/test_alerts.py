@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -56,12 +57,20 @@ def _archive() -> Archive:
     return Archive()
 
 
-@pytest.fixture(name="client")
-def _client(archive: Archive) -> TestClient:
+@cache
+def served() -> tuple[SimpleNamespace, TestClient]:
+    """An engine and its API, built once; each test gives it an archive."""
     publisher = StatePublisher()
     publisher.set_alerts(STANDING)
-    engine = SimpleNamespace(publisher=publisher, archive=archive, alerts=None, orders=None)
-    return TestClient(api_of(cast(PlatformApi, engine)))
+    engine = SimpleNamespace(publisher=publisher, archive=None, alerts=None, orders=None)
+    return engine, TestClient(api_of(cast(PlatformApi, engine)))
+
+
+@pytest.fixture(name="client")
+def _client(archive: Archive) -> TestClient:
+    engine, client = served()
+    engine.archive = archive
+    return client
 
 
 def numbers(client: TestClient, query: str = "") -> list[int]:

@@ -1,6 +1,7 @@
 """Market files over REST: each call needs its right, each body has a size limit."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,8 +45,25 @@ def desk(root: Path) -> ImportDesk:
     return made
 
 
+class DeskInUse:
+    """Stands for the desk of the test that runs, so that one API serves all of them."""
+
+    desk: ImportDesk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.desk, name)
+
+
+@cache
+def built() -> tuple[DeskInUse, ASGIApp]:
+    in_use = DeskInUse()
+    return in_use, api_of(cast(PlatformApi, Recorder()), desk=cast(ImportDesk, in_use))
+
+
 def client(desk: ImportDesk, role: str = "operator") -> TestClient:
-    return TestClient(As(api_of(cast(PlatformApi, Recorder()), desk=desk), role))
+    in_use, app = built()
+    in_use.desk = desk
+    return TestClient(As(app, role))
 
 
 def routes(desk: ImportDesk) -> set[tuple[str, str]]:

@@ -232,9 +232,10 @@ class OrderBook:
             made = make(now)
             if len(self._waiting) + len(made) > MAX_WAITING:
                 raise CommandError(f"{MAX_WAITING} orders are waiting: let the engine go on first")
-            for n, (command, _) in enumerate(made):
-                before = (*now.waiting, *(other for other, _ in made[:n]))
+            before = list(now.waiting)
+            for command, _ in made:
                 refuse_impossible(command, before, now.world, config)
+                before.append(command)
             tick = now.world.tick
             new = [
                 NewOrder(command=signed(command), ordered_tick=tick, answer=answer, repeat_key=repeat_key)

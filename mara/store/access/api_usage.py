@@ -7,7 +7,7 @@ the ticks.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlmodel import Field
 
 from mara.store.encoding.seal import row_digest
@@ -106,12 +106,8 @@ class ClaudeCalls:
 
         A request without an actual cost counts with its maximum.
         """
-        counted = func.coalesce(_REQUEST.cost_micro_usd, _REQUEST.most_micro_usd)
-        asked = select(
-            func.count().label("requests_count"), func.coalesce(func.sum(counted), 0).label("cost_micro_usd")
-        )
         with self._store.aside("what Claude has cost") as connection:
-            spent = connection.execute(asked.where(_REQUEST.asked_epoch_s > epoch_s)).one()
+            spent = connection.execute(_SPENT, {"epoch_s": epoch_s}).one()
         return int(spent.requests_count), int(spent.cost_micro_usd)
 
     def note(self, run: RunNote) -> None:
@@ -141,3 +137,8 @@ def _with_digest(values: dict[str, Any]) -> dict[str, Any]:
 _UNSETTLED: Final = {"cost_micro_usd": None, "request_id": ""}
 _REQUEST: Final = table_of(ClaudeRequest).c
 _RUN: Final = table_of(ClaudeRun).c
+_COUNTED: Final = func.coalesce(_REQUEST.cost_micro_usd, _REQUEST.most_micro_usd)
+# Asked at each look at what is left; SQLAlchemy takes longer to put it together than the database to answer.
+_SPENT: Final = select(
+    func.count().label("requests_count"), func.coalesce(func.sum(_COUNTED), 0).label("cost_micro_usd")
+).where(_REQUEST.asked_epoch_s > bindparam("epoch_s"))

@@ -103,14 +103,18 @@ class Decisions:
         Args:
             which: keeps those that it is true of; every one where it is None.
         """
-        found = self.each_event(kinds, first_tick, end_tick, site)
-        wanted = found if which is None else filter(which, found)
-        return tuple(islice(wanted, min(limit, MOST_EVENTS)))
+        most = min(limit, MOST_EVENTS)
+        if which is None:
+            return tuple(islice(self.each_event(kinds, first_tick, end_tick, site, page=most), most))
+        return tuple(islice(filter(which, self.each_event(kinds, first_tick, end_tick, site)), most))
 
-    def each_event(self, kinds: Sequence[str], first_tick: int, end_tick: int, site: int) -> Iterator[Event]:
+    def each_event(
+        self, kinds: Sequence[str], first_tick: int, end_tick: int, site: int, *, page: int = EVENTS_PER_PAGE
+    ) -> Iterator[Event]:
         """Read all events in ``[first_tick, end_tick)``, newest first.
 
-        A page of rows is read at a time.
+        Args:
+            page: number of rows that are read at a time.
         """
         config, marks = self.read_model.run().config, ", ".join("?" for _ in kinds)
         query = (
@@ -121,12 +125,12 @@ class Decisions:
         before_tick, before_number = end_tick, 0
         while True:
             place = (first_tick, before_tick, before_tick, before_number, site, site)
-            page = self.read_model.ask(query, *place, *kinds, EVENTS_PER_PAGE)
-            for row in page:
+            found = self.read_model.ask(query, *place, *kinds, page)
+            for row in found:
                 yield stored_event(row.tick, row.severity, row.site, row.kind, row.text, config)
-            if len(page) < EVENTS_PER_PAGE:
+            if len(found) < page:
                 return
-            before_tick, before_number = page[-1].tick, page[-1].number
+            before_tick, before_number = found[-1].tick, found[-1].number
 
     def ticks_told(self, kind: str, first_tick: int, end_tick: int) -> list[tuple[int, int]]:
         """List tick and site of each event of a kind in ``[first_tick, end_tick)``."""
