@@ -277,7 +277,7 @@ _MONEY: Final = (
 
 
 def _ticks_in(connection: Connection, first: int, end: int) -> dict[int, StoredTick]:
-    """Read the inputs and digests of those of the ticks ``[first, end)`` that are stored.
+    """Read the inputs and digests of the stored ones of ticks ``[first, end)``.
 
     Ticks in which the same plan step was in force share it.
     """
