@@ -65,8 +65,8 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
     if not rules.are_ours:
         raise StoreRefused(not_ours(f"tick {tick} was", rules))
     first, world = reading.world_before(tick)
-    for n in range(first, tick):
-        world = _advanced(reading.stored_tick(n), world, run, feed).world
+    for before in reading.stored_ticks(first, tick):
+        world = _advanced(before, world, run, feed).world
     step = _advanced(stored, world, run, feed)
     fresh = digests_of(step, stored)
     differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
@@ -96,8 +96,8 @@ def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | Non
     It replaces the comparison of digests where an older Mara hashed fields that worlds no longer have.
     """
     end, stored = reading.world_after(world.tick - 1)
-    for tick in range(world.tick, end):
-        world = _advanced(reading.stored_tick(tick), world, run, feed).world
+    for later in reading.stored_ticks(world.tick, end):
+        world = _advanced(later, world, run, feed).world
     return bytes_of(world) == bytes_of(stored)
 
 

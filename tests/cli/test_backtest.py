@@ -3,18 +3,21 @@
 Two calls give the same result.
 """
 
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.console import everything_in, ran
+from tests.cli.console import everything_in, ran, small_history
 from tests.cli.reports import BACKTEST, faults_of, imbalance_usd, same_run
 
 CONTRACTS = """contract_id,tier,power_mw,starts_at_utc,hours
 early,premium,2.0,2023-01-01T00:00:00Z,6
 late,standard,3.0,2023-01-01T10:00:00Z,4
 """
+Reported = Callable[..., dict[str, Any]]
 
 
 def backtested(history: Path, *more: object, **env: str) -> dict[str, Any]:
@@ -25,30 +28,44 @@ def promised_mwh(report: dict[str, Any]) -> dict[str, float]:
     return {tier: round(figures["promised_mwh"], 6) for tier, figures in report["sla"].items()}
 
 
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history that no test changes."""
+    return small_history(tmp_path_factory.mktemp("backtests") / "past")
+
+
+@pytest.fixture(scope="module")
+def reported(past: Path) -> Reported:
+    """Backtest that history, once for equal options; compare only new reports with these."""
+    return cache(partial(backtested, past))
+
+
 @pytest.mark.parametrize("optimizer", ["static", "static-breakeven", "rules", "lp"])
-def test_a_backtest_reports_every_promised_field(history: Path, optimizer: str) -> None:
-    report = backtested(history, "--optimizer", optimizer)
+def test_a_backtest_reports_every_promised_field(reported: Reported, optimizer: str) -> None:
+    report = reported("--optimizer", optimizer)
     assert list(faults_of(report, BACKTEST)) == []
     assert (report["optimizer"], report["fleet"], report["ticks"], report["sites"]) == (optimizer, "past", 48, 2)
     assert imbalance_usd(report) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_a_backtest_is_the_same_each_time(history: Path) -> None:
-    assert same_run(backtested(history)) == same_run(backtested(history))
+def test_a_backtest_is_the_same_each_time(past: Path, reported: Reported) -> None:
+    assert same_run(backtested(past)) == same_run(reported())
 
 
 @pytest.mark.parametrize("optimizer", ["static", "rules", "lp"])
-def test_the_bound_is_above_what_was_earned_and_the_share_is_what_it_says(history: Path, optimizer: str) -> None:
-    report = backtested(history, "--optimizer", optimizer, "--bound")
+def test_the_bound_is_above_what_was_earned_and_the_share_is_what_it_says(
+    past: Path, reported: Reported, optimizer: str
+) -> None:
+    report = reported("--optimizer", optimizer, "--bound")
     assert list(faults_of(report, BACKTEST | {"bound_usd": float, "share_of_bound": float})) == []
     assert report["lp_profit_usd"] < report["bound_usd"]
     assert report["share_of_bound"] == pytest.approx(report["lp_profit_usd"] / report["bound_usd"])
-    assert same_run(report) == same_run(backtested(history, "--optimizer", optimizer, "--bound"))
-    assert report["profit_usd"] == backtested(history, "--optimizer", optimizer)["profit_usd"]
+    assert same_run(report) == same_run(backtested(past, "--optimizer", optimizer, "--bound"))
+    assert report["profit_usd"] == reported("--optimizer", optimizer)["profit_usd"]
 
 
-def test_the_bound_does_not_depend_on_who_plans(history: Path) -> None:
-    bounds = {backtested(history, "--optimizer", name, "--bound")["bound_usd"] for name in ("static", "rules")}
+def test_the_bound_does_not_depend_on_who_plans(reported: Reported) -> None:
+    bounds = {reported("--optimizer", name, "--bound")["bound_usd"] for name in ("static", "rules")}
     assert len(bounds) == 1
 
 
@@ -57,8 +74,8 @@ def test_a_backtest_leaves_no_file(here: Path, history: Path) -> None:
     assert everything_in(here) == {}
 
 
-def test_the_history_can_come_from_the_environment(history: Path) -> None:
-    assert same_run(ran("backtest", "--json", history=str(history)).report) == same_run(backtested(history))
+def test_the_history_can_come_from_the_environment(past: Path, reported: Reported) -> None:
+    assert same_run(ran("backtest", "--json", history=str(past)).report) == same_run(reported())
 
 
 def test_from_is_inclusive_and_to_is_exclusive(history: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from mara.store.read.table_file import harmless
+from tests.cli.conftest import StoredRun
 from tests.cli.console import everything_in, ran
 from tests.cli.databases import STORED_TICKS, TABLES
 
@@ -110,10 +111,10 @@ def test_equal_runs_give_equal_files_but_for_columns_that_say_so(
     assert kept[0] == kept[1]
 
 
-@pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
+@pytest.fixture
+def report(stored: StoredRun) -> dict[str, Any]:
     """The simulation's report on the stored run."""
-    return ran("simulate", "--ticks", STORED_TICKS, "--no-store", "--json").report
+    return stored.report
 
 
 def test_the_ledger_adds_up_to_what_the_simulation_reported(database: Path, here: Path, report: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import mara
+from tests.cli.conftest import StoredRun
 from tests.cli.console import everything_in, ran, small_history
 from tests.cli.databases import STORED_TICKS, hash_in, run_in
 from tests.cli.reports import SIMULATION, faults_of, imbalance_usd, same_run
@@ -26,8 +27,8 @@ def of_seed_seven() -> dict[str, Any]:
     return simulated(TICKS, "--no-store")
 
 
-def test_a_simulation_reports_every_promised_field(here: Path) -> None:
-    report = simulated()
+def test_a_simulation_reports_every_promised_field(stored: StoredRun) -> None:
+    report = stored.report
     assert list(faults_of(report, SIMULATION)) == []
     assert report["ticks"] == TICKS
     assert report["sites"] == 10
@@ -50,6 +51,10 @@ def test_profit_is_revenue_less_cost_to_the_micro_dollar() -> None:
 def test_same_seed_same_run_and_another_seed_another_run(of_seed_seven: dict[str, Any]) -> None:
     assert same_run(simulated(TICKS, "--no-store")) == same_run(of_seed_seven)
     assert simulated(TICKS, "--no-store", "--seed", 8)["profit_usd"] != of_seed_seven["profit_usd"]
+
+
+def test_a_simulation_reports_the_same_be_it_stored_or_not(stored: StoredRun, of_seed_seven: dict[str, Any]) -> None:
+    assert same_run(stored.report) | {"run": None} == same_run(of_seed_seven)
 
 
 def test_two_simulations_make_the_run_of_one_twice_as_long(stored_twice: tuple[Path, Path]) -> None:

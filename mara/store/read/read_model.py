@@ -3,13 +3,14 @@
 Queries are short, connections read-only, and each answer is limited in size.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
-from sqlalchemy import Executable, func, literal_column, select
+from sqlalchemy import BindParameter, Executable, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
 from mara.core.events import STORY_KINDS, Event, stored_event, worth_showing
@@ -24,6 +25,7 @@ from mara.store.encoding.codec import bytes_of, commands_of, record_of
 from mara.store.encoding.records import RunRecord, StoredTick
 from mara.store.schema import rows, tables
 from mara.store.schema.hourly import FLEET
+from mara.store.schema.signal_tables import MeterRow
 from mara.store.schema.tables import NamedRow, table_of
 from mara.store.write import resume
 from mara.store.write.rules_in_force import RulesInForce, rules_in
@@ -33,6 +35,8 @@ MOST_TICK_HOURS: Final = 48
 MOST_SERIES_HOURS: Final = 3 * 8_784
 MOST_SERIES_POINTS: Final = 600
 MOST_EVENTS: Final = 1_000
+TICKS_AT_ONCE: Final = 48
+"""Most ticks whose inputs are read together."""
 STORY: Final = f"(severity = 'critical' OR kind IN ({', '.join(repr(kind) for kind in STORY_KINDS)}))"
 """SQL condition of the events that stay worth showing: critical and rare ones."""
 
@@ -161,23 +165,24 @@ class ReadModel:
         Raises:
             StoreRefused: no such tick is stored.
         """
-        with self._connection("reading") as connection:
-            found = connection.exec_driver_sql(_STORED, (tick,)).all()
-            plans = connection.exec_driver_sql(_PLAN_AT, (tick,)).all()
-            observation = _observation(connection, tick) if found else None
-        if not found:
-            raise StoreRefused(f"tick {tick} is not in {self.name}, which goes up to tick {self.next_tick() - 1}")
-        (stored,), (plan,) = found, plans
-        return StoredTick(
-            tick=tick,
-            observation=observation,
-            plan_step=record_of(PlanStep, plan.content),
-            commands=commands_of(stored.commands),
-            digests=Digests(raw=stored.raw_hash, kept=stored.kept_hash, world=stored.world_hash),
-            tick_hash=stored.tick_hash,
-            plan_content=plan.content,
-            commands_content=stored.commands,
-        )
+        (stored,) = self.stored_ticks(tick, tick + 1)
+        return stored
+
+    def stored_ticks(self, first: int, end: int) -> Iterator[StoredTick]:
+        """Read the inputs and digests of ticks ``[first, end)``, many with each query.
+
+        Raises:
+            StoreRefused: one of them is not stored.
+        """
+        for begin in range(first, end, TICKS_AT_ONCE):
+            part_end = min(begin + TICKS_AT_ONCE, end)
+            with self._connection("reading") as connection:
+                found = _ticks_in(connection, begin, part_end)
+            for tick in range(begin, part_end):
+                if tick not in found:
+                    stands = f"which goes up to tick {self.next_tick() - 1}"
+                    raise StoreRefused(f"tick {tick} is not in {self.name}, {stands}")
+                yield found[tick]
 
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """Read the fleet's money over the last simulated hours, oldest first.
@@ -229,37 +234,95 @@ class ReadModel:
             return {n: connection.execute(select(func.count()).select_from(t)).scalar_one() for n, t in found}
 
 
-def _observation(connection: Connection, tick: int) -> Observation | None:
-    """Read the observation of a tick; None once its raw rows have been pruned."""
-    market, prices, told = (
-        connection.exec_driver_sql(query, (tick,)).all() for query in (_MARKET_AT, _PRICES_AT, _METERS_AT)
-    )
-    if not market:
-        return None
-    return rows.observation_of(
-        tick,
-        np.array([tuple(row) for row in prices], dtype=np.float64),
-        rows.MarketValues._make(market[0]),
-        rows.metering_of([tuple(row) for row in told]),
-    )
-
-
-# Text, because a replay asks for each of thousands of ticks.
-_STORED: Final = "SELECT commands, raw_hash, kept_hash, world_hash, tick_hash FROM ticks WHERE tick = ?"
-_PLAN_AT: Final = "SELECT content FROM plans WHERE from_tick <= ? ORDER BY from_tick DESC LIMIT 1"
-_MARKET_AT: Final = f"SELECT {', '.join(rows.MarketValues._fields)} FROM markets WHERE tick = ?"  # noqa: S608  # names of ours
-_PRICES_AT: Final = f"SELECT {', '.join(rows.SITE_FIELDS)} FROM prices WHERE tick = ? ORDER BY site"  # noqa: S608
-_METERS_AT: Final = "SELECT is_metered, power_mw, down_kinds FROM meters WHERE tick = ? ORDER BY site"
 _RUN: Final = table_of(tables.Run).c
 _STATE: Final = table_of(tables.EngineStateRow).c
 _CHECKPOINT: Final = table_of(tables.Checkpoint).c
 _TICK: Final = table_of(tables.Tick).c
+_PLAN: Final = table_of(tables.PlanStepRow).c
+_PRICE: Final = table_of(tables.PriceRow).c
+_MARKET: Final = table_of(tables.Market).c
+_METER: Final = table_of(MeterRow).c
+_FIRST: Final[BindParameter[Any]] = bindparam("first")
+_END: Final[BindParameter[Any]] = bindparam("end")
+_TICKS: Final = (
+    select(_TICK.tick, _TICK.commands, _TICK.raw_hash, _TICK.kept_hash, _TICK.world_hash, _TICK.tick_hash)
+    .where(_TICK.tick >= _FIRST, _TICK.tick < _END)
+    .order_by(_TICK.tick)
+)
+_IN_FORCE: Final = select(func.max(_PLAN.from_tick)).where(_PLAN.from_tick <= _FIRST).correlate(None)
+_PLANS: Final = (
+    select(_PLAN.from_tick, _PLAN.content)
+    .where(_PLAN.from_tick >= _IN_FORCE.scalar_subquery(), _PLAN.from_tick < _END)
+    .order_by(_PLAN.from_tick)
+)
+_MARKETS: Final = select(_MARKET.tick, *(_MARKET[name] for name in rows.MarketValues._fields)).where(
+    _MARKET.tick >= _FIRST, _MARKET.tick < _END
+)
+_PRICES: Final = (
+    select(_PRICE.tick, *(_PRICE[name] for name in rows.SITE_FIELDS))
+    .where(_PRICE.tick >= _FIRST, _PRICE.tick < _END)
+    .order_by(_PRICE.tick, _PRICE.site)
+)
+_METERS: Final = (
+    select(_METER.tick, _METER.is_metered, _METER.power_mw, _METER.down_kinds)
+    .where(_METER.tick >= _FIRST, _METER.tick < _END)
+    .order_by(_METER.tick, _METER.site)
+)
 _WORLDS: Final = select(_CHECKPOINT.tick, _CHECKPOINT.content)
 _MONEY: Final = (
     "SELECT min(hour_epoch_s) AS epoch_s, sum(ticks_count) AS ticks_count, sum(revenue_micro_usd) AS revenue_micro_usd,"
     " sum(cost_micro_usd) AS cost_micro_usd, sum(energy_cost_micro_usd) AS energy_cost_micro_usd"
     " FROM hourly WHERE site = ? AND hour_epoch_s >= ? GROUP BY (hour_epoch_s - ?) / ? ORDER BY 1 DESC"
 )
+
+
+def _ticks_in(connection: Connection, first: int, end: int) -> dict[int, StoredTick]:
+    """Read the inputs and digests of the stored ones of ticks ``[first, end)``.
+
+    Ticks in which the same plan step was in force share it.
+    """
+    span = {"first": first, "end": end}
+    plans = connection.execute(_PLANS, span).all()
+    steps = [(record_of(PlanStep, plan.content), plan.content) for plan in plans]
+    begins = [plan.from_tick for plan in plans]
+    observed = _observations_in(connection, span)
+    stored = {}
+    for row in connection.execute(_TICKS, span).all():
+        step, content = steps[bisect_right(begins, row.tick) - 1]
+        stored[row.tick] = StoredTick(
+            tick=row.tick,
+            observation=observed.get(row.tick),
+            plan_step=step,
+            commands=commands_of(row.commands),
+            digests=Digests(raw=row.raw_hash, kept=row.kept_hash, world=row.world_hash),
+            tick_hash=row.tick_hash,
+            plan_content=content,
+            commands_content=row.commands,
+        )
+    return stored
+
+
+def _observations_in(connection: Connection, span: dict[str, int]) -> dict[int, Observation]:
+    """Read the observations of the ticks whose raw rows are kept."""
+    markets = connection.execute(_MARKETS, span).all()
+    prices, told = (_by_tick(connection.execute(query, span)) for query in (_PRICES, _METERS))
+    return {
+        tick: rows.observation_of(
+            tick,
+            np.array(prices[tick], dtype=np.float64),
+            rows.MarketValues._make(values),
+            rows.metering_of(told.get(tick, [])),
+        )
+        for tick, *values in markets
+    }
+
+
+def _by_tick(found: Iterable[Sequence[Any]]) -> dict[int, list[Sequence[Any]]]:
+    """Group rows by their first column, which is left out."""
+    by_tick: dict[int, list[Sequence[Any]]] = {}
+    for tick, *values in found:
+        by_tick.setdefault(tick, []).append(values)
+    return by_tick
 
 
 class _Money(NamedTuple):
