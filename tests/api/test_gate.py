@@ -55,15 +55,11 @@ class Site:
     def post_login(self, form: dict[str, str], **headers: str) -> Any:
         return self.browser.post("/login", data=form, headers={"origin": URL} | headers)
 
-    def codes_of(self, requests: Sequence[dict[str, str]]) -> list[int]:
-        """Codes of many requests, one after the other in one event loop; the browser has its loop in a thread."""
-
-        async def asked() -> list[int]:
-            wire = httpx.ASGITransport(self.browser.app, client=("testclient", 50_000))
-            async with httpx.AsyncClient(transport=wire, base_url=URL) as browser:
-                return [(await browser.get("/who", headers=headers)).status_code for headers in requests]
-
-        return asyncio.run(asked())
+    async def codes_of(self, requests: Sequence[dict[str, str]]) -> list[int]:
+        """Ask one after the other in one event loop; the browser has its loop in a thread."""
+        wire = httpx.ASGITransport(self.browser.app, client=("testclient", 50_000))
+        async with httpx.AsyncClient(transport=wire, base_url=URL) as browser:
+            return [(await browser.get("/who", headers=headers)).status_code for headers in requests]
 
     def token(self, role: str = "operator", days: int = 1) -> str:
         secret = new_token()
@@ -116,13 +112,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         WebSocketRoute("/ws", echo),
     ]
     origins = Origins.of(host="mara.example", scheme="https", allowed_hosts=(), is_open=True)
-    gate = Gate(
-        Starlette(routes=routes),
-        origins=origins,
-        clock=clock,
-        authenticator=Authenticator(people, clock, ""),
-        limited=True,
-    )
+    authenticator = Authenticator(people, clock, "")
+    gate = Gate(Starlette(routes=routes), origins=origins, clock=clock, authenticator=authenticator, limited=True)
     browser = TestClient(SafeHeaders(gate, is_secure=True), base_url=URL, follow_redirects=False)
     yield Site(clock=clock, people=people, browser=browser)
     people.close()
@@ -278,9 +269,9 @@ def test_what_was_typed_comes_back_as_text_and_not_as_markup(site: Site) -> None
     assert "<img" not in answer.text
 
 
-def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
+async def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
     token = {"authorization": f"Bearer {site.token()}"}
-    codes = site.codes_of([token] * (REQUESTS_PER_MINUTE + 1))
+    codes = await site.codes_of([token] * (REQUESTS_PER_MINUTE + 1))
     assert codes.count(429) == 1
     assert codes[-1] == 429
     assert int(site.browser.get("/who", headers=token).headers["retry-after"]) >= 1
@@ -364,7 +355,7 @@ def test_a_request_during_the_logout_does_not_keep_the_session_alive(
     assert other.get("/who").status_code == 401
 
 
-def test_guesses_are_counted_by_address_before_the_database_is_asked(
+async def test_guesses_are_counted_by_address_before_the_database_is_asked(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bytes] = []
@@ -376,7 +367,7 @@ def test_guesses_are_counted_by_address_before_the_database_is_asked(
 
     monkeypatch.setattr(site.people, "bearer", noted)
     guesses = [{"authorization": f"Bearer mara_{number}"} for number in range(REQUESTS_PER_MINUTE + 5)]
-    codes = site.codes_of(guesses)
+    codes = await site.codes_of(guesses)
     assert codes == [401] * REQUESTS_PER_MINUTE + [429] * 5
     assert len(asked) == REQUESTS_PER_MINUTE
 
