@@ -90,11 +90,11 @@ def pytest_collection(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run modules with slow tests first, whole, unless modules were named: then in that order.
+    """Run modules with slow tests first, whole, unless modules were named.
 
-    A worker with nothing left to do takes tests from the end of another's list. So none is left alone with a long test
-    at the end, and what the tests of a slow module share is made by one worker: the month of the default simulation, a
-    minute of a core, was at times simulated by each.
+    Those run in that order. A worker with nothing left to do takes tests from the end of another's list. So none is
+    left alone with a long test at the end, and what the tests of a slow module share is made by one worker: the month
+    of the default simulation, a minute of a core, was at times simulated by each.
     """
     if config.option.file_or_dir:
         return

@@ -1,4 +1,7 @@
-"""A solver that takes far too long does not delay the program's end. This is measured: `make alone`."""
+"""A solver that takes far too long does not delay the program's end.
+
+This is measured: `make alone`.
+"""
 
 import subprocess
 import sys
