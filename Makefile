@@ -12,7 +12,8 @@ CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 TESTS_AT_ONCE ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) + 1 : 5)))
 PICTURES ?=
 # Tests that measure punctuality. Two at once take about as long as one another, and each imports no more than it needs.
-TICKS_ALONE := tests/scenarios/test_claude_never_delays.py tests/runtime/test_slow_solver.py
+# They run in this order: ticks beside a slow solver while the other run begins its first server.
+TICKS_ALONE := tests/runtime/test_slow_solver.py tests/scenarios/test_claude_never_delays.py tests/runtime/test_end_of_a_solve.py
 SERVERS_ALONE := tests/scenarios/test_live_server.py
 
 # Compiled modules are kept, whatever the shell says: all workers and the hundred programs that tests start read them.

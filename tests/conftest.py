@@ -97,13 +97,15 @@ def pytest_configure_node(node: Any) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run modules with slow tests first, whole.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run modules with slow tests first, whole, unless modules were named.
 
-    A worker with nothing left to do takes tests from the end of another's list. So none is left alone with a long test
-    at the end, and what the tests of a slow module share is made by one worker: the month of the default simulation, a
-    minute of a core, was at times simulated by each.
+    Those run in that order. A worker with nothing left to do takes tests from the end of another's list. So none is
+    left alone with a long test at the end, and what the tests of a slow module share is made by one worker: the month
+    of the default simulation, a minute of a core, was at times simulated by each.
     """
+    if config.option.file_or_dir:
+        return
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -77,7 +77,7 @@ IS_SETTLED = """(width) => {
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Run the longest modules first, so that all workers end at about the same time."""
+    """Run the longest modules first, so that all workers end together."""
     yield
     places = {f"test_{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
     here = Path(__file__).parent

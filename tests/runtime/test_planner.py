@@ -1,6 +1,6 @@
-"""Planning beside the ticks: a slow or failing optimizer costs a worse plan, and the reason is kept.
+"""Planning beside the ticks: a slow or failing optimizer costs a worse plan.
 
-That it makes no tick late is measured by `test_slow_solver`.
+The reason is kept. That it makes no tick late is measured by `test_slow_solver`.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A stored run that nobody goes on with, whose ticks live servers export and chart.
+"""A stored run whose ticks live servers export and chart.
 
 `make past` makes it beside the tests that nothing disturbs, because whoever measures punctuality waits for it:
 `python -m tests.scenarios.past FOLDER`.
@@ -15,7 +15,7 @@ HOURS = 1_500
 
 
 def past_in(folder: Path, hours: int = HOURS) -> Path:
-    """Return the folder of the prepared run, if it is that long, or of one that is made in this folder."""
+    """Return the prepared run's folder, if it is that long, or make one here."""
     prepared = Path(os.environ.get(PREPARED, ""))
     if hours == HOURS and prepared.name and prepared.is_dir():
         return prepared
@@ -24,7 +24,10 @@ def past_in(folder: Path, hours: int = HOURS) -> Path:
 
 
 def make(folder: Path, hours: int) -> None:
-    """Simulate the run by the rules, without the worlds beside it, which no export or chart reads."""
+    """Simulate the run by the rules, without the worlds beside it.
+
+    No export or chart reads those.
+    """
     # Not at the top: who measures punctuality with a prepared run waits for its imports, too.
     from mara.assembly.runs import open_run
     from mara.runtime.tick.engine import simulate
