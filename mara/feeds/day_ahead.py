@@ -8,6 +8,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
+from mara.core.arrays import Ints
 from mara.core.fleet import Site
 from mara.core.timegrid import zone
 from mara.core.units import SECONDS_PER_HOUR
@@ -23,6 +26,11 @@ REAL_TIME_WORDS: Final = frozenset({"real time", "realtime", "rtm", "rtd", "rt",
 A zone with words of neither kind counts as real-time too.
 """
 SITES_SHOWN: Final = 3
+QUIET_BEFORE_END_H: Final = 14
+"""Hours before the end of the known prices in which a new publication may come.
+
+Between a publication and that moment nothing changes, so those hours need not be looked up one by one.
+"""
 PUBLICATION_LOCAL_HOUR: Final = 13
 """Local hour from which the prices of the next local day are known.
 
@@ -113,6 +121,18 @@ def _words_of(price_zone: str) -> set[str]:
     """Split a zone's name into lower-case words and pairs of neighbouring words."""
     words = re.split(r"[^a-z0-9]+", price_zone.casefold())
     return {*words, *(f"{one} {next_one}" for one, next_one in pairwise(words))}
+
+
+def published_until_hours(first: int, end: int, timezone: str) -> Ints:
+    """Return `published_until_hour` of each of the hours ``[first, end)`` (N,)."""
+    until = np.empty(end - first, dtype=np.int64)
+    hour = first
+    while hour < end:
+        known = published_until_hour(hour, timezone)
+        same_until = max(hour + 1, known - QUIET_BEFORE_END_H)
+        until[hour - first : same_until - first] = known
+        hour = same_until
+    return until
 
 
 @lru_cache(maxsize=65_536)

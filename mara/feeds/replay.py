@@ -16,7 +16,7 @@ from mara.core.market import DEFAULT_TOKEN_PRICE_USD_PER_MTOK
 from mara.core.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
 from mara.errors import FeedEnded, FeedUnavailable
-from mara.feeds.day_ahead import known_ahead, published_until_hour
+from mara.feeds.day_ahead import known_ahead, published_until_hours
 from mara.feeds.files.history import History
 from mara.feeds.files.history_clock import utc_text
 from mara.feeds.forecast_rows import ForecastRows, standing_steps
@@ -25,12 +25,6 @@ from mara.feeds.replayed_series import ReplayedSeries, series_of
 
 ForecastKind = Literal["persistence", "day-ahead", "perfect"]
 """Ways to forecast from a history; `ReplayFeed` describes each."""
-
-QUIET_BEFORE_END_H: Final = 14
-"""Hours before the end of the known prices in which a new publication may come.
-
-Between a publication and that moment nothing changes, so those hours need not be looked up one by one.
-"""
 
 
 STEPS_AT_ONCE: Final = 24
@@ -288,13 +282,6 @@ def _known_until(series: ReplayedSeries, clock: str, present: int) -> Ints:
         return next_step
     first_h = series.first_s // SECONDS_PER_HOUR
     hour_of_step = (series.first_s + np.arange(series.count) * series.step_s) // SECONDS_PER_HOUR - first_h
-    hours = int(hour_of_step[-1]) + 1
-    until = np.empty(hours, dtype=np.int64)
-    hour = 0
-    while hour < hours:
-        known = published_until_hour(first_h + hour, clock) - first_h
-        same_until = max(hour + 1, known - QUIET_BEFORE_END_H)
-        until[hour:same_until] = known
-        hour = same_until
-    known_s = (until[hour_of_step] + first_h) * SECONDS_PER_HOUR - series.first_s
+    until = published_until_hours(first_h, first_h + int(hour_of_step[-1]) + 1, clock)
+    known_s = until[hour_of_step] * SECONDS_PER_HOUR - series.first_s
     return np.clip(known_s // series.step_s, next_step, series.count)

@@ -13,7 +13,7 @@ from mara.core.arrays import Floats, Ints, sealed
 from mara.core.market import DEFAULT_TOKEN_PRICE_USD_PER_MTOK, token_demand_per_h
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
-from mara.feeds.day_ahead import is_day_ahead, published_until_hour
+from mara.feeds.day_ahead import is_day_ahead, published_until_hours
 from mara.feeds.persistence import lead_of, rows_until
 from mara.feeds.replayed_series import multipliers_of_hours
 from mara.feeds.synthetic.arrivals import ArrivalStream
@@ -230,13 +230,12 @@ class SyntheticFeed:
 
         Of real-time prices only the present hour is known.
         """
-        hours = range(first, first + BLOCK_HOURS)
         next_row = np.arange(1, BLOCK_HOURS + 1) + HOURS_PER_DAY
         rows: Ints = np.tile(next_row[:, None], self._fleet.site_count)
         for timezone in {site.timezone for site in self._fleet.sites}:
             of_zone = [site.timezone == timezone for site in self._fleet.sites] & self._day_ahead
             if of_zone.any():
-                until = np.array([published_until_hour(hour, timezone) for hour in hours])
+                until = published_until_hours(first, first + BLOCK_HOURS, timezone)
                 rows[:, of_zone] = (until - first + HOURS_PER_DAY)[:, None]
         rows.flags.writeable = False
         return rows
