@@ -1,12 +1,11 @@
 """The gate of a server with users: logins, refusals, and the log of both."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,6 +32,7 @@ from mara.api.security.permissions import NotAllowedError, Permission, permit
 from mara.errors import StoreError
 from mara.store import maintenance
 from mara.store.access.users import AccessEvent, Token, User, UserStore
+from tests.api.conftest import codes_of
 from tests.clocks import HandClock
 
 URL = "https://mara.example"
@@ -54,16 +54,6 @@ class Site:
 
     def post_login(self, form: dict[str, str], **headers: str) -> Any:
         return self.browser.post("/login", data=form, headers={"origin": URL} | headers)
-
-    def codes_of(self, requests: Sequence[dict[str, str]]) -> list[int]:
-        """Codes of many requests, one after the other in one event loop; the browser has its loop in a thread."""
-
-        async def asked() -> list[int]:
-            wire = httpx.ASGITransport(self.browser.app, client=("testclient", 50_000))
-            async with httpx.AsyncClient(transport=wire, base_url=URL) as browser:
-                return [(await browser.get("/who", headers=headers)).status_code for headers in requests]
-
-        return asyncio.run(asked())
 
     def token(self, role: str = "operator", days: int = 1) -> str:
         secret = new_token()
@@ -280,7 +270,7 @@ def test_what_was_typed_comes_back_as_text_and_not_as_markup(site: Site) -> None
 
 def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
     token = {"authorization": f"Bearer {site.token()}"}
-    codes = site.codes_of([token] * (REQUESTS_PER_MINUTE + 1))
+    codes = codes_of(site.browser.app, f"{URL}/who", [token] * (REQUESTS_PER_MINUTE + 1))
     assert codes.count(429) == 1
     assert codes[-1] == 429
     assert int(site.browser.get("/who", headers=token).headers["retry-after"]) >= 1
@@ -376,7 +366,7 @@ def test_guesses_are_counted_by_address_before_the_database_is_asked(
 
     monkeypatch.setattr(site.people, "bearer", noted)
     guesses = [{"authorization": f"Bearer mara_{number}"} for number in range(REQUESTS_PER_MINUTE + 5)]
-    codes = site.codes_of(guesses)
+    codes = codes_of(site.browser.app, f"{URL}/who", guesses)
     assert codes == [401] * REQUESTS_PER_MINUTE + [429] * 5
     assert len(asked) == REQUESTS_PER_MINUTE
 
