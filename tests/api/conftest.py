@@ -1,9 +1,10 @@
 """Fixtures of a live run with its API, in the test's process and on a socket."""
 
+import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -58,6 +59,20 @@ def wait_for_ticks(client: TestClient | httpx.Client, last: int = FIRST_TICKS - 
             return
         time.sleep(0.02)
     raise AssertionError(f"tick {last} did not come")
+
+
+def codes_of(app: ASGIApp, url: str, requests: Sequence[dict[str, str]]) -> list[int]:
+    """Codes of many requests by their headers, one after the other in one event loop.
+
+    A `TestClient` has its loop in a thread, with eight hand-overs for each request.
+    """
+
+    async def asked() -> list[int]:
+        wire = httpx.ASGITransport(app, client=("testclient", 50_000))
+        async with httpx.AsyncClient(transport=wire) as browser:
+            return [(await browser.get(url, headers=headers)).status_code for headers in requests]
+
+    return asyncio.run(asked())
 
 
 @pytest.fixture(scope="module")

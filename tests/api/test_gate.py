@@ -1,12 +1,11 @@
 """The gate of a server with users: logins, refusals, and the log of both."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,6 +32,7 @@ from mara.api.security.permissions import NotAllowedError, Permission, permit
 from mara.errors import StoreError
 from mara.store import maintenance
 from mara.store.access.users import AccessEvent, Token, User, UserStore
+from tests.api.conftest import codes_of
 from tests.clocks import HandClock
 
 URL = "https://mara.example"
@@ -54,12 +54,6 @@ class Site:
 
     def post_login(self, form: dict[str, str], **headers: str) -> Any:
         return self.browser.post("/login", data=form, headers={"origin": URL} | headers)
-
-    async def codes_of(self, requests: Sequence[dict[str, str]]) -> list[int]:
-        """Ask one after the other in one event loop; the browser has its loop in a thread."""
-        wire = httpx.ASGITransport(self.browser.app, client=("testclient", 50_000))
-        async with httpx.AsyncClient(transport=wire, base_url=URL) as browser:
-            return [(await browser.get("/who", headers=headers)).status_code for headers in requests]
 
     def token(self, role: str = "operator", days: int = 1) -> str:
         secret = new_token()
@@ -112,8 +106,13 @@ def site(tmp_path: Path) -> Iterator[Site]:
         WebSocketRoute("/ws", echo),
     ]
     origins = Origins.of(host="mara.example", scheme="https", allowed_hosts=(), is_open=True)
-    authenticator = Authenticator(people, clock, "")
-    gate = Gate(Starlette(routes=routes), origins=origins, clock=clock, authenticator=authenticator, limited=True)
+    gate = Gate(
+        Starlette(routes=routes),
+        origins=origins,
+        clock=clock,
+        authenticator=Authenticator(people, clock, ""),
+        limited=True,
+    )
     browser = TestClient(SafeHeaders(gate, is_secure=True), base_url=URL, follow_redirects=False)
     yield Site(clock=clock, people=people, browser=browser)
     people.close()
@@ -269,9 +268,9 @@ def test_what_was_typed_comes_back_as_text_and_not_as_markup(site: Site) -> None
     assert "<img" not in answer.text
 
 
-async def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
+def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
     token = {"authorization": f"Bearer {site.token()}"}
-    codes = await site.codes_of([token] * (REQUESTS_PER_MINUTE + 1))
+    codes = codes_of(site.browser.app, f"{URL}/who", [token] * (REQUESTS_PER_MINUTE + 1))
     assert codes.count(429) == 1
     assert codes[-1] == 429
     assert int(site.browser.get("/who", headers=token).headers["retry-after"]) >= 1
@@ -355,7 +354,7 @@ def test_a_request_during_the_logout_does_not_keep_the_session_alive(
     assert other.get("/who").status_code == 401
 
 
-async def test_guesses_are_counted_by_address_before_the_database_is_asked(
+def test_guesses_are_counted_by_address_before_the_database_is_asked(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bytes] = []
@@ -367,7 +366,7 @@ async def test_guesses_are_counted_by_address_before_the_database_is_asked(
 
     monkeypatch.setattr(site.people, "bearer", noted)
     guesses = [{"authorization": f"Bearer mara_{number}"} for number in range(REQUESTS_PER_MINUTE + 5)]
-    codes = await site.codes_of(guesses)
+    codes = codes_of(site.browser.app, f"{URL}/who", guesses)
     assert codes == [401] * REQUESTS_PER_MINUTE + [429] * 5
     assert len(asked) == REQUESTS_PER_MINUTE
 
