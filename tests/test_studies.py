@@ -12,9 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import distributed
 import pytest
-from distributed import KilledWorker
 
 import mara
 from mara.errors import CommandError, ConfigError
@@ -258,6 +256,8 @@ class Scheduler:
 
 def told_by_a_cluster(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[Exception, Scheduler]:
     scheduler = Scheduler(error)
+    import distributed
+
     monkeypatch.setattr(distributed, "Client", lambda *words, **named: scheduler)
     monkeypatch.setattr(distributed, "as_completed", iter)
     with pytest.raises(Exception) as raised:  # noqa: PT011  which one is what is asked
@@ -265,16 +265,21 @@ def told_by_a_cluster(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tupl
     return raised.value, scheduler
 
 
+def killed_worker() -> Exception:
+    from distributed import KilledWorker
+
+    return KilledWorker("piece", SimpleNamespace(address="tcp://127.0.0.1:2"), 3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
-    "error",
-    [
-        KilledWorker("piece", SimpleNamespace(address="tcp://127.0.0.1:2"), 3),  # type: ignore[arg-type]
-        CancelledError("the scheduler is gone"),
-        OSError("closed"),
-    ],
+    "error_of",
+    [killed_worker, lambda: CancelledError("the scheduler is gone"), lambda: OSError("closed")],
+    ids=["killed worker", "cancelled", "closed"],
 )
-def test_a_cluster_that_fails_is_told_in_one_line_and_let_go(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    told, scheduler = told_by_a_cluster(monkeypatch, error)
+def test_a_cluster_that_fails_is_told_in_one_line_and_let_go(
+    monkeypatch: pytest.MonkeyPatch, error_of: Callable[[], Exception]
+) -> None:
+    told, scheduler = told_by_a_cluster(monkeypatch, error_of())
     assert isinstance(told, CommandError)
     assert "cluster" in str(told)
     assert "\n" not in str(told)

@@ -7,13 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from mcp import Client, StdioServerParameters, stdio_client
-from mcp.types import TextContent
-
-from tests.browser.conftest import environment
 from tests.cli.console import ran
 from tests.cli.databases import STORED_TICKS
 from tests.forked_program import forked
+from tests.servers import environment
 
 PATIENCE_S = 60
 INITIALIZE = {
@@ -30,6 +27,9 @@ CALLS = (
 
 
 async def test_a_real_client_lists_and_calls_read_only_tools(database: Path) -> None:
+    from mcp import Client, StdioServerParameters, stdio_client  # not at collection: it takes a third of a second
+    from mcp.types import TextContent
+
     server = StdioServerParameters(
         command=sys.executable,
         args=["-m", "mara", "mcp"],
