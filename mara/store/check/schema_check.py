@@ -58,7 +58,10 @@ _COLUMNS: Final = {
     " JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped",
 }
-"""SQL of all columns by table, by the database's kind; SQLAlchemy asks several questions about each table."""
+"""SQL of all columns by table, by the database's kind.
+
+SQLAlchemy would ask table by table.
+"""
 
 
 def schema_columns() -> dict[str, tuple[str, ...]]:
