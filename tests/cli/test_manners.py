@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from mara.cli.app import app
 from mara.cli.report import progress
 from mara.errors import FeedEnded, FeedInvalid
-from tests.browser.conftest import environment
 from tests.cli.console import everything_in, ran
 from tests.forked_program import ForkedProgram, forked
+from tests.servers import environment
 
 COMMANDS = [
     (),

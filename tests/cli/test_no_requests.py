@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.browser.conftest import environment
 from tests.forked_program import ended
+from tests.servers import environment
 
 AUDITED = """
 import sys

@@ -23,12 +23,12 @@ from mara.settings import read_settings
 from mara.store.access.api_usage import ClaudeCalls
 from pages.overview import overview_picture
 from tests.architecture.house import ROOT
-from tests.browser.conftest import environment
 from tests.claude.fake_messages import FakeMessages, refused_url
 from tests.claude.script import JsonObject, Talk, Turn
 from tests.forked_program import ended
 from tests.runtime.advised import claim, evidence_of, grounded, row
 from tests.runtime.made_up import until
+from tests.servers import environment
 
 DRAWN = np.random.default_rng(861_204_517)
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")

@@ -21,7 +21,7 @@ from mara.store.check.schema_check import schema_columns
 from mara.store.store import Store
 from mara.store.write.statements import RAW_DAYS
 from tests.store.changes import DELETE, INSERT, UPDATE, Change, drawn, dump, flip, full_run, make, make_in
-from tests.store.databases import columns_of, copied, tamper, url_of
+from tests.store.databases import KINDS, columns_of, connected, copied, tamper, url_of
 
 IS_LONG = os.environ.get("SOAK", "") not in {"", "0"}
 CHANGES, ON_A_SERVER, BITS = (100, 100, 400) if IS_LONG else (60, 10, 40)
@@ -114,6 +114,16 @@ def test_a_missing_table_is_found(pristine: Path, tmp_path: Path) -> None:
     with pytest.raises(AssertionError):  # a table that goes counts no rows
         tamper(path, [with_rows])
     assert told(path) == ("table claude_runs: missing",)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_missing_columns_and_tables_are_found_in_both_kinds(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"mara.{kind}"
+    Store.open(url_of(path)).close()
+    with connected(path) as connection:
+        for change in ("ALTER TABLE alert_log DROP COLUMN subject", "DROP TABLE quotes"):
+            connection.execute(change)
+    assert told(path)[:2] == ("table alert_log: its column subject is missing", "table quotes: missing")
 
 
 @pytest.mark.parametrize("table", ["engine_state", "runs", "checkpoints"])
