@@ -16,6 +16,7 @@ from mara.core.step import advance
 from mara.errors import PlanError, PlanInfeasible, PlanRejected, PlanTimeout
 from mara.optimizers.base import BudgetPolicy
 from mara.optimizers.fallback import WithFallback, check
+from mara.optimizers.lp import model as lp_model
 from mara.optimizers.lp import optimizer as lp_module
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.case import check as check_case
@@ -94,6 +95,17 @@ def test_a_shifted_basis_leads_to_the_same_optimum(seed: int) -> None:
     cold, warm = solve(later), solve(later, basis=shifted(first.basis, later))
     assert warm.status == cold.status == "optimal"
     assert warm.certificate.objective_usd == pytest.approx(cold.certificate.objective_usd, rel=1e-9)
+
+
+def test_a_program_whose_layout_is_too_large_to_keep_is_the_same_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = random_case(1)
+    kept = model_of(case)
+    lp_model._layout_of.cache_clear()
+    monkeypatch.setattr(lp_model, "MOST_ENTRIES_KEPT", 0)
+    made = model_of(case)
+    assert lp_model._layout_of.cache_info().currsize == 0
+    for part in ("data", "indices", "indptr"):
+        assert getattr(made.matrix, part).tobytes() == getattr(kept.matrix, part).tobytes()
 
 
 def test_a_warm_optimizer_finds_what_a_cold_one_finds() -> None:

@@ -183,6 +183,19 @@ async def test_a_reason_that_cannot_be_kept_arms_nothing_and_still_disarms(site:
     assert len(newest.reason) <= 200
 
 
+@pytest.mark.parametrize("reason", ["a\x00b", "a\ud800b", "x" * 201])
+async def test_a_reason_of_a_device_that_no_database_holds_is_logged_without_what_cannot_be(
+    site: RealSite, reason: str
+) -> None:
+    await site.platform.set_mode(SITE, "act", "a test")
+    await site.until(lambda: site.state() == "written")
+    await site.platform.signals.disarm(SITE, reason)
+    await site.until(lambda: site.state() == "released")
+    newest, cause, *_ = await site.platform.archive.signals(SITE)
+    assert (newest.kind, cause.kind, cause.after) == ("release", "mode", "shadow")
+    assert cause.reason == ("x" * 200 if reason.startswith("x") else "a b")
+
+
 async def test_a_plan_that_grows_stale_disarms(site: RealSite) -> None:
     await site.platform.set_mode(SITE, "act", "a test")
     await site.until(lambda: site.state() == "written")

@@ -106,6 +106,15 @@ def test_an_announced_line_that_could_not_be_stored_is_not_stored_later(
     assert [entry.tick for entry in signals(store.read_model)] == [2, 0]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_integer_that_no_column_holds_is_refused_and_nothing_is_stored(tmp_path: Path, kind: str) -> None:
+    with closing(stored_run(tmp_path / f"mara.{kind}", 1)) as store:
+        with pytest.raises(StoreError, match="the signal log has a longer one"):
+            store.signals.write(line(0, "shadow", "a"), line(2**63, "act", "a"))
+        store.signals.write(line(1, "act", "a"))
+        assert [entry.tick for entry in signals(store.read_model)] == [1]
+
+
 def test_a_line_that_was_changed_is_found_by_the_check(path: Path, store: Store) -> None:
     store.signals.write(line(0, "shadow", "a"), line(1, "act", "a"))
     store.close()

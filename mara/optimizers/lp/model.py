@@ -32,6 +32,8 @@ from mara.optimizers.lp.rows import Rows, demand_rows, families_of, flattened, r
 
 RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site", "sold_racks", "sold_power")
 """Families that say where the N+1 reserve may stand, and how much of it there is."""
+MOST_ENTRIES_KEPT: Final = 1_000_000
+"""Most entries of a matrix whose layout is kept for the next one: 15 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -287,7 +289,8 @@ def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
 
     row, column, values, of_last = _period(case.steps, columns.width, families)
     period_rows = sum(family.count for family in families)
-    layout = _layout_of(
+    laid_out = _layout_of if case.steps * len(row) <= MOST_ENTRIES_KEPT else _layout_of.__wrapped__
+    layout = laid_out(
         row.tobytes(),
         column.tobytes(),
         of_last.tobytes(),
@@ -343,7 +346,7 @@ def _layout_of(
     starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, steps)]).cumsum()
     of_periods = (columns + np.where(is_last, step[-1], step))[inside]
     of_budgets = (np.frombuffer(shed, dtype=np.int64)[:, None] + step.T).ravel()
-    # SciPy would choose these integers too, but look at all of them for it.
+    # HiGHS takes integers of 32 bits, SciPy either kind.
     short = np.int32 if max(starts[-1], steps * width) <= np.iinfo(np.int32).max else np.int64
     return _Layout(
         taken=sealed((np.arange(steps)[:, None] * len(rows) + order)[inside]),

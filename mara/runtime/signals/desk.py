@@ -218,9 +218,10 @@ class SignalsDesk:
             StoreError: the change is not stored; the site is disarmed all the same.
         """
         if self.mode_of(site_id) == MODES[-1]:
-            log.warning("site disarmed", extra={"site": site_id, "reason": reason})
-            self._note_disarmed(site_id, DisarmedSite(site_id=site_id, reason=reason))
-            await self._change(site_id, FALL_BACK, reason, actor, store_first=False)
+            kept = one_line(reason)  # devices have their say in it, and other lines of the log wait for this one
+            log.warning("site disarmed", extra={"site": site_id, "reason": kept})
+            self._note_disarmed(site_id, DisarmedSite(site_id=site_id, reason=kept))
+            await self._change(site_id, FALL_BACK, kept, actor, store_first=False)
 
     def _note_disarmed(self, site_id: str, disarmed: DisarmedSite | None) -> None:
         """Remember why nobody disarmed a site, until a person sets its mode."""

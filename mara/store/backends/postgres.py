@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool
 from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
 from mara.store.backends import server_upgrade
 from mara.store.backends.server_connection import MILLISECONDS, Writer, arguments, translated, translation
-from mara.store.backends.sqlite_connection import BUSY_TIMEOUT_S, READER_COUNT
+from mara.store.backends.sqlite_connection import BUSY_TIMEOUT_S, READER_COUNT, too_large
 from mara.store.backends.upgrade import HEAD
 from mara.store.schema.tables import Row
 
@@ -148,6 +148,8 @@ class PostgresServer:
             raise refusal_of(self.name, doing, error.orig) from error
         except psycopg.Error as error:  # from calls that bypass SQLAlchemy
             raise refusal_of(self.name, doing, error) from error
+        except OverflowError as error:  # the driver converts integers before it asks
+            raise too_large(self.name, doing, error) from error
         except PoolTimeoutError as error:
             raise StoreError(
                 f"{doing}: all {READER_COUNT} readers of {self.name} are busy: ask for less, or later"

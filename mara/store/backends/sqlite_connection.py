@@ -186,8 +186,17 @@ def answering(path: Path, doing: str) -> Iterator[None]:
         raise refusal_of(path, doing, str(error.orig)) from error
     except sqlite3.Error as error:
         raise refusal_of(path, doing, str(error)) from error
+    except OverflowError as error:  # the driver converts integers before it asks
+        raise too_large(path, doing, error) from error
     except PoolTimeoutError as error:
         raise StoreError(f"{doing}: all {READER_COUNT} readers of {path} are busy: ask for less, or later") from error
+
+
+def too_large(name: Path | str, doing: str, error: OverflowError) -> StoreError:
+    """Make the error for an integer that no column holds."""
+    return StoreError(
+        f"{name} holds integers of 64 bits, {doing} has a longer one ({error}): report it, nothing was changed"
+    )
 
 
 def refusal_of(path: Path, doing: str, said: str) -> StoreError:
