@@ -15,7 +15,7 @@ from mara.store.read import read_model as reading_module
 from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from mara.store.write.tick_write import digests_of
-from tests.store.databases import KINDS, url_of
+from tests.store.databases import KINDS, tamper, url_of
 from tests.store.runs import START, first_steps, go_on, small_charter, stored_run
 
 HALF_HOURS = 30
@@ -83,6 +83,19 @@ def test_a_tick_that_is_not_there_is_refused(path: Path) -> None:
     with pytest.raises(StoreRefused, match="begins after"):
         store.read_model.world_before(-1)
     store.close()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["prices WHERE tick = 1", "prices WHERE tick = 1 AND site = 1", "plans"],
+)
+def test_a_tick_that_has_lost_rows_is_refused_in_one_line(path: Path, lost: str) -> None:
+    stored_run(path, 3).close()
+    tamper(path, [f"DELETE FROM {lost}"])
+    reading = ReadModel.open(url_of(path))
+    with pytest.raises(StoreRefused, match=r"^rows of ticks 0 to 2 are missing .* run `mara db check`$"):
+        tuple(reading.stored_ticks(0, 3))
+    reading.close()
 
 
 def test_a_short_series_is_drawn_by_ticks_and_a_long_one_by_clock_hours(path: Path) -> None:

@@ -172,12 +172,18 @@ class ReadModel:
         """Read the inputs and digests of ticks ``[first, end)``, many with each query.
 
         Raises:
-            StoreRefused: one of them is not stored.
+            StoreRefused: one of them is not stored, or not whole.
         """
         for begin in range(first, end, TICKS_AT_ONCE):
             part_end = min(begin + TICKS_AT_ONCE, end)
             with self._connection("reading") as connection:
-                found = _ticks_in(connection, begin, part_end)
+                try:
+                    found = _ticks_in(connection, begin, part_end)
+                except (LookupError, ValueError, TypeError) as error:
+                    which = f"ticks {begin} to {part_end - 1}" if part_end - begin > 1 else f"tick {begin}"
+                    raise StoreRefused(
+                        f"rows of {which} are missing or misshapen in {self.name}: stop, and run `mara db check`"
+                    ) from error
             for tick in range(begin, part_end):
                 if tick not in found:
                     stands = f"which goes up to tick {self.next_tick() - 1}"
@@ -268,6 +274,7 @@ _METERS: Final = (
     .where(_METER.tick >= _FIRST, _METER.tick < _END)
     .order_by(_METER.tick, _METER.site)
 )
+_SITES_COUNT: Final = select(func.count()).select_from(table_of(tables.SiteInventory))
 _WORLDS: Final = select(_CHECKPOINT.tick, _CHECKPOINT.content)
 _MONEY: Final = (
     "SELECT min(hour_epoch_s) AS epoch_s, sum(ticks_count) AS ticks_count, sum(revenue_micro_usd) AS revenue_micro_usd,"
@@ -303,9 +310,17 @@ def _ticks_in(connection: Connection, first: int, end: int) -> dict[int, StoredT
 
 
 def _observations_in(connection: Connection, span: dict[str, int]) -> dict[int, Observation]:
-    """Read the observations of the ticks whose raw rows are kept."""
+    """Read the observations of the ticks whose raw rows are kept.
+
+    Raises:
+        LookupError: rows of a site are missing.
+    """
     markets = connection.execute(_MARKETS, span).all()
     prices, told = (_by_tick(connection.execute(query, span)) for query in (_PRICES, _METERS))
+    sites_count = connection.execute(_SITES_COUNT).scalar_one()
+    for tick, *_ in markets:
+        if len(prices[tick]) != sites_count or len(told.get(tick, ())) not in (0, sites_count):
+            raise LookupError(f"rows of a site are missing at tick {tick}")
     return {
         tick: rows.observation_of(
             tick,
