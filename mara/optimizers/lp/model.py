@@ -33,7 +33,7 @@ from mara.optimizers.lp.rows import Rows, demand_rows, families_of, flattened, r
 RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site", "sold_racks", "sold_power")
 """Families that say where the N+1 reserve may stand, and how much of it there is."""
 MOST_ENTRIES_KEPT: Final = 1_000_000
-"""Most entries of a matrix whose layout is kept for the next one: 15 MB."""
+"""Most entries of a matrix whose layout is kept for the next one: 16 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -346,12 +346,10 @@ def _layout_of(
     starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, steps)]).cumsum()
     of_periods = (columns + np.where(is_last, step[-1], step))[inside]
     of_budgets = (np.frombuffer(shed, dtype=np.int64)[:, None] + step.T).ravel()
-    # HiGHS takes integers of 32 bits, SciPy either kind.
-    short = np.int32 if max(starts[-1], steps * width) <= np.iinfo(np.int32).max else np.int64
     return _Layout(
         taken=sealed((np.arange(steps)[:, None] * len(rows) + order)[inside]),
-        column=sealed(np.concatenate([of_periods, of_budgets]).astype(short)),
-        starts=sealed(starts.astype(short)),
+        column=sealed(np.concatenate([of_periods, of_budgets])),
+        starts=sealed(starts),
     )
 
 

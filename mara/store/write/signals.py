@@ -112,12 +112,13 @@ class Signals:
 
         def write() -> None:
             with self._one_at_a_time:
-                if not any(other is line for other in self._announced):
+                place = next((n for n, other in enumerate(self._announced) if other is line), None)
+                if place is None:
                     return
                 try:
                     self._append(())
                 except BaseException:  # whoever announced it learns that it is not stored
-                    del self._announced[[other is line for other in self._announced].index(True)]
+                    del self._announced[place]
                     raise
 
         return write
